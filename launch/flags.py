@@ -1,0 +1,191 @@
+"""What the launch scripts share: flags -> Config, and one message with exit code 2 for a mistake."""
+
+import difflib
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+
+from absl import app, flags
+
+from tl_jax.core.errors import UserError
+from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
+from tl_jax.evaluation.selection import CRITERIA
+from tl_jax.methods import METHODS
+from tl_jax.models.networks import NETWORKS
+from tl_jax.run.calibration import MODES
+from tl_jax.run.config import PRECISIONS, Config
+from tl_jax.run.devices import PLATFORMS
+from tl_jax.run.setup import Options
+from tl_jax.training.forward import PLANS
+from tl_jax.training.optimizer import RULES
+
+FLAGS = flags.FLAGS
+DEFAULT = Config()
+
+
+def names(table) -> str:
+    """A comma-separated list for a help text."""
+    return ", ".join(table)
+
+
+def define() -> None:
+    """The flags of training, execution and output; a script defines its own kind's beside them."""
+    string, number, whole = flags.DEFINE_string, flags.DEFINE_float, flags.DEFINE_integer
+    string("network", DEFAULT.network, f"Network or call, as in 'lenet(dropout=0.2)': {names(NETWORKS)}.")
+    flags.DEFINE_multi_string(
+        "method",
+        list(DEFAULT.methods),
+        f"Repeatable. Method or call, as in 'mcc(temperature=2.0)': {names(METHODS)}.",
+    )
+    number("lam", None, "Trade-off lambda of L_S + lambda L_T. Default: each method's own.")
+    string(
+        "lam_schedule",
+        None,
+        f"How lambda moves over the run: {names(LAM_SCHEDULES)}. Default: each method's own.",
+    )
+    number("lr", DEFAULT.lr, "Learning rate.")
+    string("lr_schedule", DEFAULT.lr_schedule, f"How it moves over the run: {names(LR_SCHEDULES)}.")
+    number("weight_decay", DEFAULT.weight_decay, "Decoupled weight decay, on matrices and kernels.")
+    string("optimizer", DEFAULT.optimizer, f"One of {names(RULES)}.")
+    whole("batch_size", DEFAULT.batch_size, "Examples of each domain in a step.")
+    whole("steps", DEFAULT.steps, "Training steps.")
+    number("clip_norm", DEFAULT.clip_norm, "Clip trained gradients to this global norm; 0 does not.")
+    string("seeds", str(len(DEFAULT.seeds)), "A count (3 means 0,1,2), or a list such as 4,7.")
+    flags.DEFINE_multi_string(
+        "sweep",
+        [],
+        "Repeatable. name=value,value,...: trials of one compiled program, crossed with the seeds.",
+    )
+    flags.DEFINE_multi_string(
+        "freeze",
+        [],
+        "Repeatable. 'pattern=frozen', 'pattern=0.1' (learning-rate factor) or 'pattern=frozen@300' (until step 300); first match wins.",
+    )
+    string(
+        "forward_plan",
+        DEFAULT.forward_plan,
+        f"How the domains pass through batch normalisation: {names(PLANS)}.",
+    )
+    string(
+        "precision", DEFAULT.precision, f"Of the computation; parameters stay float32: {names(PRECISIONS)}."
+    )
+    string("select", DEFAULT.select, f"Label-free criterion that chooses the step: {names(CRITERIA)}.")
+    whole(
+        "eval_every",
+        DEFAULT.eval_every,
+        "Steps between evaluations and checkpoints; 0 is a twelfth of the run.",
+    )
+    string(
+        "run_dir",
+        "",
+        "Where the run is kept and resumed. Default: a directory under runs/ named by the configuration.",
+    )
+    string("data_dir", "", "Folder of the data sets that are not embedded.")
+    flags.DEFINE_enum("platform", "auto", PLATFORMS, "Where to compute.")
+    whole("devices", 0, "How many devices to use; 0 is all.")
+    flags.DEFINE_enum(
+        "trials",
+        "auto",
+        MODES,
+        "Trials at once (vmap), one after the other (map), or as measured on this machine.",
+    )
+    flags.DEFINE_bool(
+        "list_params", False, "Print every parameter's path and whether it is trained, and stop."
+    )
+    flags.DEFINE_bool("dry_run", False, "Print what would be done, and stop.")
+
+
+def config_fields() -> dict:
+    """The flags that are fields of Config, read and checked."""
+    plain = ("network", "lam", "lam_schedule", "lr", "lr_schedule", "weight_decay", "optimizer", "batch_size")
+    more = ("steps", "clip_norm", "forward_plan", "precision", "select", "eval_every")
+    return {name: getattr(FLAGS, name) for name in plain + more} | {
+        "methods": tuple(FLAGS.method),
+        "seeds": _seeds(FLAGS.seeds),
+        "sweep": tuple(_sweep(text) for text in FLAGS.sweep),
+        "freeze": tuple(_rule(text) for text in FLAGS.freeze),
+    }
+
+
+def options() -> Options:
+    """The flags that change no number."""
+    return Options(FLAGS.run_dir, FLAGS.data_dir, FLAGS.devices, FLAGS.trials)
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    try:
+        values = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(f"--seeds={text}: give a count such as 3, or a list such as 4,7.") from None
+    return tuple(range(values[0])) if "," not in text else values
+
+
+def _sweep(text: str) -> tuple[str, tuple[float, ...]]:
+    name, _, values = text.partition("=")
+    try:
+        return name.strip(), tuple(float(v) for v in values.split(","))
+    except ValueError:
+        raise UserError(
+            f"--sweep='{text}': write name=value,value,... with numbers, as in lam=0.1,0.3,1."
+        ) from None
+
+
+def _rule(text: str) -> tuple[str, str]:
+    pattern, _, action = text.rpartition("=")
+    if not pattern or not action:
+        raise UserError(f"--freeze='{text}': write pattern=frozen, pattern=0.1 or pattern=frozen@300.")
+    return pattern, action
+
+
+def launch(main: Callable[[], None], about: str) -> None:
+    """Parse the flags, run `main`; a mistake prints its message and exits with code 2.
+
+    about: the text above the flags in --help.
+    """
+
+    def parse(argv: Sequence[str]) -> list[str]:
+        if {"--help", "-help", "-h", "--h"} & set(argv[1:]):
+            print(_help(about))
+            raise SystemExit(0)
+        try:
+            rest = FLAGS(list(argv))
+        except flags.UnrecognizedFlagError as error:
+            near = difflib.get_close_matches(error.flagname, list(FLAGS), n=1)
+            hint = f" Did you mean --{near[0]}?" if near else ""
+            raise SystemExit(_mistake(f"Unknown flag --{error.flagname}.{hint} --help lists all.")) from None
+        except flags.Error as error:
+            raise SystemExit(_mistake(str(error))) from None
+        if len(rest) > 1:
+            raise SystemExit(_mistake(f"'{rest[1]}' is not a flag: flags begin with --, as in --method=mcc."))
+        return rest
+
+    def guarded(_: list[str]) -> None:
+        try:
+            main()
+        except UserError as error:
+            raise SystemExit(_mistake(str(error))) from None
+        except KeyboardInterrupt:
+            raise SystemExit(130) from None
+
+    app.run(guarded, flags_parser=parse)
+
+
+def _help(about: str) -> str:
+    """The flags of the launch scripts in the order of their definition; absl's own are left out."""
+    ours = [
+        flag
+        for module, found in FLAGS.flags_by_module_dict().items()
+        if "absl" not in module
+        for flag in found
+    ]
+    lines = [about.strip(), "", "Flags:"]
+    for flag in ours:
+        default = "" if flag.default in (None, "", [], False) else f" (default {flag.default_as_str})"
+        text = textwrap.wrap(f"{flag.help}{default}", 88)
+        lines += [f"  --{flag.name}", *(f"      {line}" for line in text)]
+    return "\n".join(lines)
+
+
+def _mistake(message: str) -> int:
+    print(f"tl_jax: {message}", file=sys.stderr)
+    return 2

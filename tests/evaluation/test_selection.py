@@ -1,0 +1,201 @@
+"""Label-free selection: every criterion against its equation, what is refused, and who wins."""
+
+import json
+import math
+
+import hypothesis
+import hypothesis.extra.numpy as npst
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import scipy.stats
+
+from tl_jax.evaluation import selection
+from tl_jax.evaluation.selection import CRITERIA, refusal, select
+
+C = 4
+
+
+def record(seed=0, m=24, scale=2.0, target=None):
+    rng = np.random.default_rng(seed)
+    return {
+        "source_val/logits": rng.normal(size=(30, C)) * scale,
+        "source_val/y": rng.integers(0, C, 30),
+        "target/logits": rng.normal(size=(m, C)) * scale if target is None else np.asarray(target, float),
+    }
+
+
+def softmax(z):
+    return np.exp(z) / np.exp(z).sum(1, keepdims=True)
+
+
+def confident(classes, size=20.0):
+    return size * np.eye(C)[list(classes)]
+
+
+# Criteria ---------------------------------------------------------------------------------------
+
+
+def test_the_table_holds_every_criterion_under_its_own_name():
+    assert list(CRITERIA) == ["source_val", "entropy", "im", "snd"]
+    assert all(name == criterion.__name__ for name, criterion in CRITERIA.items())
+
+
+def test_criteria_are_their_equations():
+    r = record()
+    p = softmax(r["target/logits"])
+    hits = [np.argmax(z) == y for z, y in zip(r["source_val/logits"], r["source_val/y"], strict=True)]
+    mean_entropy = scipy.stats.entropy(p, axis=1).mean()
+    assert selection.source_val(r) == pytest.approx(np.mean(hits))
+    assert selection.entropy(r) == pytest.approx(-mean_entropy)
+    assert selection.im(r) == pytest.approx(scipy.stats.entropy(p.mean(0)) - mean_entropy)
+
+
+def snd_by_loops(logits, temperature=0.05):
+    p = softmax(logits)
+    total = 0.0
+    for i in range(len(p)):
+        cosine = [p[i] @ p[j] / math.sqrt(p[i] @ p[i] * (p[j] @ p[j])) for j in range(len(p)) if j != i]
+        weights = np.exp(np.array(cosine) / temperature)
+        total += scipy.stats.entropy(weights / weights.sum())
+    return total / len(p)
+
+
+@pytest.mark.parametrize("cells", [1, 100, 2**22], ids=["row by row", "in parts", "at once"])
+def test_snd_is_its_equation_in_any_number_of_parts(cells, monkeypatch):
+    monkeypatch.setattr(selection, "_CELLS", cells)
+    r = record()
+    assert selection.snd(r) == pytest.approx(snd_by_loops(r["target/logits"]), rel=1e-9)
+    assert selection.snd(r, 0.5) == pytest.approx(snd_by_loops(r["target/logits"], 0.5), rel=1e-9)
+
+
+def test_snd_counts_neighbours():
+    """Two equal clusters of k: each row has k - 1 neighbours, all equally near."""
+    assert selection.snd(record(target=confident([0, 1] * 6, 50.0))) == pytest.approx(math.log(5), abs=1e-3)
+    assert selection.snd(record(target=np.zeros((8, C)))) == pytest.approx(math.log(7))
+
+
+@hypothesis.given(
+    npst.arrays(np.float64, (6, C), elements=st.floats(-1e4, 1e4)),
+    st.permutations(range(6)),
+    st.permutations(range(C)),
+)
+@hypothesis.settings(max_examples=60, deadline=None)
+def test_bounds_and_the_order_of_rows_and_classes(target, rows, classes):
+    r = record(target=target)
+    moved = {**r, "target/logits": r["target/logits"][rows][:, classes]}
+    bounds = {
+        "source_val": (0, 1),
+        "entropy": (-math.log(C), 0),
+        "im": (0, math.log(C)),
+        "snd": (0, math.log(5)),
+    }
+    for name, (low, high) in bounds.items():
+        score = CRITERIA[name](r)
+        assert type(score) is float
+        assert low - 1e-9 <= score <= high + 1e-9
+        assert CRITERIA[name](moved) == pytest.approx(score, abs=1e-9)
+
+
+def test_target_criteria_do_not_read_the_source_nor_source_val_the_target():
+    r = record()
+    only_target = {"target/logits": r["target/logits"]}
+    for name in ("entropy", "im", "snd"):
+        assert CRITERIA[name](only_target) == CRITERIA[name](r)
+    assert selection.source_val({**r, "target/logits": np.zeros((2, C))}) == selection.source_val(r)
+
+
+def test_what_the_module_says_of_collapse():
+    """Everything in two of four classes: entropy and snd prefer it to a good hesitant model, im does not."""
+    good = record(target=confident(range(C), 4.0).repeat(6, 0))
+    collapsed = record(target=confident([0, 1], 20.0).repeat(12, 0))
+    assert selection.entropy(collapsed) > selection.entropy(good)
+    assert selection.snd(collapsed) > selection.snd(good)
+    assert selection.im(collapsed) < selection.im(good)
+
+
+# Refusal ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
+def test_a_score_that_is_not_finite_is_refused(score):
+    assert str(score) in str(refusal(record(), score))
+
+
+def test_one_class_is_refused_and_named():
+    assert refusal(record(target=confident([2] * 9)), 0.0) == "all 9 target predictions are class 2"
+    assert refusal(record(target=confident([2] * 9 + [1])), 0.0) is None
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_a_diverged_candidate_is_refused_by_every_criterion(criterion, value):
+    r = record()
+    r["target/logits"][3, 1] = value
+    reason = refusal(r, CRITERIA[criterion](r))
+    assert reason is not None
+    if criterion == "source_val":
+        assert reason == "1 of 24 target rows have logits that are not finite"
+
+
+# Selection --------------------------------------------------------------------------------------
+
+
+def score(r):
+    return float(r["score"])
+
+
+def scored(value, **changes):
+    return {**record(), "score": np.float64(value), **changes}
+
+
+def test_the_highest_score_wins_and_of_equals_the_latest_step():
+    found = select([(0, scored(1)), (10, scored(3)), (20, scored(2))], score)
+    assert found == (10, 3.0, {}, "")
+    assert select([(20, scored(3)), (0, scored(3)), (10, scored(3))], score).step == 20
+
+
+def test_the_order_of_records_does_not_matter_and_they_are_read_once():
+    candidates = [(step, record(seed=step)) for step in range(6)]
+    for criterion in CRITERIA.values():
+        assert select(iter(candidates[::-1]), criterion) == select(candidates, criterion)
+
+
+def test_the_refused_are_listed_and_cannot_win():
+    collapsed = scored(99, **{"target/logits": confident([1] * 5)})
+    found = select([(0, scored(1)), (10, collapsed), (20, scored(math.nan))], score)
+    assert found.step == 0
+    assert found.refused == {10: "all 5 target predictions are class 1", 20: "its score is nan"}
+
+
+def test_if_all_are_refused_the_last_is_returned_without_a_score_and_says_so():
+    found = select([(10, scored(math.nan)), (5, scored(math.inf))], score)
+    assert (found.step, found.score) == (10, None)
+    assert found.note == "all 2 candidates were refused, this is the last one: its score is nan"
+    assert json.loads(json.dumps(found._asdict()))["score"] is None
+
+
+def test_a_collapse_that_entropy_would_crown_is_not_chosen():
+    collapsed = record(target=confident([0] * 24))
+    sound = record(target=confident(range(C), 2.0).repeat(6, 0))
+    assert selection.entropy(collapsed) > selection.entropy(sound)
+    assert select([(1, sound), (2, collapsed)], selection.entropy).step == 1
+
+
+def test_jax_arrays_are_welcome():
+    jnp = pytest.importorskip("jax.numpy")
+    r = {
+        name: np.asarray(x, np.float32 if x.dtype == np.float64 else np.int32) for name, x in record().items()
+    }
+    on_device = {name: jnp.asarray(x) for name, x in r.items()}
+    for criterion in CRITERIA.values():
+        assert select([(1, on_device)], criterion) == select([(1, r)], criterion)
+
+
+def test_mistakes_are_named():
+    with pytest.raises(ValueError, match="no records"):
+        select([], selection.im)
+    with pytest.raises(ValueError, match="the record has no 'target/logits'; it has source_val/y"):
+        selection.im({"source_val/y": np.zeros(1)})
+    with pytest.raises(ValueError, match="at least 2 target rows, the record has 1"):
+        selection.snd(record(m=1))

@@ -1,0 +1,7 @@
+"""Transfer learning and domain adaptation in JAX."""
+
+from tl_jax.data.domain import Domain, Examples
+from tl_jax.run.api import fit
+from tl_jax.run.experiment import Result
+
+__all__ = ["Domain", "Examples", "Result", "fit"]

@@ -1,0 +1,76 @@
+"""Names on the command line become objects: 'cdan(entropy=True)' is a call, parsed and checked, never run as code."""
+
+import ast
+import difflib
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from tl_jax.core.errors import UserError, unknown
+
+
+class Call(NamedTuple):
+    """A checked call: its canonical text, the function and its keyword arguments."""
+
+    text: str
+    function: Callable[..., Any]
+    arguments: dict[str, Any]
+
+    def __call__(self) -> Any:
+        return self.function(**self.arguments)
+
+
+def parse(text: str, table: Mapping[str, Callable[..., Any]], kind: str) -> Call:
+    """'mcc' or 'mcc(temperature=2.0)' -> Call; arguments are literals, given by name.
+
+    Raises UserError for an unknown name or argument, listing what exists and the nearest match.
+    """
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+    except SyntaxError:
+        raise UserError(
+            f"Cannot read the {kind} '{text}'. Write a name or a call, as in 'name(arg=1)'."
+        ) from None
+    if isinstance(node, ast.Name):
+        name, keywords = node.id, []
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
+        name, keywords = node.func.id, node.keywords
+    else:
+        raise UserError(
+            f"Cannot read the {kind} '{text}'. Write a name or a call with named arguments: 'name(arg=1)'."
+        )
+    if name not in table:
+        raise unknown(kind, name, sorted(table))
+    arguments = _arguments(text, keywords, table[name])
+    shown = ", ".join(f"{k}={v!r}" for k, v in sorted(arguments.items()))
+    return Call(f"{name}({shown})" if shown else name, table[name], arguments)
+
+
+def _arguments(text: str, keywords: list[ast.keyword], function: Callable[..., Any]) -> dict[str, Any]:
+    parameters = inspect.signature(function).parameters
+    known = ", ".join(f"{p.name}={p.default!r}" for p in parameters.values()) or "none"
+    arguments: dict[str, Any] = {}
+    for keyword in keywords:
+        if keyword.arg not in parameters:
+            near = difflib.get_close_matches(keyword.arg or "**", parameters, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            raise UserError(f"'{text}' has no argument '{keyword.arg}'.{hint} Arguments: {known}.")
+        try:
+            value = ast.literal_eval(keyword.value)
+        except ValueError:
+            raise UserError(
+                f"'{text}': the value of '{keyword.arg}' must be a literal (number, text, True, tuple)."
+            ) from None
+        default = parameters[keyword.arg].default
+        if not _compatible(value, default):
+            raise UserError(
+                f"'{text}': '{keyword.arg}' takes a {type(default).__name__} such as {default!r}, not {value!r}."
+            )
+        arguments[keyword.arg] = value
+    return arguments
+
+
+def _compatible(value: Any, default: Any) -> bool:
+    if isinstance(default, float) and not isinstance(value, bool):
+        return isinstance(value, int | float)
+    return default is inspect.Parameter.empty or default is None or type(value) is type(default)

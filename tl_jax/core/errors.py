@@ -1,0 +1,16 @@
+"""Mistakes a user can mend: one message that says what, where, the choices and the fix."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Ends a launch script with its message and exit code 2; nothing is lost or half-written."""
+
+
+def unknown(kind: str, name: str, choices: Iterable[str]) -> UserError:
+    """Unknown method 'dan2'. Did you mean 'dan'? Available: ..."""
+    choices = list(choices)
+    near = difflib.get_close_matches(name, choices, n=1)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return UserError(f"Unknown {kind} '{name}'.{hint} Available: {', '.join(choices)}.")

@@ -1,0 +1,58 @@
+"""A perceptron in plain arrays, for the parameters that belong to a method: discriminators, second heads."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import jax
+import jax.numpy as jnp
+
+from tl_jax.core.types import Array
+
+Params = dict[str, dict[str, Array]]
+
+
+def init(key: Array, sizes: Sequence[int]) -> Params:
+    """Parameters of a perceptron.
+
+    kernel_l ~ N(0, 2 / sizes[l]), bias_l = 0
+
+    Args: key; sizes (inputs, hidden, ..., outputs), at least two.
+    Returns: {"dense0": {"kernel" [sizes[0], sizes[1]], "bias" [sizes[1]]}, "dense1": ...}.
+    Raises: ValueError for fewer than two sizes or one below 1. He et al. 2015, arXiv 1502.01852.
+    """
+    if len(sizes) < 2 or min(sizes) < 1:
+        raise ValueError(f"sizes must be (inputs, hidden, ..., outputs), all at least 1: got {tuple(sizes)}")
+    params = {}
+    for layer, (fan_in, fan_out) in enumerate(pairwise(sizes)):
+        kernel = jax.random.normal(jax.random.fold_in(key, layer), (fan_in, fan_out)) * (2 / fan_in) ** 0.5
+        params[f"dense{layer}"] = {"kernel": kernel, "bias": jnp.zeros(fan_out)}
+    return params
+
+
+def apply(params: Params, x: Array, dropout: float | Array = 0.0, key: Array | None = None) -> Array:
+    """Outputs of a perceptron: ReLU between the layers, nothing after the last.
+
+    h_0 = x;  h_{l+1} = drop(relu(h_l W_l + b_l));  out = h_L W_L + b_L
+
+    Args: params from `init`; x [..., d]; dropout in [0, 1), the probability of a zero in a hidden layer;
+    key for dropout, None switches it off (evaluation). Returns [..., outputs].
+    Raises: ValueError if d is not the first kernel's. Srivastava et al. 2014 (JMLR 15:1929).
+    """
+    inputs = params["dense0"]["kernel"].shape[0]
+    if x.shape[-1] != inputs:
+        raise ValueError(f"x has {x.shape[-1]} columns, the perceptron takes {inputs}")
+    last = len(params) - 1
+    for layer in range(last + 1):
+        dense = params[f"dense{layer}"]
+        x = x @ dense["kernel"]
+        x = x + jnp.broadcast_to(dense["bias"], x.shape)
+        if layer < last:
+            x = jax.nn.relu(x)
+            if key is not None:
+                x = _drop(x, dropout, jax.random.fold_in(key, layer))
+    return x
+
+
+def _drop(x: Array, rate: float | Array, key: Array) -> Array:
+    keep = jax.random.bernoulli(key, 1 - jnp.asarray(rate), x.shape)
+    return jnp.where(keep, x / (1 - rate), 0.0)

@@ -1,0 +1,82 @@
+"""The values that every room exchanges: batches, network outputs and where a run stands."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+Array = jax.Array
+Tree = Any
+"""A pytree of arrays: parameters, batch statistics, a method's memory."""
+
+
+class Labeled(NamedTuple):
+    """Examples with labels: x [n, ...], y [n] int, index [n] int (rows of the data set)."""
+
+    x: Array
+    y: Array
+    index: Array
+
+
+class Unlabeled(NamedTuple):
+    """Examples without labels: x [m, ...], index [m] int. There is no label field to leak."""
+
+    x: Array
+    index: Array
+
+
+class Batch(NamedTuple):
+    """One step's examples: a tuple of labelled sources and the unlabelled target."""
+
+    sources: tuple[Labeled, ...]
+    target: Unlabeled
+
+    @property
+    def y(self) -> Array:
+        """The labels of all sources, in the order in which the outputs of a source view are joined."""
+        return jnp.concatenate([source.y for source in self.sources])
+
+
+class Output(NamedTuple):
+    """What a network says of n examples: features [n, d], logits [n, c]."""
+
+    features: Array
+    logits: Array
+
+
+class Network(NamedTuple):
+    """A model as two pure functions.
+
+    init(key, x [n, ...]) -> (params, stats)
+    apply(params, stats, x, train=False, key=None, frozen=frozenset()) -> (Output, stats)
+
+    `params` has the top-level groups "backbone", "bottleneck" and "head". With `train` the batch
+    normalisation uses and updates batch statistics and dropout draws from `key`; modules whose path
+    ("backbone/norm1") is in `frozen` normalise with their stored statistics and leave them alone.
+    """
+
+    init: Callable[..., tuple[Tree, Tree]]
+    apply: Callable[..., tuple[Output, Tree]]
+
+
+class Model(NamedTuple):
+    """Everything needed to predict: network parameters, batch statistics, the method's memory."""
+
+    params: Tree
+    stats: Tree
+    memory: Tree
+
+
+class At(NamedTuple):
+    """Where the run stands when a term is evaluated.
+
+    progress in [0, 1) is step / total; `lam` is the trade-off after its schedule; `values` holds the
+    swept scalars (lam, lr, weight_decay and the method's own); `key` is this step's random key.
+    """
+
+    step: Array
+    progress: Array
+    lam: Array
+    values: Mapping[str, Array]
+    key: Array

@@ -1,0 +1,103 @@
+"""The contract of an adaptation method: pure functions over an explicit state.
+
+A method says what it adds to the source loss. It never sees the step, the optimiser, the trial or the
+kind of transfer; what those need to know of it is declared here as values.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Tree
+
+
+class Own(NamedTuple):
+    """What belongs to the method: trained parameters and memory that no gradient touches."""
+
+    params: Tree
+    memory: Tree
+
+
+class View(NamedTuple):
+    """One pass through the network.
+
+    domain: "source" or "target"; augment: "none", "weak" or "strong"; weights: None for the network in
+    training, or memory -> (params, stats) for another one (a teacher), whose outputs carry no gradient.
+    """
+
+    domain: str
+    augment: str = "none"
+    weights: Callable[[Tree], tuple[Tree, Tree]] | None = None
+
+
+class Terms(NamedTuple):
+    """The named scalars of the objective, and scalars that are only logged."""
+
+    losses: dict[str, Array]
+    metrics: Mapping[str, Array] = MappingProxyType({})
+
+
+TermsFunction = Callable[[Own, Mapping[str, Output], Batch, At], Terms]
+
+
+class Phase(NamedTuple):
+    """One gradient step of an alternating algorithm: its terms, the parameter groups it moves, how often."""
+
+    terms: TermsFunction
+    groups: tuple[str, ...]
+    repeats: int = 1
+
+
+SOURCE_AND_TARGET: Mapping[str, View] = MappingProxyType({"source": View("source"), "target": View("target")})
+NO_VALUES: Mapping[str, float] = MappingProxyType({})
+ONE_GROUP: Mapping[str, tuple[str, ...]] = MappingProxyType({"all": ("*",)})
+
+
+def nothing(key: Array, example: Output, model: Model) -> Own:
+    """No parameters and no memory."""
+    return Own({}, {})
+
+
+class Method(NamedTuple):
+    """An adaptation method.
+
+    terms(own, outputs by view, batch, at) -> Terms. The objective is sum_k w_k L_k with w = 1 for the term
+      named "source" and w = at.lam for every other, unless `weights` names it.
+    init(key, example, model) -> Own: example is the network's Output on one batch of targets
+      (features [n, d], logits [n, c]), model.memory is empty.
+    views: the passes through the network, by name.
+    weights(at) -> {term: weight}: pure in (step, progress, values).
+    values: the method's own scalars, readable as at.values[name] and sweepable without recompiling.
+    lam, lam_schedule: its default trade-off and the schedule of it (core/schedules.py).
+    after(model, at) -> memory: after each step (moving averages).
+    refresh(network, model, x_t [m, ...]) -> memory: over the whole unlabelled target, every
+      `refresh_every` steps, the first time before step 0. Zero: once per pass over the target.
+    phases, groups: for algorithms that truly alternate. A group is a tuple of path patterns, first match
+      wins; the network's paths are bare ("head/kernel"), the method's own begin with "method/".
+    freeze: rules put before the user's, e.g. (("head/*", "frozen"),).
+    predict(network, model, x, domain) -> Output: inference where it is not the plain head; model.stats is
+      already the one of `domain` ("source" or "target").
+    start: the method that trains the source model this one begins from (source-free adaptation).
+    labels: "source", or "target" for the supervised bound, which is trained on the target's labels.
+    """
+
+    terms: TermsFunction
+    init: Callable[[Array, Output, Model], Own] = nothing
+    views: Mapping[str, View] = SOURCE_AND_TARGET
+    weights: Callable[[At], Mapping[str, Any]] = lambda at: {}
+    values: Mapping[str, float] = NO_VALUES
+    lam: float = 1.0
+    lam_schedule: str = "constant"
+    after: Callable[[Model, At], Tree] | None = None
+    refresh: Callable[[Network, Model, Array], Tree] | None = None
+    refresh_every: int = 0
+    phases: tuple[Phase, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = ONE_GROUP
+    freeze: tuple[tuple[str, str], ...] = ()
+    predict: Callable[[Network, Model, Array, str], Output] | None = None
+    start: "Method | None" = None
+    labels: str = "source"
+
+    def steps(self) -> tuple[Phase, ...]:
+        """The phases of one training step; most methods have one, over all parameters."""
+        return self.phases or (Phase(self.terms, tuple(self.groups)),)

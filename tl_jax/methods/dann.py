@@ -1,0 +1,27 @@
+"""Domain-adversarial neural network."""
+
+from tl_jax.core import mlp
+from tl_jax.core.losses import cross_entropy, domain_logistic, gradient_reversal
+from tl_jax.methods.base import Method, Own, Terms
+
+
+def dann(hidden: int = 256) -> Method:
+    """L = CE_s + L_D(GRL(f_s), GRL(f_t)): a discriminator tells the domains apart, reversed gradients hide them.
+
+    The discriminator learns at full weight; the features receive -lam(p) times its gradient with
+    lam(p) = lam * (2 / (1 + exp(-10 p)) - 1). Ganin et al. 2016, JMLR 17(59), arXiv 1505.07818.
+    """
+
+    def init(key, example, model):
+        return Own({"discriminator": mlp.init(key, (example.features.shape[-1], hidden, hidden, 1))}, {})
+
+    def terms(own, out, batch, at):
+        score = lambda x: mlp.apply(own.params["discriminator"], gradient_reversal(x, at.lam))[:, 0]
+        return Terms(
+            {
+                "source": cross_entropy(out["source"].logits, batch.y),
+                "domain": domain_logistic(score(out["source"].features), score(out["target"].features)),
+            }
+        )
+
+    return Method(terms, init, weights=lambda at: {"domain": 1.0}, lam_schedule="dann")

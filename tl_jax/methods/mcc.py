@@ -1,0 +1,18 @@
+"""Minimum class confusion."""
+
+from tl_jax.core.losses import confusion, cross_entropy
+from tl_jax.methods.base import Method, Terms
+
+
+def mcc(temperature: float = 2.5) -> Method:
+    """L = CE_s + lam * confusion of the target's softened predictions (Jin et al. 2020, arXiv 1912.03699)."""
+
+    def terms(own, out, batch, at):
+        return Terms(
+            {
+                "source": cross_entropy(out["source"].logits, batch.y),
+                "confusion": confusion(out["target"].logits, at.values["temperature"]),
+            }
+        )
+
+    return Method(terms, values={"temperature": temperature})

@@ -1,0 +1,16 @@
+"""Supervised training on the target: the upper bound."""
+
+from tl_jax.core.losses import cross_entropy
+from tl_jax.methods.base import Method, Terms
+
+
+def target_only() -> Method:
+    """Cross-entropy on the target's training labels: what adaptation could reach at best with this network.
+
+    A bound, not a method: it is the only one that is given target labels, in the place of the source.
+    """
+
+    def terms(own, out, batch, at):
+        return Terms({"source": cross_entropy(out["source"].logits, batch.y)})
+
+    return Method(terms, labels="target")

@@ -1,0 +1,90 @@
+"""Convolution in two forms that agree to rounding: XLA's own, and patches with one matrix product."""
+
+from typing import Any
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import lax
+
+from tl_jax.core.types import Array
+
+Pair = tuple[int, int]
+FORMS = ("lax", "patches")
+
+
+def conv_form(platform: str, trials_vmapped: bool) -> str:
+    """The faster form for a platform ("cpu", "gpu", "tpu") and a way of running trials.
+
+    On a CPU XLA runs a convolution inside a `scan` or `while` loop single-threaded and without its
+    fast kernels (20 times slower than PyTorch on a LeNet), while matrix products keep theirs.
+    Accelerators have good convolution kernels, but `vmap` over kernels turns one into a grouped
+    convolution, which they run slowly; a batched matrix product is what they are built for.
+    """
+    return "patches" if platform == "cpu" or trials_vmapped else "lax"
+
+
+def pair(value: int | Pair) -> Pair:
+    """3 -> (3, 3)."""
+    return (value, value) if isinstance(value, int) else value
+
+
+def pads(size: Pair, kernel: Pair, strides: Pair, padding: str | int) -> tuple[Pair, Pair]:
+    """((top, bottom), (left, right)) for an input of `size`, following lax for "SAME" and "VALID"."""
+    if isinstance(padding, int):
+        return (padding, padding), (padding, padding)
+    if padding not in ("SAME", "VALID"):
+        raise ValueError(f'padding is {padding!r}; it can be "SAME", "VALID" or an int (symmetric)')
+    (top, bottom), (left, right) = lax.padtype_to_pads(size, kernel, strides, padding)
+    return (top, bottom), (left, right)
+
+
+def patches(x: Array, kernel: Pair, strides: Pair) -> Array:
+    """[n, h, w, c] -> [n, oh, ow, kh * kw * c], the window of each output in the order of HWIO."""
+    (kh, kw), (sh, sw) = kernel, strides
+    oh, ow = (x.shape[1] - kh) // sh + 1, (x.shape[2] - kw) // sw + 1
+    rows = [slice(i, i + sh * (oh - 1) + 1, sh) for i in range(kh)]
+    columns = [slice(j, j + sw * (ow - 1) + 1, sw) for j in range(kw)]
+    return jnp.concatenate([x[:, r, c] for r in rows for c in columns], axis=-1)
+
+
+def conv2d(x: Array, kernel: Array, strides: Pair, padding: str | int, form: str) -> Array:
+    """Cross-correlation of x [n, h, w, c] with kernel [kh, kw, c, d] -> [n, oh, ow, d]."""
+    if form not in FORMS:
+        raise ValueError(f"form is {form!r}; it can be one of {FORMS}")
+    window = (kernel.shape[0], kernel.shape[1])
+    margins = pads((x.shape[1], x.shape[2]), window, strides, padding)
+    if form == "lax":
+        return lax.conv_general_dilated(
+            x, kernel, strides, margins, dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+    if any(max(m) for m in margins):
+        x = jnp.pad(x, ((0, 0), *margins, (0, 0)))
+    return patches(x, window, strides) @ kernel.reshape(-1, kernel.shape[-1])
+
+
+class Conv(nn.Module):
+    """A convolution of [n, h, w, c] with parameters as nn.Conv's: kernel [kh, kw, c, d], bias [d].
+
+    Parameters are float32; the product is computed in `dtype`, which is also the output's.
+    """
+
+    features: int
+    kernel_size: int | Pair
+    strides: int | Pair = 1
+    padding: str | int = "SAME"
+    use_bias: bool = True
+    dtype: Any = jnp.float32
+    form: str = "lax"
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """x [n, h, w, c] -> [n, oh, ow, features]."""
+        shape = (*pair(self.kernel_size), x.shape[-1], self.features)
+        kernel = self.param("kernel", nn.initializers.lecun_normal(), shape, jnp.float32)
+        x = conv2d(
+            x.astype(self.dtype), kernel.astype(self.dtype), pair(self.strides), self.padding, self.form
+        )
+        if not self.use_bias:
+            return x
+        bias = self.param("bias", nn.initializers.zeros_init(), (self.features,), jnp.float32)
+        return x + bias.astype(self.dtype).reshape(1, 1, 1, -1)

@@ -1,0 +1,86 @@
+"""Batch normalisation whose statistics can be frozen by path, dropout, and pooling by slices."""
+
+from functools import reduce
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from tl_jax.core.types import Array
+
+
+class BatchNorm(nn.Module):
+    """Normalise every channel of x [..., c]: scale * (x - mean) / sqrt(var + epsilon) + bias.
+
+    With `train`, mean and var are the batch's and the running ones move by
+    running = momentum * running + (1 - momentum) * batch, with the biased variance (divided by n, as
+    Flax does; PyTorch stores the one divided by n - 1). Otherwise they are the running ones, which
+    is also what a module does whose path is in `frozen`: its statistics stay as they are.
+    Statistics are float32 whatever `dtype` is (Ioffe & Szegedy 2015, arXiv:1502.03167).
+    """
+
+    momentum: float = 0.9
+    epsilon: float = 1e-5
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = False, frozen: frozenset[str] = frozenset()) -> Array:
+        """x [..., c] -> [..., c] in `dtype`; `frozen` holds paths such as "backbone/norm1"."""
+        shape = (x.shape[-1],)
+        mean = self.variable("batch_stats", "mean", jnp.zeros, shape, jnp.float32)
+        var = self.variable("batch_stats", "var", jnp.ones, shape, jnp.float32)
+        scale = self.param("scale", nn.initializers.ones_init(), shape, jnp.float32)
+        bias = self.param("bias", nn.initializers.zeros_init(), shape, jnp.float32)
+        m, v = mean.value, var.value
+        wide = (1,) * (x.ndim - 1) + shape
+        x = x.astype(jnp.float32)
+        if train and "/".join(self.path) not in frozen:
+            axes = tuple(range(x.ndim - 1))
+            m = x.mean(axes)
+            v = jnp.square(x - m.reshape(wide)).mean(axes)
+            if not self.is_initializing():
+                mean.value = self.momentum * mean.value + (1 - self.momentum) * m
+                var.value = self.momentum * var.value + (1 - self.momentum) * v
+        gain = scale * jax.lax.rsqrt(v + self.epsilon)
+        return (x * gain.reshape(wide) + (bias - m * gain).reshape(wide)).astype(self.dtype)
+
+
+class Dropout(nn.Module):
+    """Zero each entry with probability `rate` while training and scale the others by 1 / (1 - rate).
+
+    With `channels`, whole channels of an image [n, h, w, c] are zeroed together (Tompson et al. 2015,
+    arXiv:1411.4280). The mask depends on the key given to `Network.apply` and on the path, only.
+    """
+
+    rate: float
+    channels: bool = False
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool) -> Array:
+        """x [n, ...] -> [n, ...]."""
+        if not train or self.rate == 0:
+            return x
+        if not self.has_rng("dropout"):
+            raise ValueError(
+                f"{'/'.join(self.path)}: dropout while training needs a key: apply(..., key=...)"
+            )
+        shape = (x.shape[0], *(1,) * (x.ndim - 2), x.shape[-1]) if self.channels else x.shape
+        keep = jax.random.bernoulli(self.make_rng("dropout"), 1 - self.rate, shape)
+        return x * (keep / (1 - self.rate)).astype(x.dtype)
+
+
+def max_pool(x: Array, window: int = 2, stride: int = 2, padding: int = 0) -> Array:
+    """Maximum over windows of x [n, h, w, c] -> [n, oh, ow, c]; a last incomplete window is dropped.
+
+    Slices and `maximum`, one axis after the other: the gradient of `reduce_window` is a scatter,
+    several times slower on a CPU. Entries that tie share the gradient.
+    """
+    if padding:
+        low = jnp.array(-jnp.inf, x.dtype)
+        x = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)), constant_values=low)
+    oh, ow = (x.shape[1] - window) // stride + 1, (x.shape[2] - window) // stride + 1
+    rows = (x[:, i : i + stride * (oh - 1) + 1 : stride] for i in range(window))
+    x = reduce(jnp.maximum, rows)
+    columns = (x[:, :, j : j + stride * (ow - 1) + 1 : stride] for j in range(window))
+    return reduce(jnp.maximum, columns)

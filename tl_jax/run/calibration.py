@@ -1,0 +1,70 @@
+"""Vmapped trials or one after the other: measured once per machine and shape, then remembered."""
+
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tl_jax.run.rundir import write_json
+from tl_jax.run.trials import Programs
+from tl_jax.training.state import Data, Start
+
+MODES = ("auto", "vmap", "map")
+STEPS, REPEATS = 4, 3
+MARGIN = 1.15
+"""Vmap must win by this factor: near a tie the choice should not depend on noise."""
+
+
+def _memory() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "tl_jax" / "trials.json"
+
+
+def choose(shape: str, build: Callable[[str], Programs], start: Start, data: Data) -> tuple[str, str]:
+    """(mode, sentence): "vmap" or "map" for trials of this shape, and how that was decided.
+
+    shape: what the speed depends on (network, batch, number of trials). build(mode) -> its programs.
+    """
+    trials = len(start.seed)
+    if trials == 1:
+        return "map", "one trial"
+    device = jax.devices()[0].device_kind
+    key = f"jax {jax.__version__}, {len(jax.devices())} x {device}, {os.cpu_count()} cpus, {trials} trials, {shape}"
+    known = _recall()
+    if key not in known:
+        seconds = {mode: _time(build(mode), start, data) for mode in ("map", "vmap")}
+        known = {**_recall(), key: seconds}
+        write_json(_memory(), known)
+    one, together = known[key]["map"], known[key]["vmap"]
+    mode = "vmap" if together * MARGIN < one else "map"
+    name = {"vmap": "vmapped", "map": "one after the other"}[mode]
+    return (
+        mode,
+        f"{trials} trials {name} (a step of all: {one * 1e3:.0f} ms in turn, {together * 1e3:.0f} ms vmapped)",
+    )
+
+
+def _recall() -> dict:
+    try:
+        return json.loads(_memory().read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def _time(programs: Programs, start: Start, data: Data) -> float:
+    """Median seconds of one step of all trials."""
+    states = programs.begin(start, data)
+    states, _ = programs.run(states, jnp.int32(1), data)
+    jax.block_until_ready(states)
+    taken = []
+    for i in range(REPEATS):
+        began = time.perf_counter()
+        states, _ = programs.run(states, jnp.int32(1 + (i + 1) * STEPS), data)
+        jax.block_until_ready(states)
+        taken.append((time.perf_counter() - began) / STEPS)
+    return float(np.round(statistics.median(taken), 6))

@@ -1,0 +1,171 @@
+"""One job from its first step, or from its last checkpoint, to its end."""
+
+import itertools
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tl_jax.core.errors import UserError
+from tl_jax.evaluation.metrics import accuracy
+from tl_jax.run.checkpoints import Checkpoints
+from tl_jax.run.config import Config, Job
+from tl_jax.run.problem import Problem
+from tl_jax.run.rundir import RunDirectory
+from tl_jax.run.trials import Programs, predict_all, starts
+from tl_jax.training.freezing import Rule, boundaries, carry_over, resolve
+from tl_jax.training.state import Data, State
+from tl_jax.training.step import Progress, Recipe
+
+
+class Stopped(Exception):
+    """The user asked to stop; the state is saved."""
+
+
+class Stage(NamedTuple):
+    """Steps [begin, end) with one set of trained parameters."""
+
+    begin: int
+    end: int
+    factors: Mapping[str, float]
+    programs: Programs
+
+
+@dataclass(frozen=True)
+class Work:
+    """Everything one job needs. build(factors) -> programs; note(job, step) reports progress and says whether to stop."""
+
+    config: Config
+    job: Job
+    recipe: Recipe
+    problem: Problem
+    data: Data
+    directory: RunDirectory
+    build: Callable[[Mapping[str, float]], Programs]
+    place: Callable[[Any], Any]
+    note: Callable[[str, int, dict[str, float]], bool]
+
+
+def stages(rules: tuple[Rule, ...], paths: list[str], total: int, build: Callable) -> list[Stage]:
+    """The run cut where the trained parameters change; usually one stage."""
+    cuts = [0, *(b for b in boundaries(rules) if b < total), total]
+    parts = []
+    for begin, end in itertools.pairwise(cuts):
+        factors = resolve(rules, paths, begin)
+        parts.append(Stage(begin, end, factors, build(factors)))
+    return parts
+
+
+def run_job(work: Work, paths: list[str], source_model: Any = None) -> State:
+    """Train, evaluate and save; returns the final states [T, ...].
+
+    Raises UserError when a term stops being finite, Stopped when the user asked to stop.
+    """
+    rules = (*work.job.method.freeze, *work.config.freeze)
+    parts = stages(rules, paths, work.config.steps, work.build)
+    checkpoints = Checkpoints(work.directory.root, work.job.name)
+    try:
+        states = work.place(parts[0].programs.begin(starts(work.job.trials, source_model), work.data))
+        step = checkpoints.last_step() or 0
+        if step:
+            states = _restored(work, checkpoints, parts, states, step)
+        work.directory.keep_metrics(work.job.name, step)
+        work.note(work.job.name, step, {})
+        for stage in parts:
+            if stage.begin <= step < stage.end:
+                if step == stage.begin and step > 0:
+                    states = _enter(work, stage, states)
+                states, step = _run_stage(work, stage, (states, step), checkpoints)
+        return states
+    finally:
+        checkpoints.close()
+
+
+def _enter(work: Work, stage: Stage, states: State) -> State:
+    """States with optimiser state for a stage's trained parameters; moments that exist are kept."""
+    fresh = stage.programs.renew(states)
+    return work.place(states._replace(opt=carry_over(fresh.opt, states.opt)))
+
+
+def _restored(work: Work, checkpoints: Checkpoints, parts: list[Stage], like: State, step: int) -> State:
+    stage = next(s for s in parts if s.begin < step <= s.end)
+    if stage is not parts[0]:
+        like = _enter(work, stage, like)
+    return checkpoints.restore(step, like)
+
+
+def _run_stage(
+    work: Work, stage: Stage, now: tuple[State, int], checkpoints: Checkpoints
+) -> tuple[State, int]:
+    states, step = now
+    every = work.config.evaluation_steps
+    refreshes = refresh_every(work.job, work.config, work.problem) if work.job.method.refresh else 0
+    while step < stage.end:
+        if refreshes and step % refreshes == 0 and step > 0:
+            states = stage.programs.refresh(states, work.data.target)
+        target = min(_next(step, every), stage.end, _next(step, refreshes) if refreshes else stage.end)
+        states, progress = stage.programs.run(states, jnp.int32(target), work.data)
+        progress = jax.device_get(progress)
+        _check_finite(work, progress, checkpoints.last_step())
+        step, stop = target, False
+        if step % every == 0 or step == work.config.steps:
+            shown = _evaluate(work, stage.programs, states, step, progress)
+            checkpoints.save(step, states)
+            stop = work.note(work.job.name, step, shown)
+        elif step == stage.end:
+            checkpoints.save(step, states)
+        if stop and step < work.config.steps:
+            checkpoints.wait()
+            raise Stopped(f"{work.job.name} at step {step} of {work.config.steps}")
+    return states, step
+
+
+def refresh_every(job: Job, config: Config, problem: Problem) -> int:
+    """Steps between refreshes: the method's own number, or one pass over the target."""
+    return job.method.refresh_every or math.ceil(len(problem.target.train.y) / config.batch_size)
+
+
+def _next(step: int, every: int) -> int:
+    return (step // every + 1) * every
+
+
+def _evaluate(
+    work: Work, programs: Programs, states: State, step: int, progress: Progress
+) -> dict[str, float]:
+    """Store every evaluation set's logits, and one metrics line a trial."""
+    record = {
+        name: predict_all(programs.predict, states, x, domain).logits.astype(np.float32)
+        for name, (domain, x) in work.problem.evaluation().items()
+    }
+    work.directory.write_record(work.directory.record_path(work.job.name, step), record)
+    labels = work.problem.target.test.y
+    scores = [accuracy(logits, labels) for logits in record["target_test/logits"]]
+    lines = []
+    for i, (seed, values) in enumerate(work.job.trials):
+        means = {name: float(value[i]) for name, value in progress.means.items()}
+        line = {"job": work.job.name, "step": step, "seed": seed, "values": dict(values), **means}
+        lines.append({**line, "target/accuracy": scores[i]})
+    work.directory.add_metrics(lines)
+    return {"loss": float(np.mean(progress.means["source"])) if "source" in progress.means else math.nan}
+
+
+def _check_finite(work: Work, progress: Progress, saved: int | None) -> None:
+    """Raises UserError naming the trial, the step and the term that is not finite."""
+    for i, step in enumerate(np.asarray(progress.bad_step)):
+        if step < 0:
+            continue
+        seed, values = work.job.trials[i]
+        at = {name: float(v[i]) for name, v in progress.at_bad_step.items()}
+        bad = [name for name in at if not math.isfinite(at[name])]
+        named = [name for name in bad if name not in ("total", "grad_norm")] or bad
+        finite = ", ".join(f"{name} {value:.3g}" for name, value in at.items() if math.isfinite(value))
+        kept = f"Last finite checkpoint: step {saved}." if saved else "No checkpoint had been written yet."
+        raise UserError(
+            f"{work.job.name}, step {int(step)}: term '{named[0]}' is {at[named[0]]} (seed {seed}, "
+            + ", ".join(f"{k} {v:g}" for k, v in values)
+            + f"; finite: {finite or 'none'}). {kept} Try --clip_norm=1 or a lower --lr than {dict(values)['lr']:g}."
+        )

@@ -1,0 +1,93 @@
+"""The pictures of a run: learning curves, samples of the domains, the feature embedding."""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from tl_jax.data.domain import Domain
+from tl_jax.run.rundir import write_atomically
+
+
+def save(figure: Figure, path: Path) -> None:
+    """A PNG, atomically."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    write_atomically(path, buffer.getvalue())
+
+
+def curves(lines: Sequence[Mapping[str, Any]], methods: Sequence[str]) -> Figure:
+    """Target accuracy and source loss over steps: the mean over trials, the band from least to greatest."""
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    panels = figure.subplots(1, 2)
+    for panel, name, title in zip(
+        panels,
+        ("target/accuracy", "source"),
+        ("accuracy on the target's test split", "source loss"),
+        strict=True,
+    ):
+        for colour, method in enumerate(methods):
+            points: dict[int, list[float]] = {}
+            for line in lines:
+                if line["job"] == method and name in line:
+                    points.setdefault(line["step"], []).append(line[name])
+            steps = sorted(points)
+            if steps:
+                mean = [float(np.mean(points[s])) for s in steps]
+                panel.plot(steps, mean, color=f"C{colour % 10}", marker=".", label=method)
+                low, high = [min(points[s]) for s in steps], [max(points[s]) for s in steps]
+                panel.fill_between(steps, low, high, color=f"C{colour % 10}", alpha=0.15, linewidth=0)
+        panel.set(title=title, xlabel="step")
+        panel.grid(alpha=0.3)
+    panels[1].set_yscale("log")
+    panels[0].legend(fontsize="small")
+    return figure
+
+
+def samples(domains: Sequence[Domain], rows: int = 3) -> Figure:
+    """`rows` training images of each class of each domain."""
+    classes = domains[0].classes[:12]
+    figure = Figure(figsize=(0.7 * len(classes) + 1, 0.75 * rows * len(domains) + 0.8), layout="constrained")
+    grid = figure.subplots(rows * len(domains), len(classes), squeeze=False)
+    for d, domain in enumerate(domains):
+        for c, name in enumerate(classes):
+            found = domain.train.x[domain.train.y == c][:rows]
+            for r in range(rows):
+                axis = grid[d * rows + r][c]
+                axis.set(xticks=[], yticks=[])
+                axis.set_frame_on(False)
+                if r < len(found):
+                    image = found[r] if found[r].shape[-1] != 1 else found[r][..., 0]
+                    axis.imshow(image, cmap="gray")
+                if r == 0 and d == 0:
+                    axis.set_title(name, fontsize="small")
+        grid[d * rows + rows // 2][0].set_ylabel(domain.name, fontsize="small")
+    return figure
+
+
+def embedding(features: Mapping[str, Mapping[str, np.ndarray]], classes: Sequence[str]) -> Figure:
+    """t-SNE of source and target features, one row a method: coloured by domain, then by class.
+
+    features: {method: {"source" [n, d], "source_y" [n], "target" [m, d], "target_y" [m]}}.
+    """
+    from sklearn.manifold import TSNE
+
+    figure = Figure(figsize=(11, 4.6 * len(features)), layout="constrained")
+    grid = figure.subplots(len(features), 2, squeeze=False)
+    for row, (method, parts) in zip(grid, features.items(), strict=True):
+        both = np.concatenate([parts["source"], parts["target"]])
+        where = TSNE(perplexity=min(30, len(both) // 4), init="pca", random_state=0).fit_transform(both)
+        n, y = len(parts["source"]), np.concatenate([parts["source_y"], parts["target_y"]])
+        style = {"s": 9, "linewidths": 0, "alpha": 0.8}
+        row[0].scatter(*where[:n].T, color="C0", label="source", **style)
+        row[0].scatter(*where[n:].T, color="C3", label="target", **style)
+        for c, name in enumerate(classes):
+            row[1].scatter(*where[y == c].T, color=f"C{c % 10}", label=name, **style)
+        for axis, title in zip(row, ("by domain", "by class"), strict=True):
+            axis.set(title=f"{method}: features {title}", xticks=[], yticks=[])
+            if len(classes) <= 12 or title == "by domain":
+                axis.legend(fontsize="x-small", markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure

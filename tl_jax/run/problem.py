@@ -1,0 +1,60 @@
+"""The data of a run: what training may see, and what only evaluation may see."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tl_jax.core.errors import UserError
+from tl_jax.data.domain import Domain
+from tl_jax.methods.base import Method
+from tl_jax.training.state import Data
+
+UNLABELLED_IN_RECORDS = 2000
+"""How many of the target's training examples the label-free criteria see."""
+
+
+class Problem(NamedTuple):
+    """Matched source domains and a target domain with one image shape and one list of classes."""
+
+    sources: tuple[Domain, ...]
+    target: Domain
+
+    def training(self, method: Method) -> Data:
+        """The arrays a method trains on: target labels only for the supervised bound."""
+        labelled = self.sources if method.labels == "source" else (self.target,)
+        pairs = tuple((domain.train.x, domain.train.y.astype(np.int32)) for domain in labelled)
+        return Data(pairs, self.target.train.x)
+
+    def evaluation(self) -> dict[str, tuple[str, np.ndarray]]:
+        """{name of a set: (domain whose statistics it takes, x)}: no labels."""
+        sets = {"target/logits": ("target", self.target.train.x[:UNLABELLED_IN_RECORDS])}
+        sets |= {f"target_{s}/logits": ("target", getattr(self.target, s).x) for s in ("validation", "test")}
+        return sets | {
+            f"source{i}_val/logits": (f"source{i}", source.validation.x)
+            for i, source in enumerate(self.sources)
+        }
+
+    def source_labels(self) -> np.ndarray:
+        """Labels of the sources' validation splits, one after the other."""
+        return np.concatenate([source.validation.y for source in self.sources])
+
+
+def check_batches(problem: Problem, batch_size: int) -> None:
+    """Raises UserError if a training set is smaller than the batch."""
+    for role, domain in (*(("Source", s) for s in problem.sources), ("Target", problem.target)):
+        size = len(domain.train.y)
+        if batch_size > size:
+            raise UserError(
+                f"{role} {domain.name} has {size} training examples, the batch is {batch_size}: no full batch. "
+                f"Use --batch_size={size} or less."
+            )
+
+
+def describe(domains: Sequence[Domain]) -> str:
+    """One line a domain: name, sizes of its splits, shape, classes."""
+    return "\n".join(
+        f"  {d.name}: {len(d.train.y)} train, {len(d.validation.y)} validation, {len(d.test.y)} test, "
+        f"{'x'.join(map(str, d.train.x.shape[1:]))}, {len(d.classes)} classes"
+        for d in domains
+    )

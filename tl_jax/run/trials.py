@@ -1,0 +1,95 @@
+"""The trials of a job as one program: vmapped, or one after the other on the same executable."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from tl_jax.core.types import Array, Model, Output, Tree
+from tl_jax.training.forward import stats_of
+from tl_jax.training.objective import split_params
+from tl_jax.training.state import Data, Start, State, create, target_model, with_optimizer
+from tl_jax.training.step import Progress, Recipe, make_run
+
+EVALUATION_BATCH = 256
+
+
+def over_trials(f: Callable, mode: str) -> Callable:
+    """f(one trial, *rest) -> the same over trials stacked along a leading axis, `rest` shared.
+
+    "vmap": all trials at once; "map": one after the other inside the same compiled program.
+    """
+    if mode == "vmap":
+        return lambda stacked, *rest: jax.vmap(lambda one: f(one, *rest))(stacked)
+    return lambda stacked, *rest: jax.lax.map(lambda one: f(one, *rest), stacked)
+
+
+class Programs(NamedTuple):
+    """The compiled programs of one job over states [T, ...].
+
+    begin(starts, data) -> states; renew(states) -> states with fresh optimiser state;
+    run(states, until, data) -> (states, Progress); refresh(states, x_t) -> states;
+    predict(states, x [K, B, ...], domain) -> Output [T, K, B, ...].
+    """
+
+    begin: Callable[[Start, Data], State]
+    renew: Callable[[State], State]
+    run: Callable[[State, Array, Data], tuple[State, Progress]]
+    refresh: Callable[[State, Array], State]
+    predict: Callable[[State, Array, str], Output]
+
+
+def programs(recipe: Recipe, factors: Mapping[str, float], mode: str) -> Programs:
+    """Programs for one recipe and one set of trained parameters."""
+
+    def renew(state: State) -> State:
+        return with_optimizer(state, recipe.method, recipe.optimizer, factors)
+
+    def begin(start: Start, data: Data) -> State:
+        return renew(create(recipe.network, recipe.method, recipe.plan, data, start))
+
+    def refresh(state: State, x: Array) -> State:
+        assert recipe.method.refresh is not None
+        model = target_model(Model(split_params(state.params)[0], state.stats, state.memory))
+        return state._replace(memory=recipe.method.refresh(recipe.network, model, x))
+
+    def predict(states: State, x: Array, domain: str) -> Output:
+        return over_trials(lambda state, x: _predict(recipe, state, x, domain), mode)(states, x)
+
+    return Programs(
+        begin=jax.jit(over_trials(begin, mode)),
+        renew=jax.jit(over_trials(renew, mode)),
+        run=jax.jit(over_trials(make_run(recipe, factors), mode), donate_argnums=0),
+        refresh=jax.jit(over_trials(refresh, mode), donate_argnums=0),
+        predict=jax.jit(predict, static_argnums=2),
+    )
+
+
+def _predict(recipe: Recipe, state: State, x: Array, domain: str) -> Output:
+    """Outputs [K, B, ...] of one trial on padded batches x [K, B, ...]."""
+    model = Model(split_params(state.params)[0], stats_of(state.stats, domain), state.memory)
+    custom = recipe.method.predict
+    if custom is not None:
+        return jax.lax.map(lambda b: custom(recipe.network, model, b, domain), x)
+    return jax.lax.map(lambda b: recipe.network.apply(model.params, model.stats, b)[0], x)
+
+
+def predict_all(predict: Callable[..., Output], states: State, x: np.ndarray, domain: str) -> Output:
+    """Every trial's outputs on every example exactly once, on the host: features [T, n, d], logits [T, n, c]."""
+    batch = min(EVALUATION_BATCH, len(x))
+    padded = np.concatenate([x, np.repeat(x[:1], -len(x) % batch, 0)]).reshape(-1, batch, *x.shape[1:])
+    out = predict(states, padded, domain)
+    flat = lambda a: np.asarray(a).reshape(a.shape[0], -1, a.shape[-1])[:, : len(x)]
+    return Output(flat(out.features), flat(out.logits))
+
+
+def stack(trees: list[Tree]) -> Tree:
+    """Trees of one structure -> one tree with a leading axis."""
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
+
+
+def starts(trials: tuple[tuple[int, tuple[tuple[str, float], ...]], ...], source_model: Tree) -> Start:
+    """The trials of a job as stacked starting points; source_model: stacked (params, stats) or None."""
+    values = stack([{k: np.float32(v) for k, v in pairs} for _, pairs in trials])
+    return Start(np.array([seed for seed, _ in trials], np.uint32), values, source_model)  # pyright: ignore

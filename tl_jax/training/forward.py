@@ -1,0 +1,126 @@
+"""Forward plans: how the domains go through batch normalisation, as an explicit named choice.
+
+joint              one pass over all examples: batch statistics are shared by the domains
+separate           a pass per domain, each with its own batch statistics; all update the running ones
+source_then_joint  AdaMatch (Berthelot et al. 2022): source alone, leaving the running statistics as they
+                   were, then all together; source logits are interpolated at random between the two
+target_only        a pass per domain; only the target's updates the running statistics
+per_domain         a pass per domain, running statistics kept apart (domain-specific batch normalisation)
+frozen             running statistics are used and never updated
+
+Statistics are a dict: {"all": ...}, or one entry a domain with `per_domain`.
+"""
+
+import itertools
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from tl_jax.core.trees import flatten
+from tl_jax.core.types import Array, Network, Output, Tree
+
+PLANS = ("joint", "separate", "source_then_joint", "target_only", "per_domain", "frozen")
+
+
+class Entry(NamedTuple):
+    """One view of one domain: name of the view, key of the domain ("target", "source0"), x [n, ...]."""
+
+    view: str
+    domain: str
+    x: Array
+
+
+class Weights(NamedTuple):
+    """What a pass needs: nested parameters, statistics by domain, this step's key."""
+
+    params: Tree
+    stats: Mapping[str, Tree]
+    key: Array
+
+
+def initial_stats(plan: str, stats: Tree, domains: Sequence[str]) -> dict[str, Tree]:
+    """The statistics a plan starts with, from the network's initial ones."""
+    return dict.fromkeys(domains, stats) if plan == "per_domain" else {"all": stats}
+
+
+def stats_of(stats: Mapping[str, Tree], domain: str) -> Tree:
+    """The statistics that belong to a domain ("source" means the first source)."""
+    return stats["all"] if "all" in stats else stats["source0" if domain == "source" else domain]
+
+
+def normalised_modules(stats: Mapping[str, Tree]) -> frozenset[str]:
+    """Paths of the modules that keep batch statistics ("backbone/norm1")."""
+    return frozenset(path.rpartition("/")[0] for tree in stats.values() for path in flatten(tree))
+
+
+def stream(key: Array, name: str) -> Array:
+    """A key for a named purpose: adding another purpose changes none of the others."""
+    return jax.random.fold_in(key, zlib.crc32(name.encode()) & 0x7FFFFFFF)
+
+
+class Forward(NamedTuple):
+    """A plan bound to a network; `frozen` are the modules whose statistics must not move."""
+
+    network: Network
+    plan: str
+    frozen: frozenset[str] = frozenset()
+
+    def __call__(
+        self, weights: Weights, entries: Sequence[Entry]
+    ) -> tuple[dict[str, Output], dict[str, Any]]:
+        """Outputs by view (several sources concatenated) and the updated statistics."""
+        if self.plan == "joint":
+            outputs, stats = self._together(weights, entries)
+        elif self.plan == "source_then_joint":
+            outputs, stats = self._source_then_together(weights, entries)
+        else:
+            outputs, stats = self._apart(weights, entries)
+        return _by_view(entries, outputs), stats
+
+    def _pass(self, weights: Weights, stats: Tree, x: Array, name: str) -> tuple[Output, Tree]:
+        frozen = normalised_modules({"": stats}) if self.plan == "frozen" else self.frozen
+        key = stream(weights.key, name)
+        return self.network.apply(weights.params, stats, x, train=True, key=key, frozen=frozen)
+
+    def _together(self, weights, entries):
+        x = jnp.concatenate([entry.x for entry in entries])
+        out, stats = self._pass(weights, weights.stats["all"], x, "joint")
+        cuts = [0]
+        for entry in entries:
+            cuts.append(cuts[-1] + len(entry.x))
+        split = [Output(*(a[i:j] for a in out)) for i, j in itertools.pairwise(cuts)]
+        return split, {"all": stats}
+
+    def _source_then_together(self, weights, entries):
+        outputs, stats = self._together(weights, entries)
+        sources = [entry for entry in entries if entry.domain != "target"]
+        alone = iter(self._together(weights, sources)[0] if sources else [])
+        for i, entry in enumerate(entries):
+            if entry.domain != "target":
+                joint, own = outputs[i].logits, next(alone).logits
+                mix = jax.random.uniform(stream(weights.key, f"mix {entry.view} {entry.domain}"), joint.shape)
+                outputs[i] = Output(outputs[i].features, joint + (own - joint) * mix)
+        return outputs, stats
+
+    def _apart(self, weights, entries):
+        stats, outputs = dict(weights.stats), []
+        for entry in entries:
+            slot = entry.domain if self.plan == "per_domain" else "all"
+            out, updated = self._pass(weights, stats[slot], entry.x, f"{entry.view} {entry.domain}")
+            if not (self.plan == "target_only" and entry.domain != "target"):
+                stats[slot] = updated
+            outputs.append(out)
+        return outputs, stats
+
+
+def _by_view(entries: Sequence[Entry], outputs: Sequence[Output]) -> dict[str, Output]:
+    views: dict[str, list[Output]] = {}
+    for entry, out in zip(entries, outputs, strict=True):
+        views.setdefault(entry.view, []).append(out)
+    return {
+        view: Output(*(jnp.concatenate(parts) for parts in zip(*outs, strict=True)))
+        for view, outs in views.items()
+    }

@@ -1,0 +1,76 @@
+"""The one equation: min over theta of sum_k w_k(step) L_k(theta), usually L_S + lambda L_T."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+
+from tl_jax.core.trees import unflatten
+from tl_jax.core.types import Array, At, Batch, Output, Tree
+from tl_jax.data.augment import augment, to_float
+from tl_jax.methods.base import Method, Own, TermsFunction, View
+from tl_jax.training.forward import Entry, Forward, Weights, stats_of, stream
+
+
+class Surroundings(NamedTuple):
+    """What the objective reads but does not differentiate."""
+
+    kept: Mapping[str, Array]
+    stats: Mapping[str, Tree]
+    memory: Tree
+    batch: Batch
+    at: At
+
+
+def split_params(params: Mapping[str, Array]) -> tuple[Tree, Tree]:
+    """Flat parameters -> nested ones of the network and of the method."""
+    tree = unflatten(params)
+    own = tree.pop("method", {})
+    return tree, own
+
+
+def objective(method: Method, forward: Forward, terms: TermsFunction) -> Callable:
+    """f(trained, surroundings) -> (total, (stats, logged)): differentiate it in `trained` alone.
+
+    trained and surroundings.kept are disjoint flat parameter dicts; logged holds every term unweighted.
+    """
+
+    def total(trained: Mapping[str, Array], around: Surroundings):
+        network, own = split_params({**around.kept, **trained})
+        outputs, stats = _outputs(method, forward, network, around)
+        losses, metrics = terms(Own(own, around.memory), outputs, around.batch, around.at)
+        weights = {"source": 1.0, **method.weights(around.at)}
+        value = sum(weights.get(name, around.at.lam) * loss for name, loss in losses.items())
+        return value, (stats, {**losses, **metrics, "total": value})
+
+    return total
+
+
+def _outputs(method: Method, forward: Forward, params: Tree, around: Surroundings):
+    """Every view's outputs: the trained network's under the forward plan, then the teachers'."""
+    trained = [e for name, v in method.views.items() if v.weights is None for e in _entries(name, v, around)]
+    outputs, stats = forward(Weights(params, around.stats, around.at.key), trained)
+    for name, view in method.views.items():
+        if view.weights is not None:
+            outputs[name] = jax.lax.stop_gradient(_teacher(forward, view, name, around))
+    return outputs, stats
+
+
+def _entries(name: str, view: View, around: Surroundings) -> list[Entry]:
+    """One entry per domain of the view; only images that are augmented become floats here."""
+    parts = around.batch.sources if view.domain == "source" else (around.batch.target,)
+    keys = [f"source{i}" if view.domain == "source" else "target" for i in range(len(parts))]
+    draw = lambda domain: stream(around.at.key, f"augment {name} {domain}")
+    return [
+        Entry(name, domain, augment(view.augment, draw(domain), to_float(part.x)))
+        for domain, part in zip(keys, parts, strict=True)
+    ]
+
+
+def _teacher(forward: Forward, view: View, name: str, around: Surroundings) -> Output:
+    """A pass in training mode through the weights a view names; its statistics are thrown away."""
+    assert view.weights is not None
+    params, stats = view.weights(around.memory)
+    (entry,) = _entries(name, view, around)
+    key = stream(around.at.key, f"teacher {name}")
+    return forward.network.apply(params, stats_of(stats, entry.domain), entry.x, train=True, key=key)[0]

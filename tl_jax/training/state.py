@@ -1,0 +1,93 @@
+"""The state of one trial as a pytree, and how it begins."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from tl_jax.core.trees import flatten
+from tl_jax.core.types import Array, Model, Network, Tree
+from tl_jax.data.augment import to_float
+from tl_jax.methods.base import Method
+from tl_jax.training.forward import initial_stats, stats_of, stream
+from tl_jax.training.freezing import in_group
+from tl_jax.training.objective import split_params
+from tl_jax.training.optimizer import optimizer
+
+
+class State(NamedTuple):
+    """step int; seed uint32; params {path: array}; stats by domain; opt {group: state}; memory; values {name: scalar}."""
+
+    step: Array
+    seed: Array
+    params: dict[str, Array]
+    stats: dict[str, Tree]
+    opt: dict[str, Tree]
+    memory: Tree
+    values: dict[str, Array]
+
+
+class Data(NamedTuple):
+    """Training examples on the device: ((x_s [n, ...], y_s [n]), ...) and the unlabelled x_t [m, ...]."""
+
+    sources: tuple[tuple[Array, Array], ...]
+    target: Array
+
+
+class Start(NamedTuple):
+    """Where a trial begins: its seed, its values, and the source model's (params, stats) or None."""
+
+    seed: Array
+    values: Mapping[str, Array]
+    model: tuple[Mapping[str, Array], Mapping[str, Tree]] | None = None
+
+
+def accepting_bytes(network: Network) -> Network:
+    """The network with uint8 images allowed as input."""
+    return Network(
+        lambda key, x: network.init(key, to_float(x)),
+        lambda params, stats, x, **how: network.apply(params, stats, to_float(x), **how),
+    )
+
+
+def create(network: Network, method: Method, plan: str, data: Data, start: Start) -> State:
+    """The state before step 0, without its optimiser (see `with_optimizer`)."""
+    key = jax.random.key(start.seed)
+    domains = [f"source{i}" for i in range(len(data.sources))] + ["target"]
+    example = data.target[:2]
+    if start.model is None:
+        params, stats = network.init(stream(key, "network"), example)
+        stats = initial_stats(plan, stats, domains)
+    else:
+        flat, stats = start.model
+        params = split_params(flat)[0]
+    model = Model(params, stats, {})
+    shown, _ = network.apply(params, stats_of(stats, "target"), example, train=False)
+    own = method.init(stream(key, "method"), shown, model)
+    memory = own.memory
+    if method.refresh is not None:
+        memory = method.refresh(network, target_model(Model(params, stats, memory)), data.target)
+    flat = flatten(params) | flatten(own.params, "method")
+    step = jnp.zeros((), jnp.int32)
+    return State(step, jnp.asarray(start.seed, jnp.uint32), flat, stats, {}, memory, dict(start.values))
+
+
+def target_model(model: Model) -> Model:
+    """The model with the target's batch statistics."""
+    return model._replace(stats=stats_of(model.stats, "target"))
+
+
+def trained_by_group(state_params: Mapping[str, Array], method: Method, factors: Mapping[str, float]):
+    """{group: {path: array}} of the parameters that may move."""
+    groups: dict[str, dict[str, Array]] = {group: {} for group in method.groups}
+    for path, value in state_params.items():
+        if factors[path]:
+            groups[in_group(path, method.groups)][path] = value
+    return groups
+
+
+def with_optimizer(state: State, method: Method, name: str, factors: Mapping[str, float]) -> State:
+    """Fresh optimiser state for the trained parameters only: frozen ones cost no memory."""
+    groups = trained_by_group(state.params, method, factors)
+    return state._replace(opt={group: optimizer(name).init(params) for group, params in groups.items()})

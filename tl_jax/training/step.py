@@ -1,0 +1,135 @@
+"""The training step and the loop on the device. It knows nothing of methods, kinds or logging."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
+from tl_jax.core.types import Array, At, Batch, Labeled, Model, Network, Tree, Unlabeled
+from tl_jax.data.sampler import indices
+from tl_jax.methods.base import Method, Phase
+from tl_jax.training.forward import Forward, normalised_modules, stream
+from tl_jax.training.freezing import frozen_modules
+from tl_jax.training.objective import Surroundings, objective, split_params
+from tl_jax.training.optimizer import Rates, clip, optimizer
+from tl_jax.training.state import Data, State, trained_by_group
+
+
+class Recipe(NamedTuple):
+    """How a run trains: everything about it that is not an array."""
+
+    network: Network
+    method: Method
+    plan: str = "joint"
+    optimizer: str = "adamw"
+    total: int = 600
+    batch_size: int = 64
+    lam_schedule: str = "constant"
+    lr_schedule: str = "constant"
+    clip_norm: float = 0.0
+    place_batch: Callable[[Batch], Batch] = lambda batch: batch
+
+
+class Progress(NamedTuple):
+    """Means of every logged scalar over the steps run, and the first step with one that is not finite (-1: none)."""
+
+    means: dict[str, Array]
+    bad_step: Array
+    at_bad_step: dict[str, Array]
+
+
+def whereabouts(recipe: Recipe, state: State) -> At:
+    """The step's progress, scheduled trade-off and random key."""
+    progress = state.step.astype(jnp.float32) / recipe.total
+    lam = state.values["lam"] * LAM_SCHEDULES[recipe.lam_schedule](progress)
+    key = jax.random.fold_in(stream(jax.random.key(state.seed), "step"), state.step)
+    return At(state.step, progress, lam, state.values, key)
+
+
+def sample(recipe: Recipe, state: State, data: Data) -> Batch:
+    """This step's examples: `batch_size` of each source and of the target."""
+    key = stream(jax.random.key(state.seed), "sampler")
+    draw = lambda name, x: indices(stream(key, name), state.step, recipe.batch_size, len(x))
+    sources = []
+    for i, (x, y) in enumerate(data.sources):
+        rows = draw(f"source{i}", x)
+        sources.append(Labeled(x[rows], y[rows], rows))
+    rows = draw("target", data.target)
+    return recipe.place_batch(Batch(tuple(sources), Unlabeled(data.target[rows], rows)))
+
+
+def make_step(recipe: Recipe, factors: Mapping[str, float]) -> Callable[[State, Data], tuple[State, dict]]:
+    """step(state, data) -> (state, logged scalars), for one fixed set of trained parameters."""
+    method = recipe.method
+
+    def step(state: State, data: Data) -> tuple[State, dict[str, Array]]:
+        at, batch = whereabouts(recipe, state), sample(recipe, state, data)
+        logged: dict[str, Array] = {}
+        for phase in method.steps():
+            advance = lambda state, phase=phase: _advance(recipe, factors, phase, (state, batch, at))
+            if phase.repeats > 1:
+                state = jax.lax.fori_loop(0, phase.repeats - 1, lambda _, s, go=advance: go(s)[0], state)
+            state, now = advance(state)
+            logged |= now
+        if method.after is not None:
+            model = Model(split_params(state.params)[0], state.stats, state.memory)
+            state = state._replace(memory=method.after(model, at))
+        return state._replace(step=state.step + 1), logged
+
+    return step
+
+
+def _advance(recipe: Recipe, factors: Mapping[str, float], phase: Phase, now: tuple[State, Batch, At]):
+    """One gradient step of one phase: differentiate the trained subtree, update it, apply."""
+    state, batch, at = now
+    groups = trained_by_group(state.params, recipe.method, factors)
+    trained = {path: x for group in phase.groups for path, x in groups[group].items()}
+    kept = {path: x for path, x in state.params.items() if path not in trained}
+    frozen = frozen_modules(factors, normalised_modules(state.stats))
+    total = objective(recipe.method, Forward(recipe.network, recipe.plan, frozen), phase.terms)
+    around = Surroundings(kept, state.stats, state.memory, batch, at)
+    (_, (stats, logged)), grads = jax.value_and_grad(total, has_aux=True)(trained, around)
+    grads, logged["grad_norm"] = clip(grads, recipe.clip_norm)
+
+    lr = state.values["lr"] * LR_SCHEDULES[recipe.lr_schedule](at.progress)
+    rates = Rates(lr, state.values["weight_decay"], factors)
+    opt, params = dict(state.opt), dict(state.params)
+    for group in phase.groups:
+        mine = {path: grads[path] for path in groups[group]}
+        updates, opt[group] = optimizer(recipe.optimizer).update(mine, state.opt[group], groups[group], rates)
+        params |= optax.apply_updates(groups[group], updates)
+    return state._replace(params=params, stats=stats, opt=opt), logged
+
+
+def make_run(
+    recipe: Recipe, factors: Mapping[str, float]
+) -> Callable[[State, Array, Data], tuple[State, Progress]]:
+    """run(state, until, data): steps up to `until` in one dispatch, with no transfer to the host.
+
+    `until` is an array, so calls of any length share one compiled program.
+    """
+    step = make_step(recipe, factors)
+
+    def run(state: State, until: Array, data: Data) -> tuple[State, Progress]:
+        shapes: Tree = jax.eval_shape(step, state, data)[1]
+        zeros = {name: jnp.zeros(s.shape, s.dtype) for name, s in shapes.items()}
+        first = state.step
+
+        def body(carry):
+            state, (sums, bad_step, at_bad) = carry
+            now, logged = step(state, data)
+            finite = jnp.all(jnp.stack([jnp.isfinite(v) for v in logged.values()]))
+            new = ~finite & (bad_step < 0)
+            at_bad = jax.tree.map(lambda old, v: jnp.where(new, v, old), at_bad, logged)
+            sums = jax.tree.map(jnp.add, sums, logged)
+            return now, Progress(sums, jnp.where(new, state.step, bad_step), at_bad)
+
+        start = (state, Progress(zeros, jnp.int32(-1), zeros))
+        state, (sums, bad_step, at_bad) = jax.lax.while_loop(lambda c: c[0].step < until, body, start)
+        steps = jnp.maximum(state.step - first, 1).astype(jnp.float32)
+        return state, Progress(jax.tree.map(lambda s: s / steps, sums), bad_step, at_bad)
+
+    return run
