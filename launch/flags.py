@@ -5,7 +5,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Sequence
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
@@ -59,16 +59,15 @@ def define() -> None:
     flags.DEFINE_multi_string(
         "freeze",
         [],
-        "Repeatable. 'pattern=frozen', 'pattern=0.1' (learning-rate factor) or 'pattern=frozen@300' (until step 300); first match wins.",
+        "Repeatable, first match wins: 'pattern=frozen', 'pattern=0.1' (learning-rate factor), "
+        "'pattern=frozen@300' (until step 300).",
     )
     string(
         "forward_plan",
         DEFAULT.forward_plan,
         f"How the domains pass through batch normalisation: {names(PLANS)}.",
     )
-    string(
-        "precision", DEFAULT.precision, f"Of the computation; parameters stay float32: {names(PRECISIONS)}."
-    )
+    string("precision", DEFAULT.precision, f"Of the computation; parameters stay float32: {names(PRECISIONS)}.")
     string("select", DEFAULT.select, f"Label-free criterion that chooses the step: {names(CRITERIA)}.")
     whole(
         "eval_every",
@@ -89,9 +88,7 @@ def define() -> None:
         MODES,
         "Trials at once (vmap), one after the other (map), or as measured on this machine.",
     )
-    flags.DEFINE_bool(
-        "list_params", False, "Print every parameter's path and whether it is trained, and stop."
-    )
+    flags.DEFINE_bool("list_params", False, "Print every parameter's path and whether it is trained, and stop.")
     flags.DEFINE_bool("dry_run", False, "Print what would be done, and stop.")
 
 
@@ -125,9 +122,7 @@ def _sweep(text: str) -> tuple[str, tuple[float, ...]]:
     try:
         return name.strip(), tuple(float(v) for v in values.split(","))
     except ValueError:
-        raise UserError(
-            f"--sweep='{text}': write name=value,value,... with numbers, as in lam=0.1,0.3,1."
-        ) from None
+        raise UserError(f"--sweep='{text}': write name=value,value,... with numbers, as in lam=0.1,0.3,1.") from None
 
 
 def _rule(text: str) -> tuple[str, str]:
@@ -167,17 +162,14 @@ def launch(main: Callable[[], None], about: str) -> None:
         except KeyboardInterrupt:
             raise SystemExit(130) from None
 
+    logging.set_verbosity(logging.WARNING)
     app.run(guarded, flags_parser=parse)
 
 
 def _help(about: str) -> str:
     """The flags of the launch scripts in the order of their definition; absl's own are left out."""
-    ours = [
-        flag
-        for module, found in FLAGS.flags_by_module_dict().items()
-        if "absl" not in module
-        for flag in found
-    ]
+    own = [sys.modules[__name__].__name__, "__main__", *(m for m in FLAGS.flags_by_module_dict() if "launch" in m)]
+    ours = [flag for name, found in FLAGS.flags_by_module_dict().items() if name in own for flag in found]
     lines = [about.strip(), "", "Flags:"]
     for flag in ours:
         default = "" if flag.default in (None, "", [], False) else f" (default {flag.default_as_str})"

@@ -19,9 +19,7 @@ from tl_jax.run.setup import prepare
 
 SPECS = "digits:printed, digits:handwritten, digits:photo, tfds:NAME"
 flags.DEFINE_multi_string("source", list(DEFAULT.source), f"Repeatable. Labelled domain: {SPECS}.")
-flags.DEFINE_string(
-    "target", DEFAULT.target, "Domain whose training labels no method sees (but target_only)."
-)
+flags.DEFINE_string("target", DEFAULT.target, "Domain whose training labels no method sees (but target_only).")
 define()
 
 

@@ -184,9 +184,7 @@ def test_a_collapse_that_entropy_would_crown_is_not_chosen():
 
 def test_jax_arrays_are_welcome():
     jnp = pytest.importorskip("jax.numpy")
-    r = {
-        name: np.asarray(x, np.float32 if x.dtype == np.float64 else np.int32) for name, x in record().items()
-    }
+    r = {name: np.asarray(x, np.float32 if x.dtype == np.float64 else np.int32) for name, x in record().items()}
     on_device = {name: jnp.asarray(x) for name, x in r.items()}
     for criterion in CRITERIA.values():
         assert select([(1, on_device)], criterion) == select([(1, r)], criterion)

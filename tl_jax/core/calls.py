@@ -28,17 +28,13 @@ def parse(text: str, table: Mapping[str, Callable[..., Any]], kind: str) -> Call
     try:
         node = ast.parse(text.strip(), mode="eval").body
     except SyntaxError:
-        raise UserError(
-            f"Cannot read the {kind} '{text}'. Write a name or a call, as in 'name(arg=1)'."
-        ) from None
+        raise UserError(f"Cannot read the {kind} '{text}'. Write a name or a call, as in 'name(arg=1)'.") from None
     if isinstance(node, ast.Name):
         name, keywords = node.id, []
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
         name, keywords = node.func.id, node.keywords
     else:
-        raise UserError(
-            f"Cannot read the {kind} '{text}'. Write a name or a call with named arguments: 'name(arg=1)'."
-        )
+        raise UserError(f"Cannot read the {kind} '{text}'. Write a name or a call with named arguments: 'name(arg=1)'.")
     if name not in table:
         raise unknown(kind, name, sorted(table))
     arguments = _arguments(text, keywords, table[name])

@@ -104,9 +104,7 @@ def domain_logistic(
     return total
 
 
-def pseudo_label_loss(
-    logits_strong: Array, logits_weak: Array, threshold: float | Array = 0.95
-) -> tuple[Array, Array]:
+def pseudo_label_loss(logits_strong: Array, logits_weak: Array, threshold: float | Array = 0.95) -> tuple[Array, Array]:
     """Cross-entropy of the strong view on the weak view's confident hard labels.
 
     L = (1/m) sum_i [max_k q_ik >= threshold] (-log p_i[argmax_k q_ik]),  q = softmax(weak), detached

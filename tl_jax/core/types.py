@@ -52,7 +52,7 @@ class Network(NamedTuple):
     apply(params, stats, x, train=False, key=None, frozen=frozenset()) -> (Output, stats)
 
     `params` has the top-level groups "backbone", "bottleneck" and "head". With `train` the batch
-    normalisation uses and updates batch statistics and dropout draws from `key`; modules whose path
+    normalisation uses and updates batch statistics and dropout draws from `key` (None: no dropout); modules whose path
     ("backbone/norm1") is in `frozen` normalise with their stored statistics and leave them alone.
     """
 
@@ -61,11 +61,12 @@ class Network(NamedTuple):
 
 
 class Model(NamedTuple):
-    """Everything needed to predict: network parameters, batch statistics, the method's memory."""
+    """Everything needed to predict: the network's parameters and statistics, the method's memory and parameters."""
 
     params: Tree
     stats: Tree
     memory: Tree
+    own: Tree
 
 
 class At(NamedTuple):

@@ -60,7 +60,5 @@ def augment(kind: str, key: Array, x: Array) -> Array:
     if kind == "none":
         return x
     if x.ndim != 4:
-        raise ValueError(
-            f"The {kind} view is defined for images [n, h, w, c]; this domain has shape {x.shape}."
-        )
+        raise ValueError(f"The {kind} view is defined for images [n, h, w, c]; this domain has shape {x.shape}.")
     return jax.vmap(AUGMENTATIONS[kind])(jax.random.split(key, x.shape[0]), x)

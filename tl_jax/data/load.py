@@ -63,9 +63,7 @@ def _resized(x: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
     if x.shape[1:] == shape:
         return x
     if x.ndim != 4 or len(shape) != 3 or x.dtype != np.uint8:
-        raise UserError(
-            f"{name} has examples of shape {x.shape[1:]}, the source {shape}: they cannot be matched."
-        )
+        raise UserError(f"{name} has examples of shape {x.shape[1:]}, the source {shape}: they cannot be matched.")
     from PIL import Image
 
     h, w, c = shape

@@ -36,9 +36,7 @@ def permute(position: Array, size: int, key: Array) -> Array:
 
     # The network permutes the next power of four; walking on from values outside 0..size-1 stays bijective.
     first = feistel(position.astype(jnp.uint32))
-    inside = jax.lax.while_loop(
-        lambda x: jnp.any(x >= size), lambda x: jnp.where(x >= size, feistel(x), x), first
-    )
+    inside = jax.lax.while_loop(lambda x: jnp.any(x >= size), lambda x: jnp.where(x >= size, feistel(x), x), first)
     return inside.astype(jnp.int32)
 
 

@@ -31,7 +31,8 @@ def load(name: str, data_dir: str) -> Domain:
     splits = builder.info.splits
     if not {"image", "label"} <= set(features or {}) or not {"train", "test"} <= set(splits):
         raise UserError(
-            f"tfds:{name} has features {list(features or {})} and splits {list(splits)}: image, label, train and test are needed."
+            f"tfds:{name} has features {list(features or {})} and splits {list(splits)}: "
+            "image, label, train and test are needed."
         )
     train, test = (_read(builder.as_data_source(split)) for split in ("train", "test"))
     held = np.random.default_rng(0).permutation(len(train.y))

@@ -54,9 +54,7 @@ def macro_f1(logits: ArrayLike, y: ArrayLike) -> float:
     z, y = _check(logits, y)
     predicted = predictions(z)
     classes = np.union1d(y, predicted[predicted >= 0])
-    f1 = [
-        2 * ((y == k) & (predicted == k)).sum() / ((y == k).sum() + (predicted == k).sum()) for k in classes
-    ]
+    f1 = [2 * ((y == k) & (predicted == k)).sum() / ((y == k).sum() + (predicted == k).sum()) for k in classes]
     return float(np.mean(f1))
 
 
@@ -101,7 +99,5 @@ def _check(logits: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     if z.ndim != 2 or labels.shape != z.shape[:1] or not len(labels):
         raise ValueError(f"need logits [m, c] and y [m] with m >= 1: got {z.shape} and {labels.shape}")
     if labels.min() < 0 or labels.max() >= z.shape[1]:
-        raise ValueError(
-            f"labels run from {labels.min()} to {labels.max()}, the logits have {z.shape[1]} classes"
-        )
+        raise ValueError(f"labels run from {labels.min()} to {labels.max()}, the logits have {z.shape[1]} classes")
     return z, labels.astype(np.int64)

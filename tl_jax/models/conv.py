@@ -54,9 +54,7 @@ def conv2d(x: Array, kernel: Array, strides: Pair, padding: str | int, form: str
     window = (kernel.shape[0], kernel.shape[1])
     margins = pads((x.shape[1], x.shape[2]), window, strides, padding)
     if form == "lax":
-        return lax.conv_general_dilated(
-            x, kernel, strides, margins, dimension_numbers=("NHWC", "HWIO", "NHWC")
-        )
+        return lax.conv_general_dilated(x, kernel, strides, margins, dimension_numbers=("NHWC", "HWIO", "NHWC"))
     if any(max(m) for m in margins):
         x = jnp.pad(x, ((0, 0), *margins, (0, 0)))
     return patches(x, window, strides) @ kernel.reshape(-1, kernel.shape[-1])
@@ -81,9 +79,7 @@ class Conv(nn.Module):
         """x [n, h, w, c] -> [n, oh, ow, features]."""
         shape = (*pair(self.kernel_size), x.shape[-1], self.features)
         kernel = self.param("kernel", nn.initializers.lecun_normal(), shape, jnp.float32)
-        x = conv2d(
-            x.astype(self.dtype), kernel.astype(self.dtype), pair(self.strides), self.padding, self.form
-        )
+        x = conv2d(x.astype(self.dtype), kernel.astype(self.dtype), pair(self.strides), self.padding, self.form)
         if not self.use_bias:
             return x
         bias = self.param("bias", nn.initializers.zeros_init(), (self.features,), jnp.float32)

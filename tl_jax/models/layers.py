@@ -50,7 +50,8 @@ class Dropout(nn.Module):
     """Zero each entry with probability `rate` while training and scale the others by 1 / (1 - rate).
 
     With `channels`, whole channels of an image [n, h, w, c] are zeroed together (Tompson et al. 2015,
-    arXiv:1411.4280). The mask depends on the key given to `Network.apply` and on the path, only.
+    arXiv:1411.4280). The mask depends on the key given to `Network.apply` and on the path, only; without
+    a key nothing is zeroed.
     """
 
     rate: float
@@ -59,12 +60,8 @@ class Dropout(nn.Module):
     @nn.compact
     def __call__(self, x: Array, train: bool) -> Array:
         """x [n, ...] -> [n, ...]."""
-        if not train or self.rate == 0:
+        if not train or self.rate == 0 or not self.has_rng("dropout"):
             return x
-        if not self.has_rng("dropout"):
-            raise ValueError(
-                f"{'/'.join(self.path)}: dropout while training needs a key: apply(..., key=...)"
-            )
         shape = (x.shape[0], *(1,) * (x.ndim - 2), x.shape[-1]) if self.channels else x.shape
         keep = jax.random.bernoulli(self.make_rng("dropout"), 1 - self.rate, shape)
         return x * (keep / (1 - self.rate)).astype(x.dtype)

@@ -133,9 +133,7 @@ def dtn(*, bottleneck: int = 256) -> Recipe:
 NETWORKS: dict[str, Callable[..., Recipe]] = {"mlp": mlp, "lenet": lenet, "dtn": dtn}
 
 
-def build(
-    call: tuple[str, Mapping[str, Any]], classes: int, dtype: Any = jnp.float32, form: str = "lax"
-) -> Network:
+def build(call: tuple[str, Mapping[str, Any]], classes: int, dtype: Any = jnp.float32, form: str = "lax") -> Network:
     """The Network that `call` names, e.g. ("lenet", {"norm": True}), with a head of `classes`.
 
     `dtype` is the precision of the computation (parameters, features and logits stay float32) and

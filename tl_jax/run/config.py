@@ -141,9 +141,7 @@ def _job(config: Config, name: str, method: Method) -> Job:
     base = _values(config, method)
     swept = [[(key, float(v)) for v in values] for key, values in config.sweep if key in base]
     trials = tuple(
-        (seed, tuple({**base, **dict(choice)}.items()))
-        for choice in itertools.product(*swept)
-        for seed in config.seeds
+        (seed, tuple({**base, **dict(choice)}.items())) for choice in itertools.product(*swept) for seed in config.seeds
     )
     start = None
     if method.start is not None:

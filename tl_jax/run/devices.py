@@ -39,9 +39,7 @@ def setup(platform: str = "auto", devices: int = 0) -> None:
             "Or run with --platform=cpu."
         ) from None
     if devices > len(found):
-        raise UserError(
-            f"--devices={devices}: JAX sees {len(found)} ({found[0].platform}). Use at most {len(found)}."
-        )
+        raise UserError(f"--devices={devices}: JAX sees {len(found)} ({found[0].platform}). Use at most {len(found)}.")
 
 
 class Placement(NamedTuple):

@@ -10,14 +10,13 @@ import numpy as np
 from tl_jax.data.domain import Domain
 from tl_jax.run import plots, report
 from tl_jax.run.config import Config, Job
-from tl_jax.run.loop import Stopped, Work, run_job
+from tl_jax.run.loop import StoppedError, Work, run_job
 from tl_jax.run.problem import describe
 from tl_jax.run.progress import Reporter, StopRequest
 from tl_jax.run.results import job_results
 from tl_jax.run.rundir import RunDirectory, read_lines, slug, write_atomically, write_json
-from tl_jax.run.setup import Execution, Options, Setup, execution, parameter_shapes, prepare
-from tl_jax.run.trials import predict_all, programs
-from tl_jax.training.freezing import resolve
+from tl_jax.run.setup import Options, Setup, execution, parameter_shapes, prepare
+from tl_jax.run.trials import Programs, predict_all, programs
 from tl_jax.training.state import State
 
 SHOWN_IN_EMBEDDING = 300
@@ -34,10 +33,7 @@ class Result(NamedTuple):
 
 def default_run_dir(config: Config) -> Path:
     """A directory of its own for every configuration, so that the same command finds its run again."""
-    return (
-        Path("runs")
-        / f"{config.kind}-{slug('+'.join(config.source))}-{slug(config.target)}-{config.digest()}"
-    )
+    return Path("runs") / f"{config.kind}-{slug('+'.join(config.source))}-{slug(config.target)}-{config.digest()}"
 
 
 def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Result:
@@ -50,9 +46,7 @@ def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Resu
     reporter.say(describe((*setup.problem.sources, setup.problem.target)))
     todo = [job for job in setup.jobs if not _features_path(directory, job).exists()]
     if not todo:
-        reporter.say(
-            f"This run is complete: {config.steps} of {config.steps} steps of every method. Nothing to train."
-        )
+        reporter.say(f"This run is complete: {config.steps} of {config.steps} steps of every method. Nothing to train.")
     stop = StopRequest(reporter)
     parts = [part for job in todo for part in (job.start, job) if part]
     unfinished: dict[str, str] = {}
@@ -60,10 +54,8 @@ def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Resu
         for job in todo:
             try:
                 _finish(setup, job, directory, (reporter, stop))
-            except Stopped as where:
-                unfinished = {j.name: "not finished" for j in todo[todo.index(job) :]} | {
-                    job.name: f"stopped: {where}"
-                }
+            except StoppedError as where:
+                unfinished = {j.name: "not finished" for j in todo[todo.index(job) :]} | {job.name: f"stopped: {where}"}
                 break
     return _conclude(setup, directory, reporter, unfinished)
 
@@ -79,13 +71,12 @@ def _finish(setup: Setup, job: Job, directory: RunDirectory, ears: tuple[Reporte
     if job.start is not None:
         states, _ = _train(setup, job.start, directory, ears)
         source_model = (states.params, states.stats)
-    states, how = _train(setup, job, directory, ears, source_model)
-    predict = programs(how.recipe, resolve((), states.params), how.mode).predict
+    states, built = _train(setup, job, directory, ears, source_model)
     problem = setup.problem
     shown = {"source": ("source0", problem.sources[0].validation), "target": ("target", problem.target.test)}
     features = {}
     for side, (domain, part) in shown.items():
-        out = predict_all(predict, states, part.x[:SHOWN_IN_EMBEDDING], domain)
+        out = predict_all(built, states, part.x[:SHOWN_IN_EMBEDDING], domain)
         features |= {side: out.features[0], f"{side}_y": part.y[:SHOWN_IN_EMBEDDING]}
     directory.write_record(_features_path(directory, job), features)
 
@@ -96,7 +87,7 @@ def _train(
     directory: RunDirectory,
     ears: tuple[Reporter, StopRequest],
     source_model: Any = None,
-) -> tuple[State, Execution]:
+) -> tuple[State, Programs]:
     """Run one job from where it stands to its end."""
     reporter, stop = ears
     remembered = directory.root / "execution.json"
@@ -124,12 +115,10 @@ def _train(
         place=how.placement.state,
         note=note,
     )
-    return run_job(work, list(parameter_shapes(setup, job)), source_model), how
+    return run_job(work, list(parameter_shapes(setup, job)), source_model)
 
 
-def _conclude(
-    setup: Setup, directory: RunDirectory, reporter: Reporter, unfinished: dict[str, str]
-) -> Result:
+def _conclude(setup: Setup, directory: RunDirectory, reporter: Reporter, unfinished: dict[str, str]) -> Result:
     """results.json, the table and the pictures, from what is stored."""
     config, problem = setup.config, setup.problem
     records = [r for job in setup.jobs for r in job_results(config, job, problem, directory)]
@@ -141,9 +130,7 @@ def _conclude(
         _draw(setup, directory, records)
     reporter.say("\n" + text)
     pictures = ", ".join(sorted(path.name for path in directory.root.glob("*.png")))
-    reporter.say(
-        f"{directory.root}: results.json, table.md, metrics.jsonl{', ' if pictures else ''}{pictures}"
-    )
+    reporter.say(f"{directory.root}: results.json, table.md, metrics.jsonl{', ' if pictures else ''}{pictures}")
     return Result(records, text, directory.root, not unfinished)
 
 
@@ -161,9 +148,7 @@ def _draw(setup: Setup, directory: RunDirectory, records: list[dict[str, Any]]) 
             plots.save(draw(), directory.root / name)
 
 
-def _embedded(
-    setup: Setup, directory: RunDirectory, records: list[dict[str, Any]]
-) -> dict[str, dict[str, np.ndarray]]:
+def _embedded(setup: Setup, directory: RunDirectory, records: list[dict[str, Any]]) -> dict[str, dict[str, np.ndarray]]:
     """Features of source_only (or the first method) and of the best other one by the label-free score."""
     scores: dict[str, list[float]] = {}
     for record in records:

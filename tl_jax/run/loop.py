@@ -22,7 +22,7 @@ from tl_jax.training.state import Data, State
 from tl_jax.training.step import Progress, Recipe
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """The user asked to stop; the state is saved."""
 
 
@@ -37,7 +37,11 @@ class Stage(NamedTuple):
 
 @dataclass(frozen=True)
 class Work:
-    """Everything one job needs. build(factors) -> programs; note(job, step) reports progress and says whether to stop."""
+    """Everything one job needs.
+
+    build(factors) -> programs; place(states) -> states on their devices; note(job, step, shown) reports
+    progress and says whether the user asked to stop.
+    """
 
     config: Config
     job: Job
@@ -60,8 +64,8 @@ def stages(rules: tuple[Rule, ...], paths: list[str], total: int, build: Callabl
     return parts
 
 
-def run_job(work: Work, paths: list[str], source_model: Any = None) -> State:
-    """Train, evaluate and save; returns the final states [T, ...].
+def run_job(work: Work, paths: list[str], source_model: Any = None) -> tuple[State, Programs]:
+    """Train, evaluate and save; returns the final states [T, ...] and the programs they ended with.
 
     Raises UserError when a term stops being finite, Stopped when the user asked to stop.
     """
@@ -80,7 +84,7 @@ def run_job(work: Work, paths: list[str], source_model: Any = None) -> State:
                 if step == stage.begin and step > 0:
                     states = _enter(work, stage, states)
                 states, step = _run_stage(work, stage, (states, step), checkpoints)
-        return states
+        return states, parts[-1].programs
     finally:
         checkpoints.close()
 
@@ -98,9 +102,7 @@ def _restored(work: Work, checkpoints: Checkpoints, parts: list[Stage], like: St
     return checkpoints.restore(step, like)
 
 
-def _run_stage(
-    work: Work, stage: Stage, now: tuple[State, int], checkpoints: Checkpoints
-) -> tuple[State, int]:
+def _run_stage(work: Work, stage: Stage, now: tuple[State, int], checkpoints: Checkpoints) -> tuple[State, int]:
     states, step = now
     every = work.config.evaluation_steps
     refreshes = refresh_every(work.job, work.config, work.problem) if work.job.method.refresh else 0
@@ -120,7 +122,7 @@ def _run_stage(
             checkpoints.save(step, states)
         if stop and step < work.config.steps:
             checkpoints.wait()
-            raise Stopped(f"{work.job.name} at step {step} of {work.config.steps}")
+            raise StoppedError(f"{work.job.name} at step {step} of {work.config.steps}")
     return states, step
 
 
@@ -133,12 +135,10 @@ def _next(step: int, every: int) -> int:
     return (step // every + 1) * every
 
 
-def _evaluate(
-    work: Work, programs: Programs, states: State, step: int, progress: Progress
-) -> dict[str, float]:
+def _evaluate(work: Work, programs: Programs, states: State, step: int, progress: Progress) -> dict[str, float]:
     """Store every evaluation set's logits, and one metrics line a trial."""
     record = {
-        name: predict_all(programs.predict, states, x, domain).logits.astype(np.float32)
+        name: predict_all(programs, states, x, domain).logits.astype(np.float32)
         for name, (domain, x) in work.problem.evaluation().items()
     }
     work.directory.write_record(work.directory.record_path(work.job.name, step), record)

@@ -74,12 +74,15 @@ def embedding(features: Mapping[str, Mapping[str, np.ndarray]], classes: Sequenc
     features: {method: {"source" [n, d], "source_y" [n], "target" [m, d], "target_y" [m]}}.
     """
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     figure = Figure(figsize=(11, 4.6 * len(features)), layout="constrained")
     grid = figure.subplots(len(features), 2, squeeze=False)
     for row, (method, parts) in zip(grid, features.items(), strict=True):
         both = np.concatenate([parts["source"], parts["target"]])
-        where = TSNE(perplexity=min(30, len(both) // 4), init="pca", random_state=0).fit_transform(both)
+        # One thread: t-SNE's own wait in busy loops for each other, many times slower on a shared machine.
+        with threadpool_limits(1):
+            where = TSNE(perplexity=min(30, len(both) // 4), init="pca", random_state=0).fit_transform(both)
         n, y = len(parts["source"]), np.concatenate([parts["source_y"], parts["target_y"]])
         style = {"s": 9, "linewidths": 0, "alpha": 0.8}
         row[0].scatter(*where[:n].T, color="C0", label="source", **style)

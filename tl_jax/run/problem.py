@@ -31,8 +31,7 @@ class Problem(NamedTuple):
         sets = {"target/logits": ("target", self.target.train.x[:UNLABELLED_IN_RECORDS])}
         sets |= {f"target_{s}/logits": ("target", getattr(self.target, s).x) for s in ("validation", "test")}
         return sets | {
-            f"source{i}_val/logits": (f"source{i}", source.validation.x)
-            for i, source in enumerate(self.sources)
+            f"source{i}_val/logits": (f"source{i}", source.validation.x) for i, source in enumerate(self.sources)
         }
 
     def source_labels(self) -> np.ndarray:

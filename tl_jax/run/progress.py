@@ -50,11 +50,7 @@ class Reporter:
         if not self._console.is_terminal and (now - self._spoke > PLAIN_EVERY or sum_done >= self._total):
             self._spoke = now
             new = sum_done - self._resumed
-            left = (
-                f"{(now - self._began) / new * (self._total - sum_done):.0f} s left"
-                if new > 0
-                else "starting"
-            )
+            left = f"{(now - self._began) / new * (self._total - sum_done):.0f} s left" if new > 0 else "starting"
             self.say(f"[{sum_done / self._total:4.0%}] {job} {detail}, {left}")
 
 

@@ -27,10 +27,7 @@ def rows(config: Config, records: Sequence[Mapping[str, Any]], unfinished: Mappi
     for record in records:
         swept = tuple((n, record["values"][n]) for n in names if n in record["values"])
         groups.setdefault((record["method"], swept), []).append(record)
-    scores = {
-        key: {s: [r["selectors"][s][METRIC] for r in group] for s in SELECTORS}
-        for key, group in groups.items()
-    }
+    scores = {key: {s: [r["selectors"][s][METRIC] for r in group] for s in SELECTORS} for key, group in groups.items()}
     floors = [statistics.mean(s["last"]) for (method, _), s in scores.items() if method == "source_only"]
     floor = max(floors) if floors else None
     done = [Row(m, dict(swept), s, _remark(m, s["last"], floor)) for (m, swept), s in scores.items()]
@@ -85,9 +82,7 @@ def text(config: Config, table: Sequence[Row]) -> str:
     """The table for a terminal."""
     grid = cells(config, table)
     widths = [max(len(row[i]) for row in grid) for i in range(len(grid[0]))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in grid
-    ]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in grid]
     lines.insert(1, "  ".join("-" * width for width in widths[:-1]))
     return "\n".join(lines) + "\n\n" + footnote(config) + "\n"
 

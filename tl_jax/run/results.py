@@ -42,9 +42,7 @@ def _trial(stored: Stored, i: int) -> dict[int, dict[str, np.ndarray]]:
     return {step: {name: array[i] for name, array in record.items()} for step, record in stored.items()}
 
 
-def _selectors(
-    config: Config, problem: Problem, stored: Mapping[int, dict[str, np.ndarray]]
-) -> dict[str, Any]:
+def _selectors(config: Config, problem: Problem, stored: Mapping[int, dict[str, np.ndarray]]) -> dict[str, Any]:
     """{"last", "selected", "oracle"}: the step of each and every metric there."""
     unlabelled = [(step, label_free(record, problem.source_labels())) for step, record in stored.items()]
     chosen = select(unlabelled, CRITERIA[config.select])

@@ -6,10 +6,9 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from tl_jax.core.types import Array, Model, Output, Tree
+from tl_jax.core.types import Array, Output, Tree
 from tl_jax.training.forward import stats_of
-from tl_jax.training.objective import split_params
-from tl_jax.training.state import Data, Start, State, create, target_model, with_optimizer
+from tl_jax.training.state import Data, Start, State, create, model_of, target_model, with_optimizer
 from tl_jax.training.step import Progress, Recipe, make_run
 
 EVALUATION_BATCH = 256
@@ -30,7 +29,7 @@ class Programs(NamedTuple):
 
     begin(starts, data) -> states; renew(states) -> states with fresh optimiser state;
     run(states, until, data) -> (states, Progress); refresh(states, x_t) -> states;
-    predict(states, x [K, B, ...], domain) -> Output [T, K, B, ...].
+    predict(states, x [B, ...], domain) -> Output [T, B, ...]; by_domain: whether predictions depend on it.
     """
 
     begin: Callable[[Start, Data], State]
@@ -38,6 +37,7 @@ class Programs(NamedTuple):
     run: Callable[[State, Array, Data], tuple[State, Progress]]
     refresh: Callable[[State, Array], State]
     predict: Callable[[State, Array, str], Output]
+    by_domain: bool
 
 
 def programs(recipe: Recipe, factors: Mapping[str, float], mode: str) -> Programs:
@@ -51,7 +51,7 @@ def programs(recipe: Recipe, factors: Mapping[str, float], mode: str) -> Program
 
     def refresh(state: State, x: Array) -> State:
         assert recipe.method.refresh is not None
-        model = target_model(Model(split_params(state.params)[0], state.stats, state.memory))
+        model = target_model(model_of(state))
         return state._replace(memory=recipe.method.refresh(recipe.network, model, x))
 
     def predict(states: State, x: Array, domain: str) -> Output:
@@ -63,25 +63,30 @@ def programs(recipe: Recipe, factors: Mapping[str, float], mode: str) -> Program
         run=jax.jit(over_trials(make_run(recipe, factors), mode), donate_argnums=0),
         refresh=jax.jit(over_trials(refresh, mode), donate_argnums=0),
         predict=jax.jit(predict, static_argnums=2),
+        by_domain=recipe.plan == "per_domain" or recipe.method.predict is not None,
     )
 
 
 def _predict(recipe: Recipe, state: State, x: Array, domain: str) -> Output:
-    """Outputs [K, B, ...] of one trial on padded batches x [K, B, ...]."""
-    model = Model(split_params(state.params)[0], stats_of(state.stats, domain), state.memory)
-    custom = recipe.method.predict
-    if custom is not None:
-        return jax.lax.map(lambda b: custom(recipe.network, model, b, domain), x)
-    return jax.lax.map(lambda b: recipe.network.apply(model.params, model.stats, b)[0], x)
+    """Outputs of one trial on x [B, ...]."""
+    model = model_of(state)
+    model = model._replace(stats=stats_of(model.stats, domain))
+    if recipe.method.predict is not None:
+        return recipe.method.predict(recipe.network, model, x, domain)
+    return recipe.network.apply(model.params, model.stats, x)[0]
 
 
-def predict_all(predict: Callable[..., Output], states: State, x: np.ndarray, domain: str) -> Output:
-    """Every trial's outputs on every example exactly once, on the host: features [T, n, d], logits [T, n, c]."""
-    batch = min(EVALUATION_BATCH, len(x))
-    padded = np.concatenate([x, np.repeat(x[:1], -len(x) % batch, 0)]).reshape(-1, batch, *x.shape[1:])
-    out = predict(states, padded, domain)
-    flat = lambda a: np.asarray(a).reshape(a.shape[0], -1, a.shape[-1])[:, : len(x)]
-    return Output(flat(out.features), flat(out.logits))
+def predict_all(programs: Programs, states: State, x: np.ndarray, domain: str) -> Output:
+    """Every trial's outputs on every example exactly once, on the host: features [T, n, d], logits [T, n, c].
+
+    All sets go through batches of one size, the last one padded, so they share one compiled program.
+    """
+    if not programs.by_domain:
+        domain = "target"
+    starts = range(0, len(x), EVALUATION_BATCH)
+    parts = [np.resize(x[i : i + EVALUATION_BATCH], (EVALUATION_BATCH, *x.shape[1:])) for i in starts]
+    outs = jax.device_get([programs.predict(states, part, domain) for part in parts])
+    return Output(*(np.concatenate(a, axis=1)[:, : len(x)] for a in zip(*outs, strict=True)))
 
 
 def stack(trees: list[Tree]) -> Tree:

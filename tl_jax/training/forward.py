@@ -68,9 +68,7 @@ class Forward(NamedTuple):
     plan: str
     frozen: frozenset[str] = frozenset()
 
-    def __call__(
-        self, weights: Weights, entries: Sequence[Entry]
-    ) -> tuple[dict[str, Output], dict[str, Any]]:
+    def __call__(self, weights: Weights, entries: Sequence[Entry]) -> tuple[dict[str, Output], dict[str, Any]]:
         """Outputs by view (several sources concatenated) and the updated statistics."""
         if self.plan == "joint":
             outputs, stats = self._together(weights, entries)
@@ -121,6 +119,5 @@ def _by_view(entries: Sequence[Entry], outputs: Sequence[Output]) -> dict[str, O
     for entry, out in zip(entries, outputs, strict=True):
         views.setdefault(entry.view, []).append(out)
     return {
-        view: Output(*(jnp.concatenate(parts) for parts in zip(*outs, strict=True)))
-        for view, outs in views.items()
+        view: Output(*(jnp.concatenate(parts) for parts in zip(*outs, strict=True))) for view, outs in views.items()
     }

@@ -81,9 +81,7 @@ def boundaries(rules: Sequence[Rule]) -> list[int]:
 
 def frozen_modules(factors: Mapping[str, float], modules: Iterable[str]) -> frozenset[str]:
     """The normalisation modules all of whose parameters are frozen: their statistics are frozen too."""
-    return frozenset(
-        m for m in modules if not any(f for path, f in factors.items() if path.startswith(m + "/"))
-    )
+    return frozenset(m for m in modules if not any(f for path, f in factors.items() if path.startswith(m + "/")))
 
 
 def in_group(path: str, groups: Mapping[str, tuple[str, ...]]) -> str:

@@ -17,7 +17,7 @@ from tl_jax.training.optimizer import optimizer
 
 
 class State(NamedTuple):
-    """step int; seed uint32; params {path: array}; stats by domain; opt {group: state}; memory; values {name: scalar}."""
+    """One trial: params {path: array}, stats {domain: tree}, opt {group: state}, values {name: scalar}."""
 
     step: Array
     seed: Array
@@ -62,15 +62,21 @@ def create(network: Network, method: Method, plan: str, data: Data, start: Start
     else:
         flat, stats = start.model
         params = split_params(flat)[0]
-    model = Model(params, stats, {})
+    model = Model(params, stats, {}, {})
     shown, _ = network.apply(params, stats_of(stats, "target"), example, train=False)
     own = method.init(stream(key, "method"), shown, model)
     memory = own.memory
     if method.refresh is not None:
-        memory = method.refresh(network, target_model(Model(params, stats, memory)), data.target)
+        memory = method.refresh(network, target_model(Model(params, stats, memory, own.params)), data.target)
     flat = flatten(params) | flatten(own.params, "method")
     step = jnp.zeros((), jnp.int32)
     return State(step, jnp.asarray(start.seed, jnp.uint32), flat, stats, {}, memory, dict(start.values))
+
+
+def model_of(state: State) -> Model:
+    """The model in a state, with the statistics of every domain."""
+    params, own = split_params(state.params)
+    return Model(params, state.stats, state.memory, own)
 
 
 def target_model(model: Model) -> Model:

@@ -8,14 +8,14 @@ import jax.numpy as jnp
 import optax
 
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
-from tl_jax.core.types import Array, At, Batch, Labeled, Model, Network, Tree, Unlabeled
+from tl_jax.core.types import Array, At, Batch, Labeled, Network, Tree, Unlabeled
 from tl_jax.data.sampler import indices
 from tl_jax.methods.base import Method, Phase
 from tl_jax.training.forward import Forward, normalised_modules, stream
 from tl_jax.training.freezing import frozen_modules
-from tl_jax.training.objective import Surroundings, objective, split_params
+from tl_jax.training.objective import Surroundings, objective
 from tl_jax.training.optimizer import Rates, clip, optimizer
-from tl_jax.training.state import Data, State, trained_by_group
+from tl_jax.training.state import Data, State, model_of, trained_by_group
 
 
 class Recipe(NamedTuple):
@@ -75,8 +75,7 @@ def make_step(recipe: Recipe, factors: Mapping[str, float]) -> Callable[[State, 
             state, now = advance(state)
             logged |= now
         if method.after is not None:
-            model = Model(split_params(state.params)[0], state.stats, state.memory)
-            state = state._replace(memory=method.after(model, at))
+            state = state._replace(memory=method.after(model_of(state), at))
         return state._replace(step=state.step + 1), logged
 
     return step
@@ -104,9 +103,7 @@ def _advance(recipe: Recipe, factors: Mapping[str, float], phase: Phase, now: tu
     return state._replace(params=params, stats=stats, opt=opt), logged
 
 
-def make_run(
-    recipe: Recipe, factors: Mapping[str, float]
-) -> Callable[[State, Array, Data], tuple[State, Progress]]:
+def make_run(recipe: Recipe, factors: Mapping[str, float]) -> Callable[[State, Array, Data], tuple[State, Progress]]:
     """run(state, until, data): steps up to `until` in one dispatch, with no transfer to the host.
 
     `until` is an array, so calls of any length share one compiled program.

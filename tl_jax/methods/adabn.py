@@ -1,0 +1,38 @@
+"""Adaptive batch normalisation: the target's statistics in the place of the source's."""
+
+import jax
+import jax.numpy as jnp
+
+from tl_jax.core.losses import cross_entropy
+from tl_jax.methods.base import Method, Terms, View
+
+
+def adabn(examples: int = 1000) -> Method:
+    """L = CE_s on the source alone; targets are predicted with batch statistics of up to `examples` of them.
+
+    Each layer is normalised by the mean and variance of its input over those targets (Li et al. 2017,
+    arXiv 1603.04779). There is nothing to train on the target: lam does not enter.
+    """
+
+    def terms(own, out, batch, at):
+        return Terms({"source": cross_entropy(out["source"].logits, batch.y)})
+
+    def refresh(network, model, x_t):
+        x = x_t[:examples]
+        # One pass returns a mixture m * old + (1 - m) * batch; two different olds give m and the batch's own.
+        at_zero, at_one = (
+            network.apply(model.params, jax.tree.map(lambda s, v=v: jnp.full_like(s, v), model.stats), x, train=True)[1]
+            for v in (0.0, 1.0)
+        )
+        return {"stats": jax.tree.map(lambda zero, one: zero / (1 - (one - zero)), at_zero, at_one)}
+
+    def predict(network, model, x, domain):
+        stats = model.memory["stats"] if domain == "target" else model.stats
+        return network.apply(model.params, stats, x)[0]
+
+    return Method(
+        terms,
+        views={"source": View("source")},
+        refresh=refresh,
+        predict=predict,
+    )

@@ -1,0 +1,52 @@
+"""Conditional domain-adversarial network."""
+
+import jax
+import jax.numpy as jnp
+
+from tl_jax.core import losses, mlp
+from tl_jax.core.errors import unknown
+from tl_jax.methods.base import Method, Own, Terms
+
+LARGEST_OUTER_PRODUCT = 4096
+RANDOM_WIDTH = 1024
+
+
+def cdan(entropy: bool = False, hidden: int = 1024, form: str = "paper") -> Method:
+    """L = CE_s + L_D(GRL(h_s), GRL(h_t)) with h = f (x) softmax(g): the discriminator sees features and predictions.
+
+    g is detached. Where d * c > 4096, h = (f R_f) * (g R_g) / sqrt(1024) with fixed Gaussian R. With
+    entropy (CDAN+E) an example weighs 1 + exp(-H(g)), detached, of mean 1 in each domain
+    (form="paper") or over both (form="tllib"). Long et al. 2018, arXiv 1705.10667.
+    """
+    if form not in ("paper", "tllib"):
+        raise unknown("form of cdan", form, ("paper", "tllib"))
+
+    def init(key, example, model):
+        d, c = example.features.shape[-1], example.logits.shape[-1]
+        k_d, k_f, k_g = jax.random.split(key, 3)
+        if d * c <= LARGEST_OUTER_PRODUCT:
+            return Own({"discriminator": mlp.init(k_d, (d * c, hidden, hidden, 1))}, {})
+        random = {name: jax.random.normal(k, (n, RANDOM_WIDTH)) for name, k, n in (("f", k_f, d), ("g", k_g, c))}
+        return Own({"discriminator": mlp.init(k_d, (RANDOM_WIDTH, hidden, hidden, 1))}, random)
+
+    def terms(own, out, batch, at):
+        def score(o):
+            f, g = losses.gradient_reversal(o.features, at.lam), jax.nn.softmax(jax.lax.stop_gradient(o.logits))
+            if own.memory:
+                h = (f @ own.memory["f"]) * (g @ own.memory["g"]) / RANDOM_WIDTH**0.5
+            else:
+                h = (g[:, :, None] * f[:, None, :]).reshape(len(f), -1)
+            return mlp.apply(own.params["discriminator"], h)[:, 0]
+
+        weights = _weights(out["source"].logits, out["target"].logits, form) if entropy else (None, None)
+        domain = losses.domain_logistic(score(out["source"]), score(out["target"]), *weights)
+        return Terms({"source": losses.cross_entropy(out["source"].logits, batch.y), "domain": domain})
+
+    return Method(terms, init, weights=lambda at: {"domain": 1.0}, lam_schedule="dann")
+
+
+def _weights(logits_s, logits_t, form):
+    """Certainty weights ([n], [m]) of mean 1, without gradient."""
+    w_s, w_t = (1 + jnp.exp(-losses.entropy(jax.lax.stop_gradient(g))) for g in (logits_s, logits_t))
+    mean = jnp.concatenate([w_s, w_t]).mean()
+    return (w_s / w_s.mean(), w_t / w_t.mean()) if form == "paper" else (w_s / mean, w_t / mean)

@@ -1,0 +1,26 @@
+"""Deep adaptation network: multi-kernel maximum mean discrepancy."""
+
+from tl_jax.core.discrepancy import mmd
+from tl_jax.core.errors import unknown
+from tl_jax.core.losses import cross_entropy
+from tl_jax.methods.base import Method, Terms
+
+
+def dan(form: str = "paper") -> Method:
+    """L = CE_s + lam * sum over layers of MK-MMD^2 (Long et al. 2015, arXiv 1502.02791).
+
+    Five Gaussian kernels, sigma_k^2 = 2^k mean squared distance, k = -3..1, weighted equally.
+    form="paper": of features and logits, unbiased in all pairs; form="tllib": of features, linear in n.
+    """
+    if form not in ("paper", "tllib"):
+        raise unknown("form of dan", form, ("paper", "tllib"))
+
+    def terms(own, out, batch, at):
+        s, t = out["source"], out["target"]
+        if form == "paper":
+            distance = mmd(s.features, t.features) + mmd(s.logits, t.logits)
+        else:
+            distance = mmd(s.features, t.features, estimator="linear")
+        return Terms({"source": cross_entropy(s.logits, batch.y), "mmd": distance})
+
+    return Method(terms)

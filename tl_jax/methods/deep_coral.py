@@ -1,0 +1,23 @@
+"""Deep CORAL: align second-order statistics."""
+
+from tl_jax.core.discrepancy import coral, coral_mean
+from tl_jax.core.errors import unknown
+from tl_jax.core.losses import cross_entropy
+from tl_jax.methods.base import Method, Terms
+
+
+def deep_coral(form: str = "paper") -> Method:
+    """L = CE_s + lam * CORAL (Sun & Saenko 2016, arXiv 1607.01719).
+
+    form="paper": ||C_s - C_t||_F^2 / (4 d^2) of the logits; form="tllib": mean squared difference of the
+    covariances plus that of the means, of the features.
+    """
+    if form not in ("paper", "tllib"):
+        raise unknown("form of deep_coral", form, ("paper", "tllib"))
+
+    def terms(own, out, batch, at):
+        s, t = out["source"], out["target"]
+        distance = coral(s.logits, t.logits) if form == "paper" else coral_mean(s.features, t.features)
+        return Terms({"source": cross_entropy(s.logits, batch.y), "coral": distance})
+
+    return Method(terms)

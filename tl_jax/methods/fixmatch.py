@@ -1,0 +1,23 @@
+"""FixMatch, its unlabelled part on the target."""
+
+from tl_jax.core.losses import cross_entropy, pseudo_label_loss
+from tl_jax.methods.base import Method, Terms, View
+
+
+def fixmatch(threshold: float = 0.95) -> Method:
+    """L = CE_s + lam * (1/m) sum [max q > threshold] CE(strong view, argmax q), q from the weak view, detached.
+
+    Sohn et al. 2020, arXiv 2001.07685. Sources are seen in the weak view, targets in both. With the forward
+    plan `joint` the strong views share batch statistics with everything else: `separate` suits it better.
+    """
+
+    def terms(own, out, batch, at):
+        loss, mask = pseudo_label_loss(out["target_strong"].logits, out["target"].logits, at.values["threshold"])
+        return Terms({"source": cross_entropy(out["source"].logits, batch.y), "consistency": loss}, {"mask_rate": mask})
+
+    views = {
+        "source": View("source", "weak"),
+        "target": View("target", "weak"),
+        "target_strong": View("target", "strong"),
+    }
+    return Method(terms, views=views, values={"threshold": threshold})

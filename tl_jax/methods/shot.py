@@ -1,0 +1,58 @@
+"""Source hypothesis transfer: adaptation without the source data."""
+
+import jax
+import jax.numpy as jnp
+
+from tl_jax.core.batching import in_batches
+from tl_jax.core.losses import cross_entropy, entropy, marginal_entropy
+from tl_jax.methods.base import Method, Terms, View
+
+
+def shot(smoothing: float = 0.1) -> Method:
+    """L = mean H(p_t) - H(mean p_t) + lam * CE(p_t, pseudo-labels); the head is frozen, no source is read.
+
+    Begins from a source model trained with label smoothing. Pseudo-labels (see `pseudo_labels`) are renewed
+    once per pass over the target. lam = .3; lam = 0 is SHOT-IM. Liang et al. 2020, arXiv 2002.08546.
+    """
+
+    def source_terms(own, out, batch, at):
+        return Terms({"source": cross_entropy(out["source"].logits, batch.y, smoothing)})
+
+    def terms(own, out, batch, at):
+        logits = out["target"].logits
+        labels = own.memory["labels"][batch.target.index]
+        information = entropy(logits).mean() - marginal_entropy(logits)
+        return Terms({"information": information, "pseudo": cross_entropy(logits, labels)})
+
+    def refresh(network, model, x_t):
+        out = in_batches(lambda x: network.apply(model.params, model.stats, x)[0], x_t)
+        return {"labels": pseudo_labels(out.features, out.logits)}
+
+    return Method(
+        terms,
+        views={"target": View("target")},
+        weights=lambda at: {"information": 1.0},
+        lam=0.3,
+        refresh=refresh,
+        freeze=(("head/*", "frozen"),),
+        start=Method(source_terms),
+    )
+
+
+def pseudo_labels(features, logits):
+    """Labels [m] of the nearest class centroid by cosine, after one re-assignment; f gets a constant 1 appended.
+
+    Centroids: means of f / |f| weighted by the predictions p [m, c], then by the labels themselves. Classes
+    that no prediction names are left out. features [m, d], logits [m, c].
+    """
+    f = jnp.concatenate([features, jnp.ones((len(features), 1))], axis=1)
+    f = f / jnp.linalg.norm(f, axis=1, keepdims=True)
+    c = logits.shape[1]
+    weights = jax.nn.softmax(logits)
+    named = jax.nn.one_hot(logits.argmax(1), c).sum(0) > 0
+    for _ in range(2):
+        centroids = weights.T @ f
+        centroids = centroids / (jnp.linalg.norm(centroids, axis=1, keepdims=True) + 1e-8)
+        similarity = jnp.where(named[None, :], f @ centroids.T, -jnp.inf)
+        weights = jax.nn.one_hot(similarity.argmax(1), c)
+    return weights.argmax(1)
