@@ -63,6 +63,11 @@ def test_calibration_of_the_certain_and_of_the_ignorant():
     assert metrics.ece(np.zeros((4, 4)), y) == pytest.approx(0)
 
 
+def test_a_confidence_on_an_edge_belongs_to_the_bin_below():
+    logits = np.array([[0.0, 0.0], [0.0, math.log(0.6 / 0.4)]])  # confidences .5, a hit, and .6, a miss
+    assert metrics.ece(logits, [0, 0], 2) == pytest.approx((0.5 + 0.6) / 2)
+
+
 @hypothesis.given(
     npst.arrays(np.float32, (7, 3), elements=st.floats(-1e4, 1e4, width=32)),
     npst.arrays(np.int32, 7, elements=st.integers(0, 2)),

@@ -152,7 +152,8 @@ def scored(value, **changes):
 def test_the_highest_score_wins_and_of_equals_the_latest_step():
     found = select([(0, scored(1)), (10, scored(3)), (20, scored(2))], score)
     assert found == (10, 3.0, {}, "")
-    assert select([(20, scored(3)), (0, scored(3)), (10, scored(3))], score).step == 20
+    for order in ((20, 0, 10), (0, 10, 20)):
+        assert select([(step, scored(3)) for step in order], score).step == 20
 
 
 def test_the_order_of_records_does_not_matter_and_they_are_read_once():

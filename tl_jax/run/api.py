@@ -46,6 +46,6 @@ def fit(
         sweep=tuple((name, tuple(values)) for name, values in (sweep or {}).items()),
         **{k: tuple(map(tuple, v)) if k == "freeze" else v for k, v in settings.items()},
     )
-    setup_devices()
+    setup_devices(devices=options.get("devices", 0))
     where = run_dir or tempfile.mkdtemp(prefix="tl_jax-")
     return run(config, Options(run_dir=where, quiet=quiet, **options), domains)

@@ -1,5 +1,6 @@
 """Platforms and devices: which ones a run uses, and where its arrays lie."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,8 @@ def setup(platform: str = "auto", devices: int = 0) -> None:
     that many devices are not to be had.
     """
     if platform == "cpu" and devices and not os.environ.get("JAX_NUM_CPU_DEVICES"):
-        jax.config.update("jax_num_cpu_devices", devices)
+        with contextlib.suppress(RuntimeError):  # JAX has started: the devices are what they are
+            jax.config.update("jax_num_cpu_devices", devices)
     if platform != "auto":
         jax.config.update("jax_platforms", {"gpu": "cuda"}.get(platform, platform))
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):

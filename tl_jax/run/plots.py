@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tl_jax.data.domain import Domain
@@ -60,12 +61,19 @@ def samples(domains: Sequence[Domain], rows: int = 3) -> Figure:
                 axis.set(xticks=[], yticks=[])
                 axis.set_frame_on(False)
                 if r < len(found):
-                    image = found[r] if found[r].shape[-1] != 1 else found[r][..., 0]
-                    axis.imshow(image, cmap="gray")
+                    _show(axis, found[r])
                 if r == 0 and d == 0:
                     axis.set_title(name, fontsize="small")
         grid[d * rows + rows // 2][0].set_ylabel(domain.name, fontsize="small")
     return figure
+
+
+def _show(axis: Axes, example: np.ndarray) -> None:
+    """An image as it is; anything else as a line of its values."""
+    if example.ndim == 3 and example.shape[-1] in (1, 3):
+        axis.imshow(example, cmap="gray")
+    else:
+        axis.plot(example.reshape(-1), linewidth=0.8)
 
 
 def embedding(features: Mapping[str, Mapping[str, np.ndarray]], classes: Sequence[str]) -> Figure:

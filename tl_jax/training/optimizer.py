@@ -54,7 +54,7 @@ def clip(grads: Mapping[str, Array], largest: float) -> tuple[dict[str, Array], 
 
     Only trained parameters have gradients here, so frozen ones never count.
     """
-    norm = optax.global_norm(grads)
+    norm = optax.tree.norm(grads)
     if not largest:
         return dict(grads), norm
     scale = jnp.minimum(1.0, largest / jnp.maximum(norm, 1e-12))

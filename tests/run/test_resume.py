@@ -1,0 +1,64 @@
+"""Kill a run at any moment, run the same line again: the same results, to the bit."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).with_name("killed.py")
+MOMENTS = [
+    "during a save",
+    "during the last save of a job",
+    "between record and checkpoint",
+    "before a file is renamed",
+    "after the first job",
+    "while results are written",
+]
+
+
+def start(run_dir, moment: str) -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, str(SCRIPT), str(run_dir), moment], stderr=subprocess.PIPE)
+
+
+def finish(run_dir) -> bytes:
+    process = start(run_dir, "never")
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors.decode()
+    return (run_dir / "results.json").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> bytes:
+    return finish(tmp_path_factory.mktemp("undisturbed") / "run")
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed_and_run_again_gives_the_same_results(moment, undisturbed, tmp_path):
+    process = start(tmp_path / "run", moment)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert finish(tmp_path / "run") == undisturbed
+
+
+def test_killed_at_a_random_moment(undisturbed, tmp_path):
+    """The wait is printed, so that a failure can be repeated."""
+    wait = random.uniform(2.0, 8.0)
+    print(f"killed after {wait:.3f} s")
+    process = start(tmp_path / "run", "never")
+    time.sleep(wait)
+    process.kill()
+    process.communicate()
+    assert finish(tmp_path / "run") == undisturbed
+
+
+def test_a_finished_run_is_left_as_it_is(undisturbed, tmp_path):
+    run_dir = tmp_path / "run"
+    finish(run_dir)
+    kept = ("results.json", "metrics.jsonl", "records/shot/00000024.npz", "curves.png")
+    before = {name: (run_dir / name).read_bytes() for name in kept}
+    assert finish(run_dir) == undisturbed
+    assert {name: (run_dir / name).read_bytes() for name in kept} == before
