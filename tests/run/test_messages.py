@@ -80,7 +80,9 @@ def contents(root) -> dict:
 def test_another_configuration_in_the_same_directory_is_refused_with_the_difference(tmp_path):
     small_run(tmp_path / "run")
     before = contents(tmp_path)
-    with pytest.raises(UserError, match=r"was made with forward_plan=joint, lr=0.01; now forward_plan=separate, lr=0.5"):
+    with pytest.raises(
+        UserError, match=r"was made with forward_plan=joint, lr=0.01; now forward_plan=separate, lr=0.5"
+    ):
         small_run(tmp_path / "run", lr=0.5, forward_plan="separate")
     assert contents(tmp_path) == before
 
@@ -135,7 +137,9 @@ def test_nan_keeps_the_last_finite_checkpoint(tmp_path, monkeypatch):
         return Method(terms)
 
     monkeypatch.setitem(METHODS, "explodes", explodes)  # pyright: ignore
-    with pytest.raises(UserError, match=r"explodes, step 7: term 'explosion' is nan .*Last finite checkpoint: step 6\."):
+    with pytest.raises(
+        UserError, match=r"explodes, step 7: term 'explosion' is nan .*Last finite checkpoint: step 6\."
+    ):
         small_run(tmp_path / "run", methods="explodes", steps=12)
     assert sorted(os.listdir(tmp_path / "run" / "checkpoints" / "explodes")) == ["3", "6"]
 
@@ -162,5 +166,3 @@ def test_results_of_a_stopped_run_name_what_is_missing(tmp_path, monkeypatch):
     assert json.loads((tmp_path / "run" / "results.json").read_text()) == []
     monkeypatch.undo()
     assert small_run(tmp_path / "run", methods=["source_only", "mcc"]).complete
-
-

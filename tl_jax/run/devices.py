@@ -33,9 +33,9 @@ def setup(platform: str = "auto", devices: int = 0) -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
     try:
         found = jax.devices()
-    except RuntimeError as error:
+    except (RuntimeError, AssertionError) as error:  # JAX asserts where only unknown platforms are left
         extra = f" Install it with: pip install 'tl_jax[{platform}]'." if platform in ("gpu", "tpu") else ""
-        reason = str(error).splitlines()[0]
+        reason = next(iter(str(error).splitlines()), "no such device")
         raise UserError(
             f"--platform={platform} was asked for but JAX {jax.__version__} cannot start it ({reason}).{extra} "
             "Or run with --platform=cpu."

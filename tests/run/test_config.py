@@ -1,0 +1,69 @@
+"""Configurations, jobs and trials; how their execution is chosen."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tl_jax.core.errors import UserError
+from tl_jax.run import calibration
+from tl_jax.run.config import Config, check, jobs
+from tl_jax.run.devices import place
+from tl_jax.training.state import Data, Start
+
+
+def test_the_default_is_valid_and_has_a_name_of_its_own():
+    check(Config())
+    assert Config().digest() == Config().digest()
+    changed = [dataclasses.replace(Config(), lr=2e-3), dataclasses.replace(Config(), seeds=(0,))]
+    assert len({c.digest() for c in (Config(), *changed)}) == 3
+
+
+def test_trials_are_swept_values_times_seeds():
+    config = Config(methods=("mcc", "source_only"), seeds=(0, 1), sweep=(("temperature", (1.0, 2.0)),), lam=0.5)
+    mcc, source = jobs(config)
+    assert [(seed, dict(v)["temperature"]) for seed, v in mcc.trials] == [(0, 1.0), (1, 1.0), (0, 2.0), (1, 2.0)]
+    assert len(source.trials) == 2
+    assert dict(mcc.trials[0][1])["lam"] == 0.5
+
+
+def test_methods_keep_their_own_trade_off_unless_told():
+    (teacher,) = jobs(Config(methods=("mean_teacher",)))
+    assert dict(teacher.trials[0][1])["lam"] == 3.0
+
+
+def test_a_source_free_method_brings_its_source_model():
+    (shot,) = jobs(Config(methods=("shot",)))
+    assert shot.start is not None
+    assert [seed for seed, _ in shot.start.trials] == [seed for seed, _ in shot.trials]
+
+
+@pytest.fixture
+def timed(monkeypatch, tmp_path):
+    """Calibration with given seconds a mode instead of a clock."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def choose(one: float, together: float, shape: str = "lenet") -> str:
+        monkeypatch.setattr(calibration, "_time", lambda mode, *_: {"map": one, "vmap": together}[mode])
+        start = Start(np.zeros(3, np.uint32), {})
+        return calibration.choose(shape, lambda mode: mode, start, Data((), np.zeros(1)))[0]  # pyright: ignore
+
+    return choose
+
+
+def test_the_faster_way_is_chosen_and_remembered(timed):
+    assert timed(3.0, 1.0) == "vmap"
+    assert timed(1.0, 3.0) == "vmap"  # not measured again for this shape
+    assert timed(1.0, 3.0, "another shape") == "map"
+
+
+def test_near_a_tie_the_choice_does_not_depend_on_noise(timed):
+    assert timed(1.1, 1.0) == "map"
+
+
+def test_placement_prefers_trials_and_falls_back_to_the_batch():
+    assert place(8, trials=8, batch_size=20, vmapped=True).over_trials
+    assert not place(8, trials=3, batch_size=16, vmapped=True).over_trials
+    assert place(1, trials=3, batch_size=5, vmapped=False).mesh is None
+    with pytest.raises(UserError, match="2.5 each"):
+        place(8, trials=3, batch_size=20, vmapped=True)

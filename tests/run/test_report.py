@@ -1,0 +1,58 @@
+"""The table: what it averages, what it flags, what it refuses to print."""
+
+import statistics
+
+from tl_jax.run import report
+from tl_jax.run.config import Config
+
+
+def record(method: str, seed: int, accuracy: float, **values: float) -> dict:
+    chosen = {"step": 600, "target/accuracy": accuracy}
+    return {"method": method, "seed": seed, "values": values, "selectors": dict.fromkeys(report.SELECTORS, chosen)}
+
+
+CONFIG = Config(seeds=(0, 1))
+RECORDS = [
+    *(record("source_only", s, a) for s, a in enumerate((0.6, 0.7))),
+    *(record("dann", s, a) for s, a in enumerate((0.5, 0.6))),
+    *(record("mcc", s, a) for s, a in enumerate((0.9, 0.96))),
+    *(record("target_only", s, a) for s, a in enumerate((0.98, 0.99))),
+]
+
+
+def test_mean_and_sample_standard_deviation():
+    assert report.mean_std([0.9, 0.96]) == f"0.930 ± {statistics.stdev([0.9, 0.96]):.3f}"
+    assert report.mean_std([0.5]) == "0.500"
+    assert report.mean_std([]) == "-"
+
+
+def test_bounds_and_negative_transfer_are_named():
+    remarks = {row.method: row.remark for row in report.rows(CONFIG, RECORDS, {})}
+    assert remarks["source_only"] == "lower bound"
+    assert remarks["target_only"] == "upper bound (target labels)"
+    assert remarks["dann"] == "NEGATIVE TRANSFER: 0.100 under source_only"
+    assert remarks["mcc"] == ""
+
+
+def test_without_the_lower_bound_nothing_is_flagged():
+    assert report.rows(CONFIG, RECORDS[2:4], {})[0].remark == ""
+
+
+def test_a_missing_method_has_no_number():
+    table = report.text(CONFIG, report.rows(CONFIG, RECORDS[:2], {"mcc": "stopped at step 300 of 600"}))
+    (line,) = [line for line in table.splitlines() if line.startswith("mcc")]
+    assert line.split()[1:4] == ["-", "-", "-"]
+    assert line.endswith("stopped at step 300 of 600")
+
+
+def test_every_table_says_how_it_was_made():
+    note = report.footnote(CONFIG)
+    for part in ("im, which sees no target label", "sample standard deviation over 2 seeds", "joint", "lenet"):
+        assert part in note
+
+
+def test_swept_values_have_rows_of_their_own():
+    config = Config(seeds=(0,), sweep=(("lam", (0.1, 1.0)),))
+    rows = report.rows(config, [record("mcc", 0, 0.8, lam=0.1), record("mcc", 0, 0.9, lam=1.0)], {})
+    assert [(row.swept["lam"], row.scores["last"]) for row in rows] == [(0.1, [0.8]), (1.0, [0.9])]
+    assert "| mcc | 0.1 | 0.800 |" in report.markdown(config, rows)
