@@ -72,7 +72,7 @@ def define() -> None:
     whole(
         "eval_every",
         DEFAULT.eval_every,
-        "Steps between evaluations and checkpoints; 0 is a twelfth of the run.",
+        "Steps between evaluations and checkpoints; 0 is a tenth of the run.",
     )
     string(
         "run_dir",

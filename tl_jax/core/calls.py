@@ -51,9 +51,11 @@ def _arguments(text: str, keywords: list[ast.keyword], function: Callable[..., A
             near = difflib.get_close_matches(keyword.arg or "**", parameters, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
             raise UserError(f"'{text}' has no argument '{keyword.arg}'.{hint} Arguments: {known}.")
+        if keyword.arg in arguments:
+            raise UserError(f"'{text}' gives '{keyword.arg}' twice.")
         try:
             value = ast.literal_eval(keyword.value)
-        except ValueError:
+        except (ValueError, TypeError):
             raise UserError(
                 f"'{text}': the value of '{keyword.arg}' must be a literal (number, text, True, tuple)."
             ) from None
@@ -62,7 +64,8 @@ def _arguments(text: str, keywords: list[ast.keyword], function: Callable[..., A
             raise UserError(
                 f"'{text}': '{keyword.arg}' takes a {type(default).__name__} such as {default!r}, not {value!r}."
             )
-        arguments[keyword.arg] = value
+        # One text for one value: the text names job and run directory.
+        arguments[keyword.arg] = float(value) if isinstance(default, float) else value
     return arguments
 
 

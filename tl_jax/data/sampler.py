@@ -40,6 +40,17 @@ def permute(position: Array, size: int, key: Array) -> Array:
     return inside.astype(jnp.int32)
 
 
+def _divided_product(inner: Array, batch: int, size: int) -> tuple[Array, Array]:
+    """Quotient and remainder of inner * batch by size, where inner < size; also where the product leaves 32 bits."""
+    if size * batch < 2**31:
+        return inner * batch // size, inner * batch % size
+    quotient = remainder = jnp.zeros_like(inner)
+    for bit in f"{batch:b}":
+        quotient, remainder = 2 * quotient, 2 * remainder.astype(jnp.uint32) + int(bit) * inner.astype(jnp.uint32)
+        quotient, remainder = quotient + (remainder // size).astype(jnp.int32), (remainder % size).astype(jnp.int32)
+    return quotient, remainder
+
+
 def indices(key: Array, step: Array, batch: int, size: int) -> Array:
     """Rows [batch] of a set of `size` examples for one step.
 
@@ -54,10 +65,10 @@ def indices(key: Array, step: Array, batch: int, size: int) -> Array:
         epoch = jnp.full((batch,), step // per_epoch)
         offset = (step % per_epoch) * batch + jnp.arange(batch)
     else:
-        # A cycle of `size` steps holds exactly `batch` epochs; inside it the products stay small.
-        cycle, inner = step // size, step % size
-        where = inner * batch + jnp.arange(batch)
-        epoch, offset = cycle * batch + where // size, where % size
+        # A cycle of `size` steps holds exactly `batch` epochs.
+        epochs, first = _divided_product(step % size, batch, size)
+        offset = first + jnp.arange(batch)
+        epoch, offset = step // size * batch + epochs + offset // size, offset % size
     words = jax.random.key_data(key).astype(jnp.uint32).reshape(-1)
     seeds = _mix(words[0] ^ _mix(words[-1] + epoch.astype(jnp.uint32) * jnp.uint32(0x9E3779B9)))
     rounds = jnp.arange(1, ROUNDS + 1, dtype=jnp.uint32) * jnp.uint32(0x7F4A7C15)

@@ -5,18 +5,21 @@ no target labels, so nothing here can peek. A criterion takes a record and retur
 
 No criterion is right always, so know how each one fails:
 
-- `source_val` does not look at the target: it misses a target that was torn apart while the source stayed
-  intact, and it leans towards little adaptation. But it needs real labels to be right, so it notices
-  divergence and features that an adversary destroyed, and its worst case is near source-only.
-- `entropy` and `snd` reward confidence and dense neighbourhoods, and a model that puts the whole target into
-  few classes has both. In published comparisons their choices fall to chance for some methods.
-- `im` adds a reward for using all classes, which rules out that collapse; it still cannot tell right from
-  confidently permuted classes, and it assumes that the target's classes are about balanced.
+- `source_val` does not look at the target: a target torn apart beside an intact source costs it nothing.
+  It notices divergence, and features that an adversary destroyed; once it saturates it means "the last".
+- `entropy` and `snd` reward certainty and dense neighbourhoods, and a model that puts the whole target
+  into few classes has both. In published comparisons their choices fall to chance for some methods.
+- `im` adds a reward for using all classes, which rules out that collapse. It still cannot tell right from
+  confidently permuted classes, and it leans towards balanced predictions when the target is not balanced.
 
-The safest default is `source_val`: it is the only one that a wrong but confident model cannot please. Among
-those that see the target, prefer `im`. Methods that minimise entropy (or `im`) themselves should not be
-chosen by it: they optimise the ruler. Morerio et al. 2018, arXiv 1711.10288; Saito et al. 2021,
-arXiv 2108.10860; Musgrave et al. 2022, arXiv 2208.07360 (a comparison over a million checkpoints).
+The safest default is `im`. Choosing the step within a run, on 8x8 digits under four shifts (two of them with
+unbalanced targets), eight methods, weights and rates from timid to destructive, two seeds, the accuracy lost
+against the best step was, mean (worst): im .02 (.27), source_val .04 (.45), entropy .05 (.55), last .07 (.66),
+snd .08 (.55); im led on the unbalanced targets too. A method that itself minimises entropy, or maximises
+`im`, optimises the ruler: look at `source_val` beside it, above all when comparing methods.
+
+Morerio et al. 2018, arXiv 1711.10288; Saito et al. 2021, arXiv 2108.10860; Musgrave et al. 2022,
+arXiv 2208.07360 (a comparison over a million checkpoints).
 """
 
 import math

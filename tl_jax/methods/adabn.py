@@ -32,6 +32,7 @@ def adabn(examples: int = 1000) -> Method:
 
     return Method(
         terms,
+        lam=None,
         views={"source": View("source")},
         refresh=refresh,
         predict=predict,

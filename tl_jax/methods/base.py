@@ -68,7 +68,7 @@ class Method(NamedTuple):
     views: the passes through the network, by name.
     weights(at) -> {term: weight}: pure in (step, progress, values).
     values: the method's own scalars, readable as at.values[name] and sweepable without recompiling.
-    lam, lam_schedule: its default trade-off and the schedule of it (core/schedules.py).
+    lam, lam_schedule: its default trade-off (None: it has none) and the schedule of it (core/schedules.py).
     after(model, at) -> memory: after each step (moving averages).
     refresh(network, model, x_t [m, ...]) -> memory: over the whole unlabelled target, every
       `refresh_every` steps, the first time before step 0. Zero: once per pass over the target.
@@ -86,7 +86,7 @@ class Method(NamedTuple):
     views: Mapping[str, View] = SOURCE_AND_TARGET
     weights: Callable[[At], Mapping[str, Any]] = lambda at: {}
     values: Mapping[str, float] = NO_VALUES
-    lam: float = 1.0
+    lam: float | None = 1.0
     lam_schedule: str = "constant"
     after: Callable[[Model, At], Tree] | None = None
     refresh: Callable[[Network, Model, Array], Tree] | None = None

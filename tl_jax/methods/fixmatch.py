@@ -5,7 +5,7 @@ from tl_jax.methods.base import Method, Terms, View
 
 
 def fixmatch(threshold: float = 0.95) -> Method:
-    """L = CE_s + lam * (1/m) sum [max q > threshold] CE(strong view, argmax q), q from the weak view, detached.
+    """L = CE_s + lam * (1/m) sum [max q >= threshold] CE(strong view, argmax q), q from the weak view, detached.
 
     Sohn et al. 2020, arXiv 2001.07685. Sources are seen in the weak view, targets in both. With the forward
     plan `joint` the strong views share batch statistics with everything else: `separate` suits it better.

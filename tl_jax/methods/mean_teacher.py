@@ -9,7 +9,7 @@ from tl_jax.methods.base import Method, Own, Terms, View
 
 
 def mean_teacher(decay: float = 0.99, threshold: float = 0.968, balance: float = 0.005) -> Method:
-    """L = CE_s + lam * (1/m) sum [max q > threshold] mean_k (p_k - q_k)^2 + balance * c * B(mean p).
+    """L = CE_s + lam * ((1/m) sum [max q > threshold] mean_k (p_k - q_k)^2 + balance * c * B(mean p)).
 
     p: the student's prediction of a weak view of the target; q: that of its moving average (parameters and
     statistics, decay min(decay, 1 - 1/(step + 2))) of another; B: mean_k BCE(1/c, mean_i p_ik), scaled by

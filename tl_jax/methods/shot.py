@@ -35,7 +35,7 @@ def shot(smoothing: float = 0.1) -> Method:
         lam=0.3,
         refresh=refresh,
         freeze=(("head/*", "frozen"),),
-        start=Method(source_terms),
+        start=Method(source_terms, lam=None),
     )
 
 
@@ -43,16 +43,16 @@ def pseudo_labels(features, logits):
     """Labels [m] of the nearest class centroid by cosine, after one re-assignment; f gets a constant 1 appended.
 
     Centroids: means of f / |f| weighted by the predictions p [m, c], then by the labels themselves. Classes
-    that no prediction names are left out. features [m, d], logits [m, c].
+    that no prediction names, or that the first assignment leaves empty, are left out. features [m, d], logits [m, c].
     """
     f = jnp.concatenate([features, jnp.ones((len(features), 1))], axis=1)
     f = f / jnp.linalg.norm(f, axis=1, keepdims=True)
     c = logits.shape[1]
-    weights = jax.nn.softmax(logits)
-    named = jax.nn.one_hot(logits.argmax(1), c).sum(0) > 0
+    weights, labels = jax.nn.softmax(logits), logits.argmax(1)
     for _ in range(2):
+        named = jax.nn.one_hot(labels, c).sum(0) > 0
         centroids = weights.T @ f
         centroids = centroids / (jnp.linalg.norm(centroids, axis=1, keepdims=True) + 1e-8)
-        similarity = jnp.where(named[None, :], f @ centroids.T, -jnp.inf)
-        weights = jax.nn.one_hot(similarity.argmax(1), c)
-    return weights.argmax(1)
+        labels = jnp.where(named[None, :], f @ centroids.T, -jnp.inf).argmax(1)
+        weights = jax.nn.one_hot(labels, c)
+    return labels

@@ -14,4 +14,4 @@ def source_only(smoothing: float = 0.0) -> Method:
     def terms(own, out, batch, at):
         return Terms({"source": cross_entropy(out["source"].logits, batch.y, smoothing)})
 
-    return Method(terms)
+    return Method(terms, lam=None)

@@ -13,4 +13,4 @@ def target_only() -> Method:
     def terms(own, out, batch, at):
         return Terms({"source": cross_entropy(out["source"].logits, batch.y)})
 
-    return Method(terms, labels="target")
+    return Method(terms, lam=None, labels="target")

@@ -25,7 +25,7 @@ class Config:
     """What is trained, on what, how often. Two runs with equal configs give equal numbers on one machine.
 
     lam and lam_schedule None: the method's own. sweep: ((name, (value, ...)), ...), crossed with the seeds.
-    freeze: ((pattern, action), ...), first match wins. eval_every 0: a twelfth of the steps.
+    freeze: ((pattern, action), ...), first match wins. eval_every 0: a tenth of the steps.
     """
 
     kind: str = "transductive"
@@ -37,8 +37,8 @@ class Config:
     sweep: tuple[tuple[str, tuple[float, ...]], ...] = ()
     lam: float | None = None
     lam_schedule: str | None = None
-    lr: float = 1e-3
-    lr_schedule: str = "constant"
+    lr: float = 3e-3
+    lr_schedule: str = "cosine"
     weight_decay: float = 1e-2
     optimizer: str = "adamw"
     batch_size: int = 64
@@ -53,7 +53,7 @@ class Config:
     @property
     def evaluation_steps(self) -> int:
         """Steps between evaluations."""
-        return self.eval_every or max(1, self.steps // 12)
+        return self.eval_every or max(1, self.steps // 10)
 
     def to_json(self) -> dict:
         """Plain lists and numbers, as they come back from a JSON file."""
@@ -133,8 +133,10 @@ def jobs(config: Config) -> list[Job]:
 
 
 def _values(config: Config, method: Method) -> dict[str, float]:
-    lam = method.lam if config.lam is None else config.lam
-    return {"lam": lam, "lr": config.lr, "weight_decay": config.weight_decay, **method.values}
+    plain = {"lr": config.lr, "weight_decay": config.weight_decay, **method.values}
+    if method.lam is None:
+        return plain
+    return {"lam": method.lam if config.lam is None else config.lam, **plain}
 
 
 def _job(config: Config, name: str, method: Method) -> Job:
@@ -145,7 +147,7 @@ def _job(config: Config, name: str, method: Method) -> Job:
     )
     start = None
     if method.start is not None:
-        plain = {"lam", "lr", "weight_decay"}
-        own = tuple((seed, tuple((k, v) for k, v in values if k in plain)) for seed, values in trials)
+        shared = _values(config, method.start)
+        own = tuple((seed, tuple((k, v) for k, v in values if k in shared)) for seed, values in trials)
         start = Job(f"{name}: source model", method.start, own)
     return Job(name, method, trials, start)

@@ -10,7 +10,7 @@ from tl_jax.data.domain import Domain
 from tl_jax.methods.base import Method
 from tl_jax.training.state import Data
 
-UNLABELLED_IN_RECORDS = 2000
+UNLABELLED_IN_RECORDS = 1000
 """How many of the target's training examples the label-free criteria see."""
 
 

@@ -57,9 +57,11 @@ def programs(recipe: Recipe, factors: Mapping[str, float], mode: str) -> Program
     def predict(states: State, x: Array, domain: str) -> Output:
         return over_trials(lambda state, x: _predict(recipe, state, x, domain), mode)(states, x)
 
+    # Programs that run once: on a CPU a third of the compilation time for slower code is a bargain.
+    once = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else {}
     return Programs(
-        begin=jax.jit(over_trials(begin, mode)),
-        renew=jax.jit(over_trials(renew, mode)),
+        begin=jax.jit(over_trials(begin, mode), compiler_options=once),
+        renew=jax.jit(over_trials(renew, mode), compiler_options=once),
         run=jax.jit(over_trials(make_run(recipe, factors), mode), donate_argnums=0),
         refresh=jax.jit(over_trials(refresh, mode), donate_argnums=0),
         predict=jax.jit(predict, static_argnums=2),

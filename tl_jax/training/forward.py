@@ -78,14 +78,15 @@ class Forward(NamedTuple):
             outputs, stats = self._apart(weights, entries)
         return _by_view(entries, outputs), stats
 
-    def _pass(self, weights: Weights, stats: Tree, x: Array, name: str) -> tuple[Output, Tree]:
+    def one_pass(self, weights: Weights, stats: Tree, x: Array, name: str) -> tuple[Output, Tree]:
+        """A pass in training mode through `weights` with these statistics; `name` names its random numbers."""
         frozen = normalised_modules({"": stats}) if self.plan == "frozen" else self.frozen
         key = stream(weights.key, name)
         return self.network.apply(weights.params, stats, x, train=True, key=key, frozen=frozen)
 
     def _together(self, weights, entries):
         x = jnp.concatenate([entry.x for entry in entries])
-        out, stats = self._pass(weights, weights.stats["all"], x, "joint")
+        out, stats = self.one_pass(weights, weights.stats["all"], x, "joint")
         cuts = [0]
         for entry in entries:
             cuts.append(cuts[-1] + len(entry.x))
@@ -107,7 +108,7 @@ class Forward(NamedTuple):
         stats, outputs = dict(weights.stats), []
         for entry in entries:
             slot = entry.domain if self.plan == "per_domain" else "all"
-            out, updated = self._pass(weights, stats[slot], entry.x, f"{entry.view} {entry.domain}")
+            out, updated = self.one_pass(weights, stats[slot], entry.x, f"{entry.view} {entry.domain}")
             if not (self.plan == "target_only" and entry.domain != "target"):
                 stats[slot] = updated
             outputs.append(out)

@@ -27,14 +27,14 @@ class Action(NamedTuple):
 def parse_action(rule: Rule) -> Action:
     """("backbone/*", "frozen@300") -> Action(1.0, 300). Raises UserError on anything unreadable."""
     pattern, text = rule
-    word, _, step = text.partition("@")
+    word, at, step = text.partition("@")
     try:
-        if word == "frozen":
-            return Action(1.0, int(step)) if step else Action(0.0, 0)
-        factor = float(word)
-        if step or not 0 <= factor < float("inf"):
+        if word == "frozen" and not at:
+            return Action(0.0, 0)
+        number = int(step) if word == "frozen" else float(text)
+        if not 0 <= number < float("inf"):
             raise ValueError
-        return Action(factor, 0)
+        return Action(1.0, int(number)) if at else Action(number, 0)
     except ValueError:
         raise UserError(
             f"--freeze='{pattern}={text}': cannot read '{text}'. "

@@ -68,9 +68,9 @@ def _entries(name: str, view: View, around: Surroundings) -> list[Entry]:
 
 
 def _teacher(forward: Forward, view: View, name: str, around: Surroundings) -> Output:
-    """A pass in training mode through the weights a view names; its statistics are thrown away."""
+    """A pass through the weights a view names, frozen where the student is; its statistics are thrown away."""
     assert view.weights is not None
     params, stats = view.weights(around.memory)
     (entry,) = _entries(name, view, around)
-    key = stream(around.at.key, f"teacher {name}")
-    return forward.network.apply(params, stats_of(stats, entry.domain), entry.x, train=True, key=key)[0]
+    weights = Weights(params, stats, around.at.key)
+    return forward.one_pass(weights, stats_of(stats, entry.domain), entry.x, f"teacher {name}")[0]

@@ -44,7 +44,7 @@ class Progress(NamedTuple):
 def whereabouts(recipe: Recipe, state: State) -> At:
     """The step's progress, scheduled trade-off and random key."""
     progress = state.step.astype(jnp.float32) / recipe.total
-    lam = state.values["lam"] * LAM_SCHEDULES[recipe.lam_schedule](progress)
+    lam = state.values.get("lam", jnp.zeros(())) * LAM_SCHEDULES[recipe.lam_schedule](progress)
     key = jax.random.fold_in(stream(jax.random.key(state.seed), "step"), state.step)
     return At(state.step, progress, lam, state.values, key)
 

@@ -1,0 +1,283 @@
+"""What every method promises. A new method needs one line in the table of names, and nothing here."""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers import QUICK, network, problem, with_noisy_target_labels
+
+from tl_jax.core.trees import size_of
+from tl_jax.core.types import At, Batch, Labeled, Unlabeled
+from tl_jax.methods import METHODS
+from tl_jax.methods.source_only import source_only
+from tl_jax.training.forward import PLANS, Forward
+from tl_jax.training.freezing import resolve
+from tl_jax.training.objective import Surroundings, objective
+from tl_jax.training.state import Data, Start, State, accepting_bytes, create, with_optimizer
+from tl_jax.training.step import Recipe, make_run, make_step
+
+FROZEN = (("backbone/*", "frozen"),)
+NEVER_CONFIDENT = {"threshold": 0.0}
+"""A network that has hardly learned passes no threshold, and a term behind one would not be tested."""
+
+
+class Run(NamedTuple):
+    """One method's trials under two seeds and two trade-offs, backbone frozen, in 64 bits, as NumPy arrays.
+
+    begin, early, late: states before step 0, before step 3 and after it; again: late, from a problem whose
+    target labels are noise; eager: step 3 of each trial alone, not compiled; logged, alone: what the step
+    logged, compiled and eager; programs, traces: how many, and how often the network was traced, by call.
+    """
+
+    method: Any
+    factors: dict[str, float]
+    begin: State
+    early: State
+    late: State
+    again: State
+    eager: list[State]
+    logged: dict[str, Any]
+    alone: list[dict[str, Any]]
+    programs: int
+    traces: list[int]
+
+
+def starts(method, seeds, lam, lr):
+    """Two trials; a method without a trade-off is given none."""
+    values = {"weight_decay": 0.1, **method.values, **{k: v for k, v in NEVER_CONFIDENT.items() if k in method.values}}
+    stacked = {name: jnp.full(2, value, float) for name, value in values.items()}
+    swept = {"lr": jnp.array(lr)} | ({} if method.lam is None else {"lam": jnp.array(lam)})
+    return Start(jnp.array(seeds, jnp.uint32), swept | stacked)
+
+
+def arrays(given, method):
+    return jax.tree.map(jnp.asarray, given.training(method))
+
+
+def one(tree, i):
+    """Trial i of stacked trials."""
+    return jax.tree.map(lambda x: x[i], tree)
+
+
+def watched(net, calls):
+    """The network; every tracing of it is noted in `calls`."""
+
+    def apply(*args, **how):
+        calls.append(1)
+        return net.apply(*args, **how)
+
+    return net._replace(apply=apply)
+
+
+@pytest.fixture(scope="module", params=METHODS)
+def run(request):
+    """The module's one training run of each method, and everything that is to be compared with it."""
+    method, calls, traces = METHODS[request.param](), [], []
+    net = watched(accepting_bytes(network()), calls)
+    recipe = Recipe(net, method, "separate", total=20, batch_size=4, lam_schedule=method.lam_schedule, clip_norm=0.5)
+    with jax.enable_x64(True):
+        data = arrays(problem(), method)
+        start = starts(method, (0, 1), (1.0, 0.3), (1e-2, 3e-3))
+        shapes = jax.eval_shape(lambda s: create(net, method, recipe.plan, data, s), one(start, 0))
+        factors = resolve((*method.freeze, *FROZEN), shapes.params)
+
+        @functools.partial(jax.jit, compiler_options=QUICK)
+        def begin(start, data):
+            fresh = lambda s: with_optimizer(create(net, method, recipe.plan, data, s), method, "adamw", factors)
+            return jax.vmap(fresh)(start)
+
+        program = jax.jit(jax.vmap(make_run(recipe, factors), (0, None, None)), compiler_options=QUICK)
+
+        def go(state, until, data):
+            before = len(calls)
+            out = program(state, jnp.int32(until), data)
+            traces.append(len(calls) - before)
+            return out
+
+        first = begin(start, data)
+        early, _ = go(first, 3, data)
+        late, progress = go(early, 4, data)
+        noisy = arrays(with_noisy_target_labels(problem()), method)
+        again, _ = go(begin(start, noisy), 4, noisy)
+        go(begin(starts(method, (7, 8), (0.0, 2.0), (0.1, 0.0)), data), 2, data)
+        alone = [make_step(recipe, factors)(one(early, i), data) for i in range(2)]
+        return Run(
+            method,
+            factors,
+            *jax.device_get((first, early, late, again, [s for s, _ in alone])),
+            *jax.device_get((progress.means, [logged for _, logged in alone])),
+            program._cache_size(),
+            traces,
+        )
+
+
+# What a step may move ---------------------------------------------------------------------------
+
+
+def test_frozen_parameters_are_equal_to_the_bit_and_all_others_move(run):
+    for path, factor in run.factors.items():
+        before, after = run.begin.params[path], run.late.params[path]
+        if factor:
+            assert (before != after).any(axis=tuple(range(1, before.ndim))).all(), path
+        else:
+            np.testing.assert_array_equal(before, after, err_msg=path)
+
+
+def test_statistics_of_frozen_modules_are_equal_to_the_bit_and_all_others_move(run):
+    before, after = (state.stats["all"] for state in (run.begin, run.late))
+    jax.tree.map(np.testing.assert_array_equal, before["backbone"], after["backbone"])
+    assert all(jax.tree.leaves(jax.tree.map(lambda a, b: (a != b).any(), before["bottleneck"], after["bottleneck"])))
+
+
+def test_only_trained_parameters_have_optimiser_state(run):
+    trained = {path: run.late.params[path] for path, factor in run.factors.items() if factor}
+    counts = sum(state.count.nbytes for state in run.late.opt.values())
+    assert size_of(run.late.opt)[1] == 2 * size_of(trained)[1] + counts
+
+
+def test_the_target_has_no_labels_to_replace(run):
+    assert Unlabeled._fields == ("x", "index")
+    assert Data.__annotations__["target"] is jax.Array
+    if run.method.labels == "target":  # the supervised bound, by name
+        assert run.late.params["head/kernel"].tolist() != run.again.params["head/kernel"].tolist()
+    else:
+        jax.tree.map(np.testing.assert_array_equal, run.late, run.again)
+
+
+# One step, several ways -------------------------------------------------------------------------
+
+
+def test_a_compiled_step_over_trials_is_the_eager_step_of_each(run):
+    # Random bits are the same; images are float32 in either mode, and differ in their last digit.
+    close = functools.partial(np.testing.assert_allclose, rtol=1e-6, atol=1e-8)
+    for i in range(2):
+        jax.tree.map(close, one(run.late, i), run.eager[i])
+        jax.tree.map(close, one(run.logged, i), run.alone[i])
+
+
+def test_no_length_seed_or_value_compiles_again(run):
+    assert run.programs == 1
+    assert run.traces[0] > 0
+    assert run.traces[1:] == [0] * (len(run.traces) - 1)
+
+
+# The terms --------------------------------------------------------------------------------------
+
+
+class Point(NamedTuple):
+    """Where the objective is looked at: parameters, surroundings, and (losses and metrics, gradient) by phase."""
+
+    params: dict[str, jax.Array]
+    around: Surroundings
+    look: Any
+
+
+def gradients(method):
+    """look(params, around) -> per phase (everything logged, gradient in all parameters)."""
+    net = Forward(accepting_bytes(network()), "joint")
+    of = [jax.value_and_grad(objective(method, net, phase.terms), has_aux=True) for phase in method.steps()]
+
+    def look(params, around):
+        found = [f(params, around) for f in of]
+        return [(logged, gradient) for (_, (_, logged)), gradient in found]
+
+    return jax.jit(look, compiler_options=QUICK)
+
+
+@pytest.fixture(scope="module")
+def point(run):
+    """The trained state of the first trial in float32, and one batch."""
+    state = jax.tree.map(jnp.asarray, one(run.late, 0))
+    images = lambda i: jnp.asarray(problem().sources[i].train.x[:6])
+    rows = jnp.arange(6)
+    batch = Batch((Labeled(images(0), rows % 3, rows),), Unlabeled(images(1), rows))
+    at = At(state.step, jnp.float32(0.2), jnp.float32(0.8), state.values, jax.random.key(3))
+    around = Surroundings({}, state.stats, state.memory, batch, at)
+    return Point(state.params, around, gradients(run.method))
+
+
+def at_lam(around, lam):
+    return around._replace(at=around.at._replace(lam=jnp.float32(lam)))
+
+
+def assert_finite(found):
+    for logged, gradient in found:
+        for name, value in logged.items():
+            assert value.shape == (), name
+            assert np.isfinite(value), name
+        for path, value in gradient.items():
+            assert np.isfinite(value).all(), path
+
+
+def test_every_trained_parameter_has_a_gradient(run, point):
+    found = point.look(point.params, point.around)
+    assert_finite(found)
+    for path, factor in resolve(run.method.freeze, point.params).items():
+        if factor:
+            assert max(np.abs(gradient[path]).max() for _, gradient in found) > 1e-6, path
+
+
+def test_weights_and_source_name_terms_that_exist(run, point):
+    terms = set().union(*(logged for logged, _ in point.look(point.params, point.around)))
+    assert set(run.method.weights(point.around.at)) <= terms
+    assert "total" in terms
+
+
+def test_without_a_trade_off_the_network_has_the_gradient_of_source_only(run, point):
+    if run.method.phases or "source" not in {view.domain for view in run.method.views.values()}:
+        # An alternating method has no single gradient (its phases also train a second head on the source),
+        # a source-free one no source term.
+        pytest.skip("no source term of its own")
+    views = {name: view for name, view in run.method.views.items() if view.weights is None}
+    ((_, want),) = source_only_gradients(tuple(views.items()))(network_part(point.params), at_lam(point.around, 0))
+    ((_, without),) = point.look(point.params, at_lam(point.around, 0))
+    ((_, with_it),) = point.look(point.params, at_lam(point.around, 1))
+    for path in want:
+        np.testing.assert_allclose(without[path], want[path], rtol=1e-5, atol=1e-7, err_msg=path)
+    # What is adversarial or a distance must reach the network where there is a trade-off.
+    change = max(np.abs(without[path] - with_it[path]).max() for path in want)
+    assert (change > 1e-5) == (run.method.lam is not None)
+
+
+@functools.cache
+def source_only_gradients(views):
+    return gradients(source_only()._replace(views=dict(views)))
+
+
+def network_part(params):
+    return {path: x for path, x in params.items() if not path.startswith("method/")}
+
+
+def test_equal_domains_and_saturated_logits_are_finite(point):
+    batch = point.around.batch
+    equal = point.around._replace(batch=batch._replace(target=Unlabeled(batch.sources[0].x, batch.target.index)))
+    assert_finite(point.look(point.params, equal))
+    huge = {path: x * 1e4 if "head/" in path else x for path, x in point.params.items()}
+    for around in (point.around, equal):
+        found = point.look(huge, around)
+        assert_finite(found)
+        assert all(logged.get("source", 1e4) > 100 for logged, _ in found)
+
+
+def test_terms_are_finite_under_every_forward_plan(run, point):
+    # What a view adds to an image is no concern of the plan.
+    views = {name: view._replace(augment="none") for name, view in run.method.views.items()}
+    method, net = run.method._replace(views=views), accepting_bytes(network())
+    data, start = arrays(problem(), method), one(starts(method, (0, 0), (1.0, 1.0), (0.0, 0.0)), 0)
+
+    @functools.partial(jax.jit, compiler_options=QUICK)
+    def logged(data, start, around):
+        state, found = create(net, method, "per_domain", data, start), {}
+        for plan in PLANS:
+            stats = state.stats if plan == "per_domain" else {"all": state.stats["target"]}
+            here = around._replace(stats=stats, memory=state.memory)
+            totals = [objective(method, Forward(net, plan), phase.terms) for phase in method.steps()]
+            found[plan] = [total(state.params, here)[1][1] for total in totals]
+        return found
+
+    for plan, phases in logged(data, start, point.around).items():
+        for terms in phases:
+            assert all(np.isfinite(value) for value in terms.values()), (plan, terms)
