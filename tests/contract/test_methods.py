@@ -10,12 +10,12 @@ import pytest
 from helpers import QUICK, network, problem, with_noisy_target_labels
 
 from tl_jax.core.trees import size_of
-from tl_jax.core.types import At, Batch, Labeled, Unlabeled
+from tl_jax.core.types import At, Batch, Labeled, Model, Unlabeled
 from tl_jax.methods import METHODS
 from tl_jax.methods.source_only import source_only
 from tl_jax.training.forward import PLANS, Forward
 from tl_jax.training.freezing import resolve
-from tl_jax.training.objective import Surroundings, objective
+from tl_jax.training.objective import Surroundings, objective, split_params
 from tl_jax.training.state import Data, Start, State, accepting_bytes, create, with_optimizer
 from tl_jax.training.step import Recipe, make_run, make_step
 
@@ -281,3 +281,17 @@ def test_terms_are_finite_under_every_forward_plan(run, point):
     for plan, phases in logged(data, start, point.around).items():
         for terms in phases:
             assert all(np.isfinite(value) for value in terms.values()), (plan, terms)
+
+
+def test_every_target_is_predicted_and_a_refresh_keeps_the_shape_of_the_memory(run, point):
+    net, x = accepting_bytes(network()), jnp.asarray(problem().target.train.x)
+    params, own = split_params(point.params)
+    model = Model(params, point.around.stats["all"], point.around.memory, own)
+    plain = lambda network, model, x, domain: network.apply(model.params, model.stats, x)[0]
+    out = jax.jit(lambda model: (run.method.predict or plain)(net, model, x, "target"), compiler_options=QUICK)(model)
+    assert (out.features.shape, out.logits.shape) == ((10, 8), (10, 3))
+    assert np.isfinite(out.logits).all()
+    if run.method.refresh:
+        # Another shape or type would compile the run again.
+        shapes = jax.eval_shape(lambda model: run.method.refresh(net, model, x), model)
+        assert shapes == jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), model.memory)

@@ -5,15 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tl_jax.models.conv import Conv, conv2d, conv_form
+from tl_jax.models.conv import FORMS, Conv, conv2d, conv_form
 
 CASES = [
     # size, kernel, strides, padding
-    ((9, 7), (1, 1), (1, 1), "VALID"),
     ((9, 7), (1, 1), (2, 2), "SAME"),
     ((9, 7), (3, 3), (1, 1), 1),
     ((9, 8), (3, 3), (2, 2), "SAME"),
-    ((8, 8), (3, 3), (2, 2), 1),
     ((9, 7), (5, 5), (1, 1), "VALID"),
     ((9, 7), (5, 5), (2, 2), 2),
     ((8, 9), (5, 3), (2, 1), "SAME"),
@@ -40,10 +38,8 @@ def value_and_grads(x, kernel, strides, padding, form):
 @pytest.mark.parametrize(("size", "kernel", "strides", "padding"), CASES)
 def test_forms_agree(size, kernel, strides, padding):
     x, k = inputs(size, kernel)
-    run = jax.jit(value_and_grads, static_argnums=(2, 3, 4))
-    expected = run(x, k, strides, padding, "lax")
-    actual = run(x, k, strides, padding, "patches")
-    for a, b in zip(actual, expected, strict=True):
+    run = jax.jit(lambda x, k: [value_and_grads(x, k, strides, padding, form) for form in FORMS])
+    for a, b in zip(*run(x, k), strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5)
 
 

@@ -1,24 +1,45 @@
 """Every network keeps the contract of `core.types.Network`."""
 
+from collections.abc import Callable
+from functools import cache, partial
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tl_jax.core.types import Network, Tree
 from tl_jax.models.networks import NETWORKS, build
 
 NAMES = sorted(NETWORKS)
-PLAIN = {"mlp": {"bottleneck": 0}, "lenet": {"norm": False, "bottleneck": 0}}
+PLAIN = {"mlp": (("bottleneck", 0),), "lenet": (("norm", False), ("bottleneck", 0))}
+
+
+class Made(NamedTuple):
+    """A network with images for it; `evaluate` and `train` are compiled once for all tests."""
+
+    network: Network
+    x: jax.Array
+    params: Tree
+    stats: Tree
+    evaluate: Callable
+    train: Callable
 
 
 def images(size=16, channels=1, n=4):
     return jax.random.uniform(jax.random.key(7), (n, size, size, channels))
 
 
-def made(name, arguments=None, size=16, channels=1, **options):
-    network = build((name, arguments or {}), 10, **{"form": "patches", **options})
-    x = images(size, channels)
-    return network, x, *network.init(jax.random.key(0), x)
+@cache
+def made(name, arguments=()):
+    network = build((name, dict(arguments)), 10, form="patches")
+    x = images(8)
+    params, stats = jax.jit(network.init)(jax.random.key(0), x)
+    # Arguments, not closures: XLA would spend seconds folding a network of constants.
+    given = (params, stats, x)
+    evaluate, train = (jax.jit(partial(network.apply, train=t)) for t in (False, True))
+    return Made(network, x, params, stats, partial(evaluate, *given), partial(train, *given))
 
 
 def assert_close(a, b, tolerance=1e-5):
@@ -43,85 +64,95 @@ def test_shapes_and_groups(name, size):
     assert jax.tree.structure(new) == jax.tree.structure(stats)
 
 
-def test_lenet_at_28_has_the_800_values_of_the_protocol():
-    *_, params, _ = made("lenet", {"norm": False}, size=28)
-    assert params["backbone"]["dense1"]["kernel"].shape == (800, 500)
-    *_, params, _ = made("lenet", {"norm": False}, size=16)
-    assert params["backbone"]["dense1"]["kernel"].shape == (200, 500)
+@pytest.mark.parametrize(("size", "values"), [(28, 800), (16, 200)])
+def test_lenet_ends_in_the_map_of_the_protocol(size, values):
+    params, _ = jax.eval_shape(build(("lenet", {"norm": False}), 10).init, jax.random.key(0), images(size))
+    assert params["backbone"]["dense1"]["kernel"].shape == (values, 500)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_evaluation_is_deterministic_and_leaves_the_statistics(name):
-    network, x, params, stats = made(name)
-    first, same = network.apply(params, stats, x)
-    second, _ = network.apply(params, stats, x, key=jax.random.key(3))
-    assert same is stats
-    assert_equal(first, second)
+    m = made(name)
+    first, same = m.evaluate(key=jax.random.key(3))
+    assert_equal(same, m.stats)
+    assert_equal(m.evaluate(key=jax.random.key(4))[0], first)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_head_maps_features_to_logits(name):
-    network, x, params, stats = made(name, dtype=jnp.bfloat16)
-    output, _ = network.apply(params, stats, x)
-    head = params["head"]
+    m = made(name)
+    output, head = m.evaluate()[0], m.params["head"]
     assert_close(output.logits, output.features @ head["kernel"] + head["bias"][None])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_dropout_depends_on_the_key_only(name):
-    network, x, params, stats = made(name)
-    run = jax.jit(lambda key: network.apply(params, stats, x, train=True, key=key)[0])
-    first, again, other = run(jax.random.key(1)), run(jax.random.key(1)), run(jax.random.key(2))
+    run = made(name).train
+    first, again, other = (run(key=jax.random.key(i))[0] for i in (1, 1, 2))
     assert_equal(first, again)
     assert np.abs(first.logits - other.logits).max() > 1e-3
-    with pytest.raises(ValueError, match="key"):
-        network.apply(params, stats, x, train=True)
+
+
+def test_without_key_nothing_is_dropped():
+    m = made("mlp", PLAIN["mlp"])
+    assert_close(m.train(), m.evaluate())
 
 
 @pytest.mark.parametrize("name", sorted(PLAIN))
 def test_without_batch_norm_there_are_no_statistics(name):
-    network, x, params, stats = made(name, PLAIN[name])
-    assert stats == {}
+    network = build((name, dict(PLAIN[name])), 10)
+
+    def run(key):
+        params, stats = network.init(key, images())
+        return params, stats, network.apply(params, stats, images(), train=True, key=key)[1]
+
+    params, stats, new = jax.eval_shape(run, jax.random.key(0))
     assert set(params) == {"backbone", "head"}
-    assert network.apply(params, stats, x, train=True, key=jax.random.key(0))[1] == {}
+    assert stats == new == {}
 
 
 def test_frozen_norms_keep_their_statistics_to_the_bit():
-    network, x, params, stats = made("dtn")
+    m = made("lenet")
     frozen = frozenset({"backbone/norm1", "bottleneck/norm1"})
-
-    @jax.jit
-    def train(stats):
-        return network.apply(params, stats, x, train=True, key=jax.random.key(1), frozen=frozen)[1]
-
-    new = train(stats)
-    assert_equal(new["backbone"]["norm1"], stats["backbone"]["norm1"])
-    assert_equal(new["bottleneck"], stats["bottleneck"])
-    for name in ("norm2", "norm3", "norm4"):
-        assert np.abs(new["backbone"][name]["mean"] - stats["backbone"][name]["mean"]).max() > 0
+    key = jax.random.key(1)
+    _, new = jax.jit(partial(m.network.apply, train=True, frozen=frozen))(m.params, m.stats, m.x, key=key)
+    assert_equal(new["backbone"]["norm1"], m.stats["backbone"]["norm1"])
+    assert_equal(new["bottleneck"], m.stats["bottleneck"])
+    assert np.abs(new["backbone"]["norm2"]["mean"] - m.stats["backbone"]["norm2"]["mean"]).max() > 0
 
 
 def test_frozen_norms_normalise_with_the_running_statistics():
-    network, x, params, stats = made("lenet", {"dropout": 0.0})
+    m = made("lenet")
     paths = frozenset({"backbone/norm1", "backbone/norm2", "bottleneck/norm1"})
-    trained, new = network.apply(params, stats, x, train=True, frozen=paths)
-    evaluated, _ = network.apply(params, stats, x)
-    assert_equal(trained, evaluated)
-    assert_equal(new, stats)
+    trained, new = jax.jit(partial(m.network.apply, train=True, frozen=paths))(m.params, m.stats, m.x)
+    assert_close(trained, m.evaluate()[0])
+    assert_equal(new, m.stats)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_bfloat16_keeps_float32_parameters_statistics_and_outputs(name):
-    network, x, params, stats = made(name, dtype=jnp.bfloat16)
-    output, new = network.apply(params, stats, x, train=True, key=jax.random.key(0))
-    assert {leaf.dtype.name for leaf in jax.tree.leaves((params, stats, new, output))} == {"float32"}
+    network = build((name, {}), 10, jnp.bfloat16, "patches")
+
+    def run(key):
+        params, stats = network.init(key, images())
+        return params, stats, network.apply(params, stats, images(), train=True, key=key)
+
+    leaves = jax.tree.leaves(jax.eval_shape(run, jax.random.key(0)))
+    assert {leaf.dtype.name for leaf in leaves} == {"float32"}
+
+
+def test_bfloat16_is_near_float32():
+    m = made("lenet")
+    rounded = jax.jit(build(("lenet", {}), 10, jnp.bfloat16).apply)(m.params, m.stats, m.x)[0]
+    assert_close(rounded, m.evaluate()[0], 0.05)
+    assert np.abs(rounded.logits - m.evaluate()[0].logits).max() > 1e-5
 
 
 @pytest.mark.parametrize("name", ["lenet", "dtn"])
 def test_forms_are_the_same_network(name):
-    network, x, params, stats = made(name)
-    expected = build((name, {}), 10, form="lax").apply(params, stats, x)[0]
-    assert_close(network.apply(params, stats, x)[0], expected, 1e-4)
+    m = made(name)
+    expected = jax.jit(build((name, {}), 10, form="lax").apply)(m.params, m.stats, m.x)
+    assert_close(m.evaluate(), expected, 1e-4)
 
 
 def train(network, x, params, stats, key):
@@ -140,11 +171,12 @@ def train(network, x, params, stats, key):
     return jax.lax.scan(body, (params, stats), jax.random.split(key, 2))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["mlp", "lenet"])
 def test_trials_at_once_equal_trials_alone(name):
-    network, x, _, _ = made(name)
+    network, x, params, stats, *_ = made(name)
     keys = jax.random.split(jax.random.key(5), 2)
-    params, stats = jax.jit(jax.vmap(network.init, (0, None)))(keys, x)
+    params = jax.tree.map(lambda p: jnp.stack([p, 0.9 * p]), params)
+    stats = jax.tree.map(lambda s: jnp.stack([s, s]), stats)
 
     def run(params, stats, key):
         return train(network, x, params, stats, key)

@@ -6,10 +6,10 @@ import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
 
-from tiny import FAST, SOURCE, TARGET  # noqa: E402
+from tiny import FAST, SOURCE, TARGET
 
-import tl_jax  # noqa: E402
-from tl_jax.run import checkpoints, loop, rundir  # noqa: E402
+import tl_jax
+from tl_jax.run import checkpoints, loop, rundir
 
 run_dir, moment = sys.argv[1:]
 

@@ -64,9 +64,9 @@ def _arguments(text: str, keywords: list[ast.keyword], function: Callable[..., A
             raise UserError(
                 f"'{text}': '{keyword.arg}' takes a {type(default).__name__} such as {default!r}, not {value!r}."
             )
-        # One text for one value: the text names job and run directory.
+        # One text for one meaning: the text names job and run directory, so defaults are left out.
         arguments[keyword.arg] = float(value) if isinstance(default, float) else value
-    return arguments
+    return {name: value for name, value in arguments.items() if value != parameters[name].default}
 
 
 def _compatible(value: Any, default: Any) -> bool:

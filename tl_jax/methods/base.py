@@ -71,12 +71,13 @@ class Method(NamedTuple):
     lam, lam_schedule: its default trade-off (None: it has none) and the schedule of it (core/schedules.py).
     after(model, at) -> memory: after each step (moving averages).
     refresh(network, model, x_t [m, ...]) -> memory: over the whole unlabelled target, every
-      `refresh_every` steps, the first time before step 0. Zero: once per pass over the target.
+      `refresh_every` steps, the first time before step 0. Zero: once per pass over the target. With a
+      `predict` of its own, also before each evaluation.
     phases, groups: for algorithms that truly alternate. A group is a tuple of path patterns, first match
       wins; the network's paths are bare ("head/kernel"), the method's own begin with "method/".
     freeze: rules put before the user's, e.g. (("head/*", "frozen"),).
     predict(network, model, x, domain) -> Output: inference where it is not the plain head; model.stats is
-      already the one of `domain` ("source" or "target").
+      already the one of `domain` ("source0", "source1", ... or "target").
     start: the method that trains the source model this one begins from (source-free adaptation).
     labels: "source", or "target" for the supervised bound, which is trained on the target's labels.
     """

@@ -35,7 +35,7 @@ def shot(smoothing: float = 0.1) -> Method:
         lam=0.3,
         refresh=refresh,
         freeze=(("head/*", "frozen"),),
-        start=Method(source_terms, lam=None),
+        start=Method(source_terms, views={"source": View("source")}, lam=None),
     )
 
 

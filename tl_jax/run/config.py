@@ -42,7 +42,7 @@ class Config:
     weight_decay: float = 1e-2
     optimizer: str = "adamw"
     batch_size: int = 64
-    steps: int = 600
+    steps: int = 500
     clip_norm: float = 0.0
     freeze: tuple[tuple[str, str], ...] = ()
     forward_plan: str = "joint"

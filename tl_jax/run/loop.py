@@ -115,6 +115,8 @@ def _run_stage(work: Work, stage: Stage, now: tuple[State, int], checkpoints: Ch
         _check_finite(work, progress, checkpoints.last_step())
         step, stop = target, False
         if step % every == 0 or step == work.config.steps:
+            if refreshes and work.job.method.predict is not None:
+                states = stage.programs.refresh(states, work.data.target)
             shown = _evaluate(work, stage.programs, states, step, progress)
             checkpoints.save(step, states)
             stop = work.note(work.job.name, step, shown)
