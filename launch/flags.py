@@ -132,7 +132,7 @@ def _rule(text: str) -> tuple[str, str]:
     return pattern, action
 
 
-def launch(main: Callable[[], None], about: str) -> None:
+def launch(main: Callable[[], None], about: str | None) -> None:
     """Parse the flags, run `main`; a mistake prints its message and exits with code 2.
 
     about: the text above the flags in --help.
@@ -140,7 +140,7 @@ def launch(main: Callable[[], None], about: str) -> None:
 
     def parse(argv: Sequence[str]) -> list[str]:
         if {"--help", "-help", "-h", "--h"} & set(argv[1:]):
-            print(_help(about))
+            print(_help(about or ""))
             raise SystemExit(0)
         try:
             rest = FLAGS(list(argv))

@@ -35,7 +35,12 @@ def images(size=16, channels=1, n=4):
 def made(name, arguments=()):
     network = build((name, dict(arguments)), 10, form="patches")
     x = images(8)
-    params, stats = jax.jit(network.init)(jax.random.key(0), x)
+    shapes = jax.eval_shape(network.init, jax.random.key(0), x)
+    rng = np.random.default_rng(0)
+    # Positive, since some are variances; drawn here, since compiling `init` takes seconds.
+    stats = jax.tree.map(lambda s: jnp.array(rng.uniform(0.5, 1, s.shape), s.dtype), shapes[1])
+    scale = lambda s: np.sqrt(np.prod(s.shape[:-1], initial=1))
+    params = jax.tree.map(lambda s: jnp.array(rng.normal(size=s.shape) / scale(s), s.dtype), shapes[0])
     # Arguments, not closures: XLA would spend seconds folding a network of constants.
     given = (params, stats, x)
     evaluate, train = (jax.jit(partial(network.apply, train=t)) for t in (False, True))
@@ -68,6 +73,15 @@ def test_shapes_and_groups(name, size):
 def test_lenet_ends_in_the_map_of_the_protocol(size, values):
     params, _ = jax.eval_shape(build(("lenet", {"norm": False}), 10).init, jax.random.key(0), images(size))
     assert params["backbone"]["dense1"]["kernel"].shape == (values, 500)
+
+
+def test_init_depends_on_the_key():
+    network = build(("mlp", {}), 10)
+    init = jax.jit(network.init)
+    one, again, other = (init(jax.random.key(i), images(8)) for i in (1, 1, 2))
+    assert_equal(one, again)
+    assert np.abs(one[0]["head"]["kernel"] - other[0]["head"]["kernel"]).max() > 0.01
+    assert_equal(one[1]["bottleneck"]["norm1"], {"mean": np.zeros(256), "var": np.ones(256)})
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -65,5 +65,5 @@ def test_placement_prefers_trials_and_falls_back_to_the_batch():
     assert place(8, trials=8, batch_size=20, vmapped=True).over_trials
     assert not place(8, trials=3, batch_size=16, vmapped=True).over_trials
     assert place(1, trials=3, batch_size=5, vmapped=False).mesh is None
-    with pytest.raises(UserError, match="2.5 each"):
+    with pytest.raises(UserError, match=r"2\.5 each"):
         place(8, trials=3, batch_size=20, vmapped=True)

@@ -47,7 +47,7 @@ def _arguments(text: str, keywords: list[ast.keyword], function: Callable[..., A
     known = ", ".join(f"{p.name}={p.default!r}" for p in parameters.values()) or "none"
     arguments: dict[str, Any] = {}
     for keyword in keywords:
-        if keyword.arg not in parameters:
+        if keyword.arg is None or keyword.arg not in parameters:
             near = difflib.get_close_matches(keyword.arg or "**", parameters, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
             raise UserError(f"'{text}' has no argument '{keyword.arg}'.{hint} Arguments: {known}.")

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-Array = jax.Array
+Array = jax.Array | np.ndarray
 Tree = Any
 """A pytree of arrays: parameters, batch statistics, a method's memory."""
 

@@ -1,6 +1,7 @@
 """Domains from TensorFlow Datasets, read without TensorFlow; imported only where a 'tfds:' domain is named."""
 
 import os
+from typing import Any
 
 import numpy as np
 
@@ -27,14 +28,14 @@ def load(name: str, data_dir: str) -> Domain:
             f"TensorFlow is installed: tfds build {name} --data_dir={where} --file_format=array_record ; "
             "or point --data_dir at the folder that holds it."
         )
-    features = builder.info.features
+    features: Any = builder.info.features
     splits = builder.info.splits
     if not {"image", "label"} <= set(features or {}) or not {"train", "test"} <= set(splits):
         raise UserError(
             f"tfds:{name} has features {list(features or {})} and splits {list(splits)}: "
             "image, label, train and test are needed."
         )
-    train, test = (_read(builder.as_data_source(split)) for split in ("train", "test"))
+    train, test = (_read(builder.as_data_source(split)) for split in ("train", "test"))  # pyright: ignore[reportCallIssue]
     held = np.random.default_rng(0).permutation(len(train.y))
     cut = len(train.y) // 10
     part = lambda rows: Examples(train.x[rows], train.y[rows])

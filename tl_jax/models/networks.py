@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
@@ -144,7 +145,7 @@ def build(call: tuple[str, Mapping[str, Any]], classes: int, dtype: Any = jnp.fl
     recipe = NETWORKS[name](**arguments)
     module = Classifier(recipe.backbone(dtype, form), recipe.bottleneck, classes, dtype)
 
-    def init(key: Array, x: Array) -> tuple[Tree, Tree]:
+    def init(key: jax.Array, x: Array) -> tuple[Tree, Tree]:
         variables = module.init(key, x)
         return variables["params"], variables.get("batch_stats", {})
 
@@ -153,7 +154,7 @@ def build(call: tuple[str, Mapping[str, Any]], classes: int, dtype: Any = jnp.fl
         stats: Tree,
         x: Array,
         train: bool = False,
-        key: Array | None = None,
+        key: jax.Array | None = None,
         frozen: Frozen = frozenset(),
     ) -> tuple[Output, Tree]:
         variables = {"params": params, "batch_stats": stats}

@@ -38,13 +38,14 @@ def fit(
             raise unknown("setting", name, fields)
     many = [source] if isinstance(source, str | Domain) else list(source)
     names, domains = domain_names([*many, target])
+    others: dict[str, Any] = {k: tuple(map(tuple, v)) if k == "freeze" else v for k, v in settings.items()}
     config = Config(
         source=names[:-1],
         target=names[-1],
         methods=(methods,) if isinstance(methods, str) else tuple(methods),
         seeds=tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds),
         sweep=tuple((name, tuple(values)) for name, values in (sweep or {}).items()),
-        **{k: tuple(map(tuple, v)) if k == "freeze" else v for k, v in settings.items()},
+        **others,
     )
     setup_devices(devices=options.get("devices", 0))
     where = run_dir or tempfile.mkdtemp(prefix="tl_jax-")

@@ -140,7 +140,7 @@ def _next(step: int, every: int) -> int:
 def _evaluate(work: Work, programs: Programs, states: State, step: int, progress: Progress) -> dict[str, float]:
     """Store every evaluation set's logits, and one metrics line a trial."""
     record = {
-        name: predict_all(programs, states, x, domain).logits.astype(np.float32)
+        name: np.asarray(predict_all(programs, states, x, domain).logits, np.float32)
         for name, (domain, x) in work.problem.evaluation().items()
     }
     work.directory.write_record(work.directory.record_path(work.job.name, step), record)

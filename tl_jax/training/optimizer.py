@@ -1,7 +1,7 @@
 """Optimisers whose learning rate and weight decay are arrays: sweeping them does not recompile."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -38,6 +38,7 @@ def optimizer(name: str) -> Optimizer:
     rule = RULES[name]()
 
     def update(grads, state, params, rates: Rates):
+        raw: Any
         raw, state = rule.update(grads, state, params)
 
         def one(path: str) -> Array:

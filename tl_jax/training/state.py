@@ -22,7 +22,7 @@ class State(NamedTuple):
     step: Array
     seed: Array
     params: dict[str, Array]
-    stats: dict[str, Tree]
+    stats: Mapping[str, Tree]
     opt: dict[str, Tree]
     memory: Tree
     values: dict[str, Array]

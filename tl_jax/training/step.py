@@ -1,14 +1,14 @@
 """The training step and the loop on the device. It knows nothing of methods, kinds or logging."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
-from tl_jax.core.types import Array, At, Batch, Labeled, Network, Tree, Unlabeled
+from tl_jax.core.types import Array, At, Batch, Labeled, Network, Unlabeled
 from tl_jax.data.sampler import indices
 from tl_jax.methods.base import Method, Phase
 from tl_jax.training.forward import Forward, normalised_modules, stream
@@ -99,7 +99,8 @@ def _advance(recipe: Recipe, factors: Mapping[str, float], phase: Phase, now: tu
     for group in phase.groups:
         mine = {path: grads[path] for path in groups[group]}
         updates, opt[group] = optimizer(recipe.optimizer).update(mine, state.opt[group], groups[group], rates)
-        params |= optax.apply_updates(groups[group], updates)
+        moved: Any = optax.apply_updates(groups[group], updates)
+        params |= moved
     return state._replace(params=params, stats=stats, opt=opt), logged
 
 
@@ -111,7 +112,7 @@ def make_run(recipe: Recipe, factors: Mapping[str, float]) -> Callable[[State, A
     step = make_step(recipe, factors)
 
     def run(state: State, until: Array, data: Data) -> tuple[State, Progress]:
-        shapes: Tree = jax.eval_shape(step, state, data)[1]
+        shapes: dict[str, jax.ShapeDtypeStruct] = jax.eval_shape(step, state, data)[1]
         zeros = {name: jnp.zeros(s.shape, s.dtype) for name, s in shapes.items()}
         first = state.step
 
