@@ -5,9 +5,8 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-Array = jax.Array | np.ndarray
+Array = jax.Array
 Tree = Any
 """A pytree of arrays: parameters, batch statistics, a method's memory."""
 

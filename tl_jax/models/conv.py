@@ -67,7 +67,7 @@ def product(x: Array, kernel: Array, strides: Pair) -> Array:
     return y.reshape(n, oh, ow, -1)
 
 
-def conv2d(x: jax.Array, kernel: jax.Array, strides: Pair, padding: str | int, form: str) -> Array:
+def conv2d(x: Array, kernel: Array, strides: Pair, padding: str | int, form: str) -> Array:
     """Cross-correlation of x [n, h, w, c] with kernel [kh, kw, c, d] -> [n, oh, ow, d]."""
     if form not in FORMS:
         raise ValueError(f"form is {form!r}; it can be one of {FORMS}")

@@ -1,7 +1,7 @@
 """The data of a run: what training may see, and what only evaluation may see."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,8 +23,9 @@ class Problem(NamedTuple):
     def training(self, method: Method) -> Data:
         """The arrays a method trains on: target labels only for the supervised bound."""
         labelled = self.sources if method.labels == "source" else (self.target,)
-        pairs = tuple((domain.train.x, domain.train.y.astype(np.int32)) for domain in labelled)
-        return Data(pairs, self.target.train.x)
+        pairs: Any = tuple((domain.train.x, domain.train.y.astype(np.int32)) for domain in labelled)
+        target: Any = self.target.train.x  # still on the host: placing it is the devices' affair
+        return Data(pairs, target)
 
     def evaluation(self) -> dict[str, tuple[str, np.ndarray]]:
         """{name of a set: (domain whose statistics it takes, x)}: no labels."""

@@ -1,7 +1,7 @@
 """The trials of a job as one program: vmapped, or one after the other on the same executable."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -86,9 +86,10 @@ def predict_all(programs: Programs, states: State, x: np.ndarray, domain: str) -
     if not programs.by_domain:
         domain = "target"
     starts = range(0, len(x), EVALUATION_BATCH)
-    parts = [np.resize(x[i : i + EVALUATION_BATCH], (EVALUATION_BATCH, *x.shape[1:])) for i in starts]
+    parts: Any = [np.resize(x[i : i + EVALUATION_BATCH], (EVALUATION_BATCH, *x.shape[1:])) for i in starts]
     outs = jax.device_get([programs.predict(states, part, domain) for part in parts])
-    return Output(*(np.concatenate(a, axis=1)[:, : len(x)] for a in zip(*outs, strict=True)))
+    host: Any = [np.concatenate(a, axis=1)[:, : len(x)] for a in zip(*outs, strict=True)]
+    return Output(*host)
 
 
 def stack(trees: list[Tree]) -> Tree:

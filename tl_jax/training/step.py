@@ -128,6 +128,6 @@ def make_run(recipe: Recipe, factors: Mapping[str, float]) -> Callable[[State, A
         start = (state, Progress(zeros, jnp.int32(-1), zeros))
         state, (sums, bad_step, at_bad) = jax.lax.while_loop(lambda c: c[0].step < until, body, start)
         steps = jnp.maximum(state.step - first, 1).astype(jnp.float32)
-        return state, Progress(jax.tree.map(lambda s: s / steps, sums), bad_step, at_bad)
+        return state, Progress({name: s / steps for name, s in sums.items()}, bad_step, at_bad)
 
     return run
