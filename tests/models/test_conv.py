@@ -111,3 +111,12 @@ def test_wrong_arguments_name_the_choices():
         conv2d(x, k, (1, 1), 1, "patch")
     with pytest.raises(ValueError, match="SAME"):
         conv2d(x, k, (1, 1), "same", "lax")
+
+
+def test_patches_too_large_to_keep_are_made_again(monkeypatch):
+    x, k = inputs((8, 8), (3, 3))
+    gradient = jax.grad(lambda k: jnp.sin(conv2d(x, k, (1, 1), 1, "patches")).sum())
+    expected = gradient(k)
+    monkeypatch.setattr("tl_jax.models.conv.KEPT", 0)
+    np.testing.assert_allclose(gradient(k), expected, rtol=1e-5, atol=1e-5)
+    assert "remat" in str(jax.make_jaxpr(gradient)(k))

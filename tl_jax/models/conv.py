@@ -41,6 +41,11 @@ def pads(size: Pair, kernel: Pair, strides: Pair, padding: str | int) -> tuple[P
     return (top, bottom), (left, right)
 
 
+def positions(x: Array, kernel: Pair, strides: Pair) -> Pair:
+    """(oh, ow), the windows that fit along each axis of a padded x [n, h, w, c]."""
+    return (x.shape[1] - kernel[0]) // strides[0] + 1, (x.shape[2] - kernel[1]) // strides[1] + 1
+
+
 def patches(x: Array, kernel: Pair, strides: Pair) -> Array:
     """[n, h, w, c] -> [n, oh, ow, kh * kw * c], the window of each output in the order of HWIO.
 
@@ -48,7 +53,7 @@ def patches(x: Array, kernel: Pair, strides: Pair) -> Array:
     few channels (images) takes a third of the time.
     """
     (kh, kw), (sh, sw) = kernel, strides
-    oh, ow = (x.shape[1] - kh) // sh + 1, (x.shape[2] - kw) // sw + 1
+    oh, ow = positions(x, kernel, strides)
     x = jnp.concatenate([x[:, :, j : j + sw * (ow - 1) + 1 : sw] for j in range(kw)], axis=-1)
     return jnp.concatenate([x[:, i : i + sh * (oh - 1) + 1 : sh] for i in range(kh)], axis=-1)
 
@@ -77,8 +82,8 @@ def conv2d(x: Array, kernel: Array, strides: Pair, padding: str | int, form: str
         return lax.conv_general_dilated(x, kernel, strides, margins, dimension_numbers=("NHWC", "HWIO", "NHWC"))
     if any(max(m) for m in margins):
         x = jnp.pad(x, ((0, 0), *margins, (0, 0)))
-    n, oh, ow = x.shape[0], *((x.shape[i + 1] - window[i]) // strides[i] + 1 for i in (0, 1))
-    if n * oh * ow * kernel.size // kernel.shape[-1] * x.dtype.itemsize > KEPT:
+    oh, ow = positions(x, window, strides)
+    if x.shape[0] * oh * ow * kernel.size // kernel.shape[-1] * x.dtype.itemsize > KEPT:
         return jax.checkpoint(product, static_argnums=2)(x, kernel, strides)
     return product(x, kernel, strides)
 

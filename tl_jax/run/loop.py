@@ -152,7 +152,7 @@ def _evaluate(work: Work, programs: Programs, states: State, step: int, progress
         line = {"job": work.job.name, "step": step, "seed": seed, "values": dict(values), **means}
         lines.append({**line, "target/accuracy": scores[i]})
     work.directory.add_metrics(lines)
-    return {"loss": float(np.mean(progress.means["source"])) if "source" in progress.means else math.nan}
+    return {"loss": float(np.mean(progress.means["total"]))}
 
 
 def _check_finite(work: Work, progress: Progress, saved: int | None) -> None:
