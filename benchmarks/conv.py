@@ -15,6 +15,13 @@ import sys
 import time
 from importlib.util import find_spec
 
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from tl_jax.models.conv import Conv, conv2d
+from tl_jax.models.layers import BatchNorm, max_pool
+
 STEPS = {"lenet": 20, "resnet": 4}
 GOALS = {"lenet": 1.0, "resnet": 1.3}
 WIDTHS = ((64, 1), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1))
@@ -28,23 +35,48 @@ def clock_on(cores):
     return time.process_time
 
 
-def torch_steps(cores):
-    """{"lenet": step, "resnet": step}, each one eager PyTorch training step."""
+def torch_stepper(parameters, loss):
+    """One eager PyTorch step of gradient descent on loss()."""
+    import torch
+
+    optimiser = torch.optim.SGD(parameters, lr=0.01)
+
+    def step():
+        optimiser.zero_grad()
+        loss().backward()
+        optimiser.step()
+
+    return step
+
+
+def torch_lenet():
+    """LeNet, head and domain discriminator in PyTorch: a training step."""
     import torch
     from torch import nn
     from torch.nn import functional as F  # noqa: N812
 
-    torch.set_num_threads(cores)
+    pool = [nn.MaxPool2d(2), nn.ReLU()]
+    dense = [nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 256), nn.ReLU()]
+    net = nn.Sequential(nn.Conv2d(1, 20, 5), *pool, nn.Conv2d(20, 50, 5), *pool, *dense)
+    head = nn.Linear(256, 10)
+    critic = [nn.Linear(256, 1024), nn.ReLU(), nn.Linear(1024, 1024), nn.ReLU(), nn.Linear(1024, 1)]
+    critic = nn.Sequential(*critic)
+    x, y = torch.rand(128, 1, 28, 28), torch.randint(0, 10, (64,))
+    domain = torch.cat([torch.ones(64), torch.zeros(64)])
 
-    def stepper(parameters, loss):
-        optimiser = torch.optim.SGD(parameters, lr=0.01)
+    def loss():
+        f = net(x)
+        adversary = F.binary_cross_entropy_with_logits(critic(f)[:, 0], domain)
+        return F.cross_entropy(head(f[:64]), y) + adversary
 
-        def step():
-            optimiser.zero_grad()
-            loss().backward()
-            optimiser.step()
+    return torch_stepper([*net.parameters(), *head.parameters(), *critic.parameters()], loss)
 
-        return step
+
+def torch_resnet():
+    """ResNet-18 in PyTorch: a training step."""
+    import torch
+    from torch import nn
+    from torch.nn import functional as F  # noqa: N812
 
     def conv(c, d, k, s):
         return nn.Sequential(nn.Conv2d(c, d, k, s, k // 2, bias=False), nn.BatchNorm2d(d))
@@ -58,36 +90,21 @@ def torch_steps(cores):
         def forward(self, x):
             return F.relu(self.skip(x) + self.b(F.relu(self.a(x))))
 
-    pool = [nn.MaxPool2d(2), nn.ReLU()]
-    dense = [nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 256), nn.ReLU()]
-    net = nn.Sequential(nn.Conv2d(1, 20, 5), *pool, nn.Conv2d(20, 50, 5), *pool, *dense)
-    head = nn.Linear(256, 10)
-    critic = [nn.Linear(256, 1024), nn.ReLU(), nn.Linear(1024, 1024), nn.ReLU(), nn.Linear(1024, 1)]
-    critic = nn.Sequential(*critic)
-    x, y = torch.rand(128, 1, 28, 28), torch.randint(0, 10, (64,))
-    domain = torch.cat([torch.ones(64), torch.zeros(64)])
-
-    def dann():
-        f = net(x)
-        adversary = F.binary_cross_entropy_with_logits(critic(f)[:, 0], domain)
-        return F.cross_entropy(head(f[:64]), y) + adversary
-
     inputs = (64, *(width for width, _ in WIDTHS))
     blocks = [Block(c, *width) for c, width in zip(inputs, WIDTHS, strict=False)]
     stem = [conv(3, 64, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
-    resnet = nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
-    x2, y2 = torch.rand(16, 3, 64, 64), torch.randint(0, 10, (16,))
-    lenet_parameters = [*net.parameters(), *head.parameters(), *critic.parameters()]
-    return {
-        "lenet": stepper(lenet_parameters, dann),
-        "resnet": stepper(resnet.parameters(), lambda: F.cross_entropy(resnet(x2), y2)),
-    }
+    net = nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
+    x, y = torch.rand(16, 3, 64, 64), torch.randint(0, 10, (16,))
+    return torch_stepper(net.parameters(), lambda: F.cross_entropy(net(x), y))
 
 
 def serve_torch(pipe, cores):
     """In the other process: a name comes in, milliseconds per step go out."""
     clock = clock_on(cores)
-    steps = torch_steps(cores)
+    import torch
+
+    torch.set_num_threads(cores)
+    steps = {"lenet": torch_lenet(), "resnet": torch_resnet()}
     for step in steps.values():
         for _ in range(3):
             step()
@@ -100,17 +117,12 @@ def serve_torch(pipe, cores):
 
 def cross_entropy(logits, labels):
     """Mean cross-entropy of logits [n, c] and labels [n]."""
-    import jax
-    import jax.numpy as jnp
-
     return -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], 1).mean()
 
 
 def looped(loss, params, x, name, clock):
     """A function of no arguments: milliseconds per step of gradient descent in one compiled loop."""
-    import jax
-
-    x = jax.numpy.stack([x, x[::-1]])
+    x = jnp.stack([x, x[::-1]])
 
     def body(i, carry):
         params, stats, x = carry
@@ -132,12 +144,6 @@ def looped(loss, params, x, name, clock):
 
 def lenet_loop(form, clock):
     """LeNet, head and domain discriminator with PyTorch's layers, from the room's functions."""
-    import jax
-    import jax.numpy as jnp
-
-    from tl_jax.models.conv import conv2d
-    from tl_jax.models.layers import max_pool
-
     shapes = [(5, 5, 1, 20), (5, 5, 20, 50), (800, 500), (500, 256), (256, 10)]
     shapes += [(256, 1024), (1024, 1024), (1024, 1)]
     keys = jax.random.split(jax.random.key(0), len(shapes))
@@ -167,12 +173,6 @@ def lenet_loop(form, clock):
 
 def resnet_loop(form, clock):
     """ResNet-18 from the room's modules."""
-    import jax
-    import jax.numpy as jnp
-    from flax import linen as nn
-
-    from tl_jax.models.conv import Conv
-    from tl_jax.models.layers import BatchNorm, max_pool
 
     class Net(nn.Module):
         @nn.compact

@@ -56,7 +56,7 @@ class LeNet(nn.Module):
         for i, (width, pad) in enumerate(zip((20, 50), padding, strict=True), 1):
             x = Conv(width, 5, padding=pad, dtype=self.dtype, form=self.form, name=f"conv{i}")(x)
             x = max_pool(x)
-            if self.norm:  # after pooling: a quarter of the values, and a fifth of the step's time
+            if self.norm:  # after pooling: a quarter of the values to normalise
                 x = BatchNorm(dtype=self.dtype, name=f"norm{i}")(x, train, frozen)
             x = nn.relu(x)
         x = nn.relu(nn.Dense(500, dtype=self.dtype, name="dense1")(x.reshape(x.shape[0], -1)))
