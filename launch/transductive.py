@@ -4,7 +4,7 @@
     python -m launch.transductive --source=digits:handwritten --target=digits:photo --method=source_only --method=dann
     python -m launch.transductive --method='cdan(entropy=True)' --sweep=lam=0.1,0.3,1 --seeds=5
 
-Without flags: printed to handwritten digits, embedded, in about a minute. Ends with a table and pictures in
+Without flags: printed to handwritten digits, embedded, in about two minutes. Ends with a table and pictures in
 the run directory. The same line again resumes a run that was stopped, or says that it is complete.
 """
 
