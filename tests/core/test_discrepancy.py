@@ -9,30 +9,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from samples import DISTANCES
+from samples import cloud as draw
 from scipy.spatial.distance import cdist
 
 from tl_jax.core import discrepancy
 from tl_jax.core.discrepancy import BANDWIDTHS, ESTIMATORS, coral, coral_mean, mmd
 
-DISTANCES = {
-    **{f"mmd {name}": (lambda s, t, name=name: mmd(s, t, BANDWIDTHS, name)) for name in ESTIMATORS},
-    "coral": coral,
-    "coral_mean": coral_mean,
-}
 # Compiled once: eager, every small operation would be compiled for each shape.
 BIASED = jax.jit(DISTANCES["mmd biased"])
 SQUARED = jax.jit(discrepancy.squared_distances)
 SQUARED_GRADIENTS = jax.jit(jax.grad(lambda x, y: discrepancy.squared_distances(x, y).sum(), (0, 1)))
 
 
-@pytest.fixture(autouse=True)
-def _double():
-    with jax.enable_x64(True):
-        yield
-
-
-def draw(seed, n=8, d=3, shift=0.0, scale=1.0):
-    return np.random.default_rng(seed).normal(size=(n, d)) * scale + shift
+pytestmark = pytest.mark.usefixtures("double")
 
 
 def kernel(x, y, mean):

@@ -3,28 +3,18 @@
 import jax
 import numpy as np
 import pytest
+from samples import DISTANCES
+from samples import cloud as draw
 
 from tl_jax.core import discrepancy
 from tl_jax.core.discrepancy import BANDWIDTHS, ESTIMATORS, coral, coral_mean, mmd
 
-DISTANCES = {
-    **{f"mmd {name}": (lambda s, t, name=name: mmd(s, t, BANDWIDTHS, name)) for name in ESTIMATORS},
-    "coral": coral,
-    "coral_mean": coral_mean,
-}
 # Compiled once for the whole file: eager, every small operation would be compiled for each shape.
 VALUE_AND_GRADIENTS = {name: jax.jit(jax.value_and_grad(f, (0, 1))) for name, f in DISTANCES.items()}
 VALUE = {name: (lambda s, t, f=f: f(s, t)[0]) for name, f in VALUE_AND_GRADIENTS.items()}
 
 
-@pytest.fixture(autouse=True)
-def _double():
-    with jax.enable_x64(True):
-        yield
-
-
-def draw(seed, n=8, d=3, shift=0.0, scale=1.0):
-    return np.random.default_rng(seed).normal(size=(n, d)) * scale + shift
+pytestmark = pytest.mark.usefixtures("double")
 
 
 @pytest.mark.parametrize("name", DISTANCES)

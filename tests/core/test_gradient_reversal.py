@@ -4,18 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from samples import draw
 
 from tl_jax.core import losses
 
-
-@pytest.fixture(autouse=True)
-def _double():
-    with jax.enable_x64(True):
-        yield
-
-
-def draw(seed, *shape, scale=2.0):
-    return np.random.default_rng(seed).normal(size=shape) * scale
+pytestmark = pytest.mark.usefixtures("double")
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

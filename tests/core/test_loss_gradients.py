@@ -5,20 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
+from samples import draw
 
 from tl_jax.core import losses
 
 N, C = 12, 5
 
 
-@pytest.fixture(autouse=True)
-def _double():
-    with jax.enable_x64(True):
-        yield
-
-
-def draw(seed, *shape, scale=2.0):
-    return np.random.default_rng(seed).normal(size=shape) * scale
+pytestmark = pytest.mark.usefixtures("double")
 
 
 def softmax(z):

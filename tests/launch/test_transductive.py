@@ -85,3 +85,17 @@ def test_interrupted_then_run_again(tmp_path):
     (record,) = json.loads((tmp_path / "runs" / run_dir / "results.json").read_text())
     assert record["selectors"]["last"]["step"] == 4000
     assert "This run is complete" in launch(*flags, cwd=tmp_path).stdout
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    """In a process of its own: Orbax leaves the errors of its other reads to whoever collects the garbage."""
+    flags = [*PAIR, *TINY, "--method=source_only", "--run_dir=run"]
+    assert launch(*flags, cwd=tmp_path).returncode == 0
+    (tmp_path / "run" / "records" / "source_only" / "features.npz").unlink()
+    for path in (tmp_path / "run" / "checkpoints" / "source_only" / "8").rglob("*"):
+        if path.is_file() and "_METADATA" not in path.name:
+            path.write_bytes(b"")
+    done = launch(*flags, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "source_only/8 cannot be restored" in done.stderr
+    assert "Nothing was loaded" in done.stderr

@@ -8,6 +8,12 @@ class UserError(Exception):
     """Ends a launch script with its message and exit code 2; nothing is lost or half-written."""
 
 
+def require(kind: str, name: str, choices: Iterable[str]) -> None:
+    """Raises UserError (see `unknown`) unless the name is one of the choices."""
+    if name not in choices:
+        raise unknown(kind, name, choices)
+
+
 def unknown(kind: str, name: str, choices: Iterable[str]) -> UserError:
     """Unknown method 'dan2'. Did you mean 'dan'? Available: ..."""
     choices = list(choices)

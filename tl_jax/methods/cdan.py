@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core import losses, mlp
-from tl_jax.core.errors import unknown
+from tl_jax.core.errors import require
 from tl_jax.methods.base import Method, Own, Terms
 
 LARGEST_OUTER_PRODUCT = 4096
@@ -18,8 +18,7 @@ def cdan(entropy: bool = False, hidden: int = 1024, form: str = "paper") -> Meth
     entropy (CDAN+E) an example weighs 1 + exp(-H(g)), detached, of mean 1 in each domain
     (form="paper") or over both (form="tllib"). Long et al. 2018, arXiv 1705.10667.
     """
-    if form not in ("paper", "tllib"):
-        raise unknown("form of cdan", form, ("paper", "tllib"))
+    require("form of cdan", form, ("paper", "tllib"))
 
     def init(key, example, model):
         d, c = example.features.shape[-1], example.logits.shape[-1]

@@ -1,7 +1,7 @@
 """Deep adaptation network: multi-kernel maximum mean discrepancy."""
 
 from tl_jax.core.discrepancy import mmd
-from tl_jax.core.errors import unknown
+from tl_jax.core.errors import require
 from tl_jax.core.losses import cross_entropy
 from tl_jax.methods.base import Method, Terms
 
@@ -12,8 +12,7 @@ def dan(form: str = "paper") -> Method:
     Five Gaussian kernels, sigma_k^2 = 2^k mean squared distance, k = -3..1, weighted equally.
     form="paper": of features and logits, unbiased in all pairs; form="tllib": of features, linear in n.
     """
-    if form not in ("paper", "tllib"):
-        raise unknown("form of dan", form, ("paper", "tllib"))
+    require("form of dan", form, ("paper", "tllib"))
 
     def terms(own, out, batch, at):
         s, t = out["source"], out["target"]

@@ -1,7 +1,7 @@
 """Deep CORAL: align second-order statistics."""
 
 from tl_jax.core.discrepancy import coral, coral_mean
-from tl_jax.core.errors import unknown
+from tl_jax.core.errors import require
 from tl_jax.core.losses import cross_entropy
 from tl_jax.methods.base import Method, Terms
 
@@ -12,8 +12,7 @@ def deep_coral(form: str = "paper") -> Method:
     form="paper": ||C_s - C_t||_F^2 / (4 d^2) of the logits; form="tllib": mean squared difference of the
     covariances plus that of the means, of the features.
     """
-    if form not in ("paper", "tllib"):
-        raise unknown("form of deep_coral", form, ("paper", "tllib"))
+    require("form of deep_coral", form, ("paper", "tllib"))
 
     def terms(own, out, batch, at):
         s, t = out["source"], out["target"]

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tl_jax.core.errors import unknown
+from tl_jax.core.errors import require
 from tl_jax.data.domain import Domain
 from tl_jax.run.config import Config
 from tl_jax.run.devices import setup as setup_devices
@@ -14,11 +14,11 @@ from tl_jax.run.setup import Options, domain_names
 
 
 def fit(
-    source: str | Domain | Sequence[str | Domain] = "digits:printed",
-    target: str | Domain = "digits:handwritten",
-    methods: str | Sequence[str] = ("source_only", "dann", "mcc", "target_only"),
+    source: str | Domain | Sequence[str | Domain] = Config.source,
+    target: str | Domain = Config.target,
+    methods: str | Sequence[str] = Config.methods,
     *,
-    seeds: int | Sequence[int] = 3,
+    seeds: int | Sequence[int] = Config.seeds,
     sweep: Mapping[str, Sequence[float]] | None = None,
     run_dir: str = "",
     quiet: bool = False,
@@ -34,8 +34,7 @@ def fit(
     options = {k: settings.pop(k) for k in ("data_dir", "devices", "trials") if k in settings}
     fields = [field.name for field in dataclasses.fields(Config)]
     for name in settings:
-        if name not in fields:
-            raise unknown("setting", name, fields)
+        require("setting", name, fields)
     many = [source] if isinstance(source, str | Domain) else list(source)
     names, domains = domain_names([*many, target])
     others: dict[str, Any] = {k: tuple(map(tuple, v)) if k == "freeze" else v for k, v in settings.items()}

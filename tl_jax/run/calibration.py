@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tl_jax.run.devices import user_cache
 from tl_jax.run.rundir import write_json
 from tl_jax.run.trials import Programs
 from tl_jax.training.state import Data, Start
@@ -22,7 +23,7 @@ MARGIN = 1.15
 
 
 def _memory() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "tl_jax" / "trials.json"
+    return user_cache() / "trials.json"
 
 
 def choose(shape: str, build: Callable[[str], Programs], start: Start, data: Data) -> tuple[str, str]:

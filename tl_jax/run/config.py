@@ -7,14 +7,14 @@ import json
 from dataclasses import dataclass
 
 from tl_jax.core.calls import Call, parse
-from tl_jax.core.errors import UserError, unknown
+from tl_jax.core.errors import UserError, require, unknown
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
 from tl_jax.evaluation.selection import CRITERIA
 from tl_jax.methods import METHODS
 from tl_jax.methods.base import Method
 from tl_jax.models.networks import NETWORKS
 from tl_jax.training.forward import PLANS
-from tl_jax.training.freezing import parse_action
+from tl_jax.training.freezing import Rule, parse_action
 from tl_jax.training.optimizer import RULES
 
 PRECISIONS = ("float32", "bfloat16")
@@ -76,6 +76,10 @@ class Job:
     trials: tuple[tuple[int, tuple[tuple[str, float], ...]], ...]
     start: "Job | None" = None
 
+    def rules(self, config: Config) -> tuple[Rule, ...]:
+        """The freezing rules in force: the method's own before the user's."""
+        return (*self.method.freeze, *config.freeze)
+
 
 def check(config: Config) -> None:
     """Raises UserError for the first value that no run could use."""
@@ -86,15 +90,13 @@ def check(config: Config) -> None:
         ("optimizer", config.optimizer, RULES),
         ("precision", config.precision, PRECISIONS),
     ):
-        if value not in choices:
-            raise unknown(kind, value, choices)
+        require(kind, value, choices)
     if config.select == "oracle":
         raise UserError(
             "--select=oracle uses target labels. It is reported beside every result under the mark 'oracle', "
             f"and never used to choose. Label-free: {', '.join(CRITERIA)}."
         )
-    if config.select not in CRITERIA:
-        raise unknown("selection criterion", config.select, CRITERIA)
+    require("selection criterion", config.select, CRITERIA)
     for name, least in (("steps", 1), ("batch_size", 2), ("eval_every", 0)):
         if getattr(config, name) < least:
             raise UserError(f"--{name}={getattr(config, name)}: must be at least {least}.")

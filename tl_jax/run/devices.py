@@ -16,6 +16,11 @@ from tl_jax.core.types import Batch, Tree
 PLATFORMS = ("auto", "cpu", "gpu", "tpu")
 
 
+def user_cache() -> Path:
+    """Where what was learnt of this machine is kept between runs."""
+    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "tl_jax"
+
+
 def setup(platform: str = "auto", devices: int = 0) -> None:
     """Choose the platform before JAX starts, and keep compiled programs between runs.
 
@@ -28,8 +33,7 @@ def setup(platform: str = "auto", devices: int = 0) -> None:
     if platform != "auto":
         jax.config.update("jax_platforms", {"gpu": "cuda"}.get(platform, platform))
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-        cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "tl_jax" / "xla"
-        jax.config.update("jax_compilation_cache_dir", str(cache))
+        jax.config.update("jax_compilation_cache_dir", str(user_cache() / "xla"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
     try:
         found = jax.devices()

@@ -15,7 +15,7 @@ from tl_jax.run.problem import describe
 from tl_jax.run.progress import Reporter, StopRequest
 from tl_jax.run.results import job_results
 from tl_jax.run.rundir import RunDirectory, read_lines, slug, write_atomically, write_json
-from tl_jax.run.setup import Options, Setup, execution, parameter_shapes, prepare
+from tl_jax.run.setup import Options, Setup, execution, prepare
 from tl_jax.run.trials import Programs, predict_all, programs
 from tl_jax.training.state import State
 
@@ -107,7 +107,6 @@ def _train(
     work = Work(
         config=setup.config,
         job=job,
-        recipe=how.recipe,
         problem=setup.problem,
         data=how.data,
         directory=directory,
@@ -115,7 +114,7 @@ def _train(
         place=how.placement.state,
         note=note,
     )
-    return run_job(work, list(parameter_shapes(setup, job)), source_model)
+    return run_job(work, list(setup.shapes[job.name]), source_model)
 
 
 def _conclude(setup: Setup, directory: RunDirectory, reporter: Reporter, unfinished: dict[str, str]) -> Result:

@@ -19,7 +19,7 @@ from tl_jax.run.rundir import RunDirectory
 from tl_jax.run.trials import Programs, predict_all, starts
 from tl_jax.training.freezing import Rule, boundaries, carry_over, resolve
 from tl_jax.training.state import Data, State
-from tl_jax.training.step import Progress, Recipe
+from tl_jax.training.step import Progress
 
 
 class StoppedError(Exception):
@@ -45,7 +45,6 @@ class Work:
 
     config: Config
     job: Job
-    recipe: Recipe
     problem: Problem
     data: Data
     directory: RunDirectory
@@ -67,10 +66,9 @@ def stages(rules: tuple[Rule, ...], paths: list[str], total: int, build: Callabl
 def run_job(work: Work, paths: list[str], source_model: Any = None) -> tuple[State, Programs]:
     """Train, evaluate and save; returns the final states [T, ...] and the programs they ended with.
 
-    Raises UserError when a term stops being finite, Stopped when the user asked to stop.
+    Raises UserError when a term stops being finite, StoppedError when the user asked to stop.
     """
-    rules = (*work.job.method.freeze, *work.config.freeze)
-    parts = stages(rules, paths, work.config.steps, work.build)
+    parts = stages(work.job.rules(work.config), paths, work.config.steps, work.build)
     checkpoints = Checkpoints(work.directory.root, work.job.name)
     try:
         states = work.place(parts[0].programs.begin(starts(work.job.trials, source_model), work.data))

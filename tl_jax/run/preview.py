@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from tl_jax.core.trees import size_of
 from tl_jax.run.config import Job
-from tl_jax.run.setup import Setup, execution, parameter_shapes
+from tl_jax.run.setup import Setup, execution
 from tl_jax.run.trials import programs, starts
 from tl_jax.training.freezing import resolve
 
@@ -20,8 +20,8 @@ def parameters(setup: Setup) -> str:
     """Every parameter's path, shape and learning-rate factor ("frozen" for 0), method by method."""
     parts = []
     for job in setup.jobs:
-        shapes = parameter_shapes(setup, job)
-        factors = resolve((*job.method.freeze, *setup.config.freeze), shapes)
+        shapes = setup.shapes[job.name]
+        factors = resolve(job.rules(setup.config), shapes)
         lines = [
             f"  {path:<40} {'x'.join(map(str, s.shape)):<14} {f'x{factors[path]:g}' if factors[path] else 'frozen'}"
             for path, s in shapes.items()
@@ -38,8 +38,8 @@ def dry_run(setup: Setup) -> str:
 
 
 def _job(setup: Setup, job: Job) -> str:
-    shapes = parameter_shapes(setup, job)
-    factors = resolve((*job.method.freeze, *setup.config.freeze), shapes)
+    shapes = setup.shapes[job.name]
+    factors = resolve(job.rules(setup.config), shapes)
     lists = []
     for title, keep in (("trained", True), ("frozen", False)):
         chosen = {path: s for path, s in shapes.items() if bool(factors[path]) == keep}
@@ -61,7 +61,7 @@ def _bytes(setup: Setup, job: Job) -> str:
         else ("map" if jax.default_backend() == "cpu" else "vmap")
     )
     how = execution(setup, job, mode)
-    factors = resolve((*job.method.freeze, *setup.config.freeze), parameter_shapes(setup, job))
+    factors = resolve(job.rules(setup.config), setup.shapes[job.name])
     built = programs(how.recipe, factors, mode)
     states = jax.eval_shape(built.begin, starts(job.trials, None), how.data)
     memory = built.run.lower(states, jnp.int32(1), how.data).compile().memory_analysis()  # pyright: ignore

@@ -32,12 +32,13 @@ class Options(NamedTuple):
 
 
 class Setup(NamedTuple):
-    """A checked config with its problem and jobs."""
+    """A checked config with its problem and jobs; shapes: {name of a job: {path: shape of a parameter}}."""
 
     config: Config
     options: Options
     problem: Problem
     jobs: list[Job]
+    shapes: Mapping[str, dict[str, jax.ShapeDtypeStruct]]
 
 
 class Execution(NamedTuple):
@@ -62,28 +63,29 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
     sources, target = matched([get(spec) for spec in config.source], get(config.target))
     problem = Problem(sources, target)
     check_batches(problem, config.batch_size)
-    ready = Setup(config, options, problem, todo)
+    shapes = {}
     for job in todo:
         place(options.devices, len(job.trials), config.batch_size, options.trials == "vmap")
         for part in filter(None, (job.start, job)):
-            resolve((*part.method.freeze, *config.freeze), parameter_shapes(ready, part))
-    return ready
+            shapes[part.name] = parameter_shapes(config, problem, part)
+            resolve(part.rules(config), shapes[part.name])
+    return Setup(config, options, problem, todo, shapes)
 
 
-def make_network(setup: Setup, mode: str) -> Network:
+def make_network(config: Config, problem: Problem, mode: str) -> Network:
     """The config's network; its convolutions take the form that suits the platform and the mode."""
-    call = network_call(setup.config)
+    call = network_call(config)
     form = conv_form(jax.default_backend(), mode == "vmap")
-    dtype = jnp.dtype(setup.config.precision)
+    dtype = jnp.dtype(config.precision)
     name = call.text.partition("(")[0]
-    return accepting_bytes(build((name, call.arguments), len(setup.problem.target.classes), dtype, form))
+    return accepting_bytes(build((name, call.arguments), len(problem.target.classes), dtype, form))
 
 
 def make_recipe(setup: Setup, job: Job, mode: str, placement: Placement) -> Recipe:
     """How a job trains."""
     config = setup.config
     return Recipe(
-        network=make_network(setup, mode),
+        network=make_network(config, setup.problem, mode),
         method=job.method,
         plan=config.forward_plan,
         optimizer=config.optimizer,
@@ -96,12 +98,12 @@ def make_recipe(setup: Setup, job: Job, mode: str, placement: Placement) -> Reci
     )
 
 
-def parameter_shapes(setup: Setup, job: Job) -> dict[str, jax.ShapeDtypeStruct]:
+def parameter_shapes(config: Config, problem: Problem, job: Job) -> dict[str, jax.ShapeDtypeStruct]:
     """{path: shape} of every parameter of one trial, computed without allocating any."""
     one = jax.tree.map(lambda x: x[0], starts(job.trials, None))
-    network = make_network(setup, "map")
-    data = setup.problem.training(job.method)
-    begin = lambda start, data: create(network, job.method, setup.config.forward_plan, data, start)
+    network = make_network(config, problem, "map")
+    data = problem.training(job.method)
+    begin = lambda start, data: create(network, job.method, config.forward_plan, data, start)
     state: State = jax.eval_shape(begin, one, data)
     return state.params  # pyright: ignore[reportReturnType]
 
@@ -110,7 +112,7 @@ def execution(setup: Setup, job: Job, remembered: str | None) -> Execution:
     """Decide how a job's trials run: as remembered, as asked for, or as measured on this machine."""
     config, options = setup.config, setup.options
     data = setup.problem.training(job.method)
-    factors = resolve((*job.method.freeze, *config.freeze), parameter_shapes(setup, job))
+    factors = resolve(job.rules(config), setup.shapes[job.name])
 
     def built(mode: str) -> tuple[Recipe, Placement]:
         placement = place(options.devices, len(job.trials), config.batch_size, mode == "vmap")
