@@ -15,12 +15,15 @@ from tl_jax.models.networks import NETWORKS
 from tl_jax.run.calibration import MODES
 from tl_jax.run.config import PRECISIONS, Config
 from tl_jax.run.devices import PLATFORMS
-from tl_jax.run.setup import Options
+from tl_jax.run.experiment import run
+from tl_jax.run.preview import dry_run, parameters
+from tl_jax.run.setup import Options, prepare
 from tl_jax.training.forward import PLANS
 from tl_jax.training.optimizer import RULES
 
 FLAGS = flags.FLAGS
 DEFAULT = Config()
+SPECS = "digits:printed, digits:handwritten, digits:photo, digits:parity, tfds:NAME"
 
 
 def names(table) -> str:
@@ -28,13 +31,13 @@ def names(table) -> str:
     return ", ".join(table)
 
 
-def define() -> None:
-    """The flags of training, execution and output; a script defines its own kind's beside them."""
+def define(default: Config) -> None:
+    """The flags of training, execution and output with a kind's defaults; its script defines others beside them."""
     string, number, whole = flags.DEFINE_string, flags.DEFINE_float, flags.DEFINE_integer
-    string("network", DEFAULT.network, f"Network or call, as in 'lenet(dropout=0.2)': {names(NETWORKS)}.")
+    string("network", default.network, f"Network or call, as in 'lenet(dropout=0.2)': {names(NETWORKS)}.")
     flags.DEFINE_multi_string(
         "method",
-        list(DEFAULT.methods),
+        list(default.methods),
         f"Repeatable. Method or call, as in 'mcc(temperature=2.0)': {names(METHODS)}.",
     )
     number("lam", None, "Trade-off lambda of L_S + lambda L_T. Default: each method's own.")
@@ -43,14 +46,20 @@ def define() -> None:
         None,
         f"How lambda moves over the run: {names(LAM_SCHEDULES)}. Default: each method's own.",
     )
-    number("lr", DEFAULT.lr, "Learning rate.")
-    string("lr_schedule", DEFAULT.lr_schedule, f"How it moves over the run: {names(LR_SCHEDULES)}.")
-    number("weight_decay", DEFAULT.weight_decay, "Decoupled weight decay, on matrices and kernels.")
-    string("optimizer", DEFAULT.optimizer, f"One of {names(RULES)}.")
-    whole("batch_size", DEFAULT.batch_size, "Examples of each domain in a step.")
-    whole("steps", DEFAULT.steps, "Training steps.")
-    number("clip_norm", DEFAULT.clip_norm, "Clip trained gradients to this global norm; 0 does not.")
-    string("seeds", str(len(DEFAULT.seeds)), "A count (3 means 0,1,2), or a list such as 4,7.")
+    number("lr", default.lr, "Learning rate.")
+    string("lr_schedule", default.lr_schedule, f"How it moves over the run: {names(LR_SCHEDULES)}.")
+    number("weight_decay", default.weight_decay, "Decoupled weight decay, on matrices and kernels.")
+    string("optimizer", default.optimizer, f"One of {names(RULES)}.")
+    whole("batch_size", default.batch_size, "Examples of each domain in a step.")
+    whole("steps", default.steps, "Training steps.")
+    number("clip_norm", default.clip_norm, "Clip trained gradients to this global norm; 0 does not.")
+    string(
+        "labels_per_class",
+        ",".join(map(str, default.labels_per_class)),
+        "How many target examples of each class are labelled; several (1,2,5,10) are trials of one program.",
+    )
+    string("label_fraction", "", "The same as a share of each class, as in 0.15.")
+    string("seeds", str(len(default.seeds)), "A count (3 means 0,1,2), or a list such as 4,7.")
     flags.DEFINE_multi_string(
         "sweep",
         [],
@@ -64,14 +73,14 @@ def define() -> None:
     )
     string(
         "forward_plan",
-        DEFAULT.forward_plan,
+        default.forward_plan,
         f"How the domains pass through batch normalisation: {names(PLANS)}.",
     )
-    string("precision", DEFAULT.precision, f"Of the computation; parameters stay float32: {names(PRECISIONS)}.")
-    string("select", DEFAULT.select, f"Label-free criterion that chooses the step: {names(CRITERIA)}.")
+    string("precision", default.precision, f"Of the computation; parameters stay float32: {names(PRECISIONS)}.")
+    string("select", default.select, f"Label-free criterion that chooses the step: {names(CRITERIA)}.")
     whole(
         "eval_every",
-        DEFAULT.eval_every,
+        default.eval_every,
         "Steps between evaluations and checkpoints; 0 is a tenth of the run.",
     )
     string(
@@ -93,7 +102,7 @@ def define() -> None:
 
 
 def config_fields() -> dict:
-    """The flags that are fields of Config, read and checked."""
+    """The flags of `define` that are fields of Config, read and checked."""
     plain = ("network", "lam", "lam_schedule", "lr", "lr_schedule", "weight_decay", "optimizer", "batch_size")
     more = ("steps", "clip_norm", "forward_plan", "precision", "select", "eval_every")
     return {name: getattr(FLAGS, name) for name in plain + more} | {
@@ -101,6 +110,8 @@ def config_fields() -> dict:
         "seeds": _seeds(FLAGS.seeds),
         "sweep": tuple(_sweep(text) for text in FLAGS.sweep),
         "freeze": tuple(_rule(text) for text in FLAGS.freeze),
+        "labels_per_class": _amounts("labels_per_class", FLAGS.labels_per_class, int),
+        "label_fraction": _amounts("label_fraction", FLAGS.label_fraction, float),
     }
 
 
@@ -125,11 +136,27 @@ def _sweep(text: str) -> tuple[str, tuple[float, ...]]:
         raise UserError(f"--sweep='{text}': write name=value,value,... with numbers, as in lam=0.1,0.3,1.") from None
 
 
+def _amounts(name: str, text: str, number: Callable) -> tuple:
+    try:
+        return tuple(number(part) for part in text.split(",") if part)
+    except ValueError:
+        raise UserError(f"--{name}={text}: give a number, or several as in 1,2,5.") from None
+
+
 def _rule(text: str) -> tuple[str, str]:
     pattern, _, action = text.rpartition("=")
     if not pattern or not action:
         raise UserError(f"--freeze='{text}': write pattern=frozen, pattern=0.1 or pattern=frozen@300.")
     return pattern, action
+
+
+def train(config: Config) -> None:
+    """Run a config, or show what would be run. Exits with 130 when the user stopped it."""
+    if FLAGS.list_params or FLAGS.dry_run:
+        setup = prepare(config, options(), {})
+        print(parameters(setup) if FLAGS.list_params else dry_run(setup))
+    elif not run(config, options(), {}).complete:
+        raise SystemExit(130)
 
 
 def launch(main: Callable[[], None], about: str | None) -> None:

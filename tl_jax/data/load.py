@@ -13,6 +13,7 @@ DIGITS: Mapping[str, Callable[[], Domain]] = {
     "handwritten": digits.handwritten,
     "printed": digits.printed,
     "photo": digits.photo,
+    "parity": digits.parity,
 }
 
 
@@ -34,14 +35,16 @@ def load(spec: str, data_dir: str = "") -> Domain:
     return SCHEMES[scheme](name, data_dir)
 
 
-def matched(sources: Sequence[Domain], target: Domain) -> tuple[tuple[Domain, ...], Domain]:
+def matched(sources: Sequence[Domain], target: Domain, same_task: bool = True) -> tuple[tuple[Domain, ...], Domain]:
     """Sources and target with one image shape and one order of classes, labels matched by class name.
 
-    Shape and order are the first source's. Raises UserError where the class sets differ.
+    Shape and order are the first source's. Where the target is another task, its classes are its own unless
+    their names are the source's. Raises UserError where the class sets differ.
     """
     shape, classes = sources[0].train.x.shape[1:], sources[0].classes
-    ready = [_fitted(domain, shape, classes, sources[0].name) for domain in (*sources, target)]
-    return tuple(ready[:-1]), ready[-1]
+    own = target.classes if not same_task and set(target.classes) != set(classes) else classes
+    ready = [_fitted(domain, shape, classes, sources[0].name) for domain in sources]
+    return tuple(ready), _fitted(target, shape, own, sources[0].name)
 
 
 def _fitted(domain: Domain, shape: tuple[int, ...], classes: tuple[str, ...], first: str) -> Domain:

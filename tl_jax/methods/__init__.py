@@ -8,7 +8,9 @@ from tl_jax.methods.cdan import cdan
 from tl_jax.methods.dan import dan
 from tl_jax.methods.dann import dann
 from tl_jax.methods.deep_coral import deep_coral
+from tl_jax.methods.fine_tune import fine_tune
 from tl_jax.methods.fixmatch import fixmatch
+from tl_jax.methods.joint import joint
 from tl_jax.methods.mcc import mcc
 from tl_jax.methods.mcd import mcd
 from tl_jax.methods.mean_teacher import mean_teacher
@@ -29,4 +31,6 @@ METHODS: Mapping[str, Callable[..., Method]] = {
     "fixmatch": fixmatch,
     "mean_teacher": mean_teacher,
     "shot": shot,
+    "fine_tune": fine_tune,
+    "joint": joint,
 }

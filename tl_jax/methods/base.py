@@ -79,7 +79,8 @@ class Method(NamedTuple):
     predict(network, model, x, domain) -> Output: inference where it is not the plain head; model.stats is
       already the one of `domain` ("source0", "source1", ... or "target").
     start: the method that trains the source model this one begins from (source-free adaptation).
-    labels: "source", or "target" for the supervised bound, which is trained on the target's labels.
+    labels: which domains are given with labels, as the sources of a batch: "source", "target" (fine-tuning and
+      the supervised bound) or "both" (the target is the last of the sources).
     """
 
     terms: TermsFunction

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tl_jax.core.calls import Call, parse
@@ -16,8 +17,13 @@ from tl_jax.models.networks import NETWORKS
 from tl_jax.training.forward import PLANS
 from tl_jax.training.freezing import Rule, parse_action
 from tl_jax.training.optimizer import RULES
+from tl_jax.training.strategies import STRATEGIES, Layout, Strategy, full
 
 PRECISIONS = ("float32", "bfloat16")
+FULL = full()
+TARGET_VAL = "target_val"
+"""Selection by the target's validation labels: allowed where the target is labelled."""
+AMOUNTS = ("labels_per_class", "label_fraction")
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,9 @@ class Config:
 
     lam and lam_schedule None: the method's own. sweep: ((name, (value, ...)), ...), crossed with the seeds.
     freeze: ((pattern, action), ...), first match wins. eval_every 0: a tenth of the steps.
+    labels_per_class, label_fraction: how much of the target's training split is labelled, several values
+    being swept; empty: all of it in inductive transfer, none in transductive. strategies: of inductive transfer
+    only. init_from: a file of weights that the jobs begin from; empty: pretrain_steps on the source (0: steps).
     """
 
     kind: str = "transductive"
@@ -35,6 +44,11 @@ class Config:
     methods: tuple[str, ...] = ("source_only", "dann", "mcc", "target_only")
     seeds: tuple[int, ...] = (0, 1, 2)
     sweep: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    strategies: tuple[str, ...] = ()
+    labels_per_class: tuple[int, ...] = ()
+    label_fraction: tuple[float, ...] = ()
+    init_from: str = ""
+    pretrain_steps: int = 0
     lam: float | None = None
     lam_schedule: str | None = None
     lr: float = 3e-3
@@ -51,9 +65,10 @@ class Config:
     eval_every: int = 0
 
     @property
-    def evaluation_steps(self) -> int:
-        """Steps between evaluations."""
-        return self.eval_every or max(1, self.steps // 10)
+    def swept(self) -> tuple[tuple[str, tuple[float, ...]], ...]:
+        """Everything that takes several values: (name, values)."""
+        amounts = ((name, getattr(self, name)) for name in AMOUNTS)
+        return (*self.sweep, *((name, values) for name, values in amounts if values))
 
     def to_json(self) -> dict:
         """Plain lists and numbers, as they come back from a JSON file."""
@@ -64,21 +79,40 @@ class Config:
         return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()[:8]
 
 
+INDUCTIVE = Config(
+    kind="inductive",
+    methods=("fine_tune",),
+    strategies=("scratch", "linear_probe", "last_k", "full", "lp_ft"),
+    labels_per_class=(1, 2, 5, 10),
+    pretrain_steps=300,
+    steps=100,
+    batch_size=32,
+    select=TARGET_VAL,
+)
+"""The defaults of inductive transfer."""
+
+
 @dataclass(frozen=True)
 class Job:
     """One method and the trials of it: they share a shape, so they share a compiled program.
 
-    trials: one (seed, values) each; hidden jobs train the source model of a source-free method.
+    trials: one (seed, values) each; start: the hidden job that trains the model this one begins from, one
+    model a trial or one for all.
     """
 
     name: str
     method: Method
     trials: tuple[tuple[int, tuple[tuple[str, float], ...]], ...]
+    steps: int
     start: "Job | None" = None
+    strategy: Strategy = FULL
 
-    def rules(self, config: Config) -> tuple[Rule, ...]:
-        """The freezing rules in force: the method's own before the user's."""
-        return (*self.method.freeze, *config.freeze)
+    def rules(self, config: Config, net: Layout) -> tuple[Rule, ...]:
+        """The freezing rules in force: the user's after the method's and before the strategy's.
+
+        A hidden job has none of the user's.
+        """
+        return (*self.method.freeze, *config.freeze, *self.strategy.rules(net, self.steps))
 
 
 def check(config: Config) -> None:
@@ -96,8 +130,9 @@ def check(config: Config) -> None:
             "--select=oracle uses target labels. It is reported beside every result under the mark 'oracle', "
             f"and never used to choose. Label-free: {', '.join(CRITERIA)}."
         )
-    require("selection criterion", config.select, CRITERIA)
-    for name, least in (("steps", 1), ("batch_size", 2), ("eval_every", 0)):
+    allowed = [*CRITERIA, TARGET_VAL] if config.kind == "inductive" else CRITERIA
+    require("selection criterion", config.select, allowed)
+    for name, least in (("steps", 1), ("batch_size", 2), ("eval_every", 0), ("pretrain_steps", 0)):
         if getattr(config, name) < least:
             raise UserError(f"--{name}={getattr(config, name)}: must be at least {least}.")
     for name in ("lr", "weight_decay", "clip_norm", "lam"):
@@ -110,6 +145,10 @@ def check(config: Config) -> None:
         )
     for rule in config.freeze:
         parse_action(rule)
+    if config.labels_per_class and config.label_fraction:
+        raise UserError("--labels_per_class and --label_fraction both say how much is labelled: give one of them.")
+    if any(n < 1 for n in config.labels_per_class) or any(not 0 < f <= 1 for f in config.label_fraction):
+        raise UserError("--labels_per_class takes whole numbers from 1, --label_fraction numbers in (0, 1].")
 
 
 def network_call(config: Config) -> Call:
@@ -118,20 +157,34 @@ def network_call(config: Config) -> Call:
 
 
 def jobs(config: Config) -> list[Job]:
-    """One job a method, each with its trials (seeds x swept values).
+    """One job a method, or a strategy and method, each with its trials (seeds x swept values).
 
-    Raises UserError for unknown or repeated methods and for a swept name that no method has.
+    Raises UserError for unknown or repeated methods and strategies, and for a swept name that no method has.
     """
-    calls = [parse(text, METHODS, "method") for text in config.methods]
-    texts = [call.text for call in calls]
-    if not texts or len(set(texts)) != len(texts):
-        raise UserError(f"--method={texts}: name at least one method, each only once.")
-    methods = [call() for call in calls]
-    known = [set(_values(config, method)) for method in methods]
+    methods = _calls(config.methods, METHODS, "method")
+    strategies = _calls(config.strategies, STRATEGIES, "strategy") if config.strategies else [None]
+    made = [call() for call in methods]
+    known = [set(_values(config, method)) for method in made]
     for name, _ in config.sweep:
         if not any(name in names for names in known):
             raise unknown("swept value", name, sorted(set.union(*known)))
-    return [_job(config, text, method) for text, method in zip(texts, methods, strict=True)]
+    todo = []
+    for strategy in strategies:
+        for call, method in zip(methods, made, strict=True):
+            if strategy is None:
+                todo.append(_job(config, call.text, method))
+            else:
+                name = strategy.text if len(methods) == 1 else f"{strategy.text} {call.text}"
+                todo.append(_fine_tuning(config, _job(config, name, method), strategy()))
+    return todo
+
+
+def _calls(texts: Sequence[str], table: Mapping[str, Callable], kind: str) -> list[Call]:
+    calls = [parse(text, table, kind) for text in texts]
+    named = [call.text for call in calls]
+    if not named or len(set(named)) != len(named):
+        raise UserError(f"--{kind}={named}: name at least one, each only once.")
+    return calls
 
 
 def _values(config: Config, method: Method) -> dict[str, float]:
@@ -143,7 +196,11 @@ def _values(config: Config, method: Method) -> dict[str, float]:
 
 def _job(config: Config, name: str, method: Method) -> Job:
     base = _values(config, method)
-    swept = [[(key, float(v)) for v in values] for key, values in config.sweep if key in base]
+    partly = (
+        config.kind == "inductive" or method.labels == "source"
+    )  # the bound of transductive transfer has all labels
+    choices = [(key, values) for key, values in config.swept if key in base or (key in AMOUNTS and partly)]
+    swept = [[(key, float(v)) for v in values] for key, values in choices]
     trials = tuple(
         (seed, tuple({**base, **dict(choice)}.items())) for choice in itertools.product(*swept) for seed in config.seeds
     )
@@ -151,5 +208,15 @@ def _job(config: Config, name: str, method: Method) -> Job:
     if method.start is not None:
         shared = _values(config, method.start)
         own = tuple((seed, tuple((k, v) for k, v in values if k in shared)) for seed, values in trials)
-        start = Job(f"{name}: source model", method.start, own)
-    return Job(name, method, trials, start)
+        start = Job(f"{name}: source model", method.start, own, config.steps)
+    return Job(name, method, trials, config.steps, start)
+
+
+def _fine_tuning(config: Config, job: Job, strategy: Strategy) -> Job:
+    """The job under a strategy: from one pretrained model that all trials and all strategies share."""
+    start = None
+    if strategy.pretrained and not config.init_from:
+        method = METHODS["source_only"]()
+        trials = ((config.seeds[0], tuple(_values(config, method).items())),)
+        start = Job("pretrain", method, trials, config.pretrain_steps or config.steps)
+    return dataclasses.replace(job, strategy=strategy, start=start)

@@ -9,17 +9,19 @@ import numpy as np
 
 from tl_jax.data.domain import Domain
 from tl_jax.run import plots, report
-from tl_jax.run.config import Config, Job
+from tl_jax.run.config import AMOUNTS, Config, Job
 from tl_jax.run.loop import StoppedError, Work, run_job
+from tl_jax.run.pretrained import on_features, pretrained
 from tl_jax.run.problem import describe
 from tl_jax.run.progress import Reporter, StopRequest
 from tl_jax.run.results import job_results
-from tl_jax.run.rundir import RunDirectory, read_lines, slug, write_atomically, write_json
-from tl_jax.run.setup import Options, Setup, execution, prepare
+from tl_jax.run.rundir import RunDirectory, read_lines, slug, write_arrays, write_atomically, write_json
+from tl_jax.run.setup import Options, Setup, Task, execution, prepare
 from tl_jax.run.trials import Programs, predict_all, programs
 from tl_jax.training.state import State
 
 SHOWN_IN_EMBEDDING = 300
+Ears = tuple[Reporter, StopRequest]
 
 
 class Result(NamedTuple):
@@ -42,20 +44,21 @@ def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Resu
     directory = RunDirectory(Path(options.run_dir) if options.run_dir else default_run_dir(config))
     directory.claim(config)
     reporter = Reporter(options.quiet)
-    reporter.say(f"{config.kind}: {', '.join(job.name for job in setup.jobs)} -> {directory.root}")
+    reporter.say(f"{config.kind}: {', '.join(task.job.name for task in setup.tasks)} -> {directory.root}")
     reporter.say(describe((*setup.problem.sources, setup.problem.target)))
-    todo = [job for job in setup.jobs if not _features_path(directory, job).exists()]
+    todo = [task for task in setup.tasks if not _features_path(directory, task.job).exists()]
     if not todo:
         reporter.say(f"This run is complete: {config.steps} of {config.steps} steps of every method. Nothing to train.")
     stop = StopRequest(reporter)
-    parts = [part for job in todo for part in (job.start, job) if part]
+    parts = {part.name: part for task in todo for part in (task.job.start, task.job) if part}
     unfinished: dict[str, str] = {}
-    with stop.listening(), reporter.running(sum(len(part.trials) for part in parts) * config.steps):
-        for job in todo:
+    with stop.listening(), reporter.running(sum(len(part.trials) * part.steps for part in parts.values())):
+        models: dict[str, Any] = {}
+        for i, task in enumerate(todo):
             try:
-                _finish(setup, job, directory, (reporter, stop))
+                _finish(setup, task, directory, models, (reporter, stop))
             except StoppedError as where:
-                unfinished = {j.name: "not finished" for j in todo[todo.index(job) :]} | {job.name: f"stopped: {where}"}
+                unfinished = {t.job.name: "not finished" for t in todo[i:]} | {task.job.name: f"stopped: {where}"}
                 break
     return _conclude(setup, directory, reporter, unfinished)
 
@@ -65,62 +68,62 @@ def _features_path(directory: RunDirectory, job: Job) -> Path:
     return directory.root / "records" / slug(job.name) / "features.npz"
 
 
-def _finish(setup: Setup, job: Job, directory: RunDirectory, ears: tuple[Reporter, StopRequest]) -> None:
-    """Train a job (its source model first, if it needs one) and store the features of its first trial."""
-    source_model = None
-    if job.start is not None:
-        states, _ = _train(setup, job.start, directory, ears)
-        source_model = (states.params, states.stats)
-    states, built = _train(setup, job, directory, ears, source_model)
-    problem = setup.problem
-    shown = {"source": ("source0", problem.sources[0].validation), "target": ("target", problem.target.test)}
+def _finish(setup: Setup, task: Task, directory: RunDirectory, models: dict[str, Any], ears: Ears) -> None:
+    """Train a job (the model it begins from first, unless `models` has it) and store features of its first trial."""
+    model = None
+    if task.start is not None:
+        name = task.start.job.name
+        if name not in models:
+            states, _ = _train(setup, task.start, directory, ears)
+            models[name] = states.params, states.stats
+        model = pretrained(task, models[name])
+    if task.job.strategy.cached:
+        task, model = on_features(task, model), None
+    states, built = _train(setup, task, directory, ears, model)
+    problem = task.problem
+    shown = {"target": ("target", problem.target.test)}
+    if problem.sources:
+        shown["source"] = ("source0", problem.sources[0].validation)
     features = {}
     for side, (domain, part) in shown.items():
         out = predict_all(built, states, part.x[:SHOWN_IN_EMBEDDING], domain)
         features |= {side: out.features[0], f"{side}_y": part.y[:SHOWN_IN_EMBEDDING]}
-    directory.write_record(_features_path(directory, job), features)
+    write_arrays(_features_path(directory, task.job), features)
 
 
-def _train(
-    setup: Setup,
-    job: Job,
-    directory: RunDirectory,
-    ears: tuple[Reporter, StopRequest],
-    source_model: Any = None,
-) -> tuple[State, Programs]:
+def _train(setup: Setup, task: Task, directory: RunDirectory, ears: Ears, model: Any = None) -> tuple[State, Programs]:
     """Run one job from where it stands to its end."""
     reporter, stop = ears
+    job = task.job
     remembered = directory.root / "execution.json"
     modes = json.loads(remembered.read_text()) if remembered.exists() else {}
     if job.name not in modes:
         reporter.at(job.name, 0, "compiling")
-    how = execution(setup, job, modes.get(job.name))
+    how = execution(task, setup.options, modes.get(job.name))
     if job.name not in modes:
         write_json(remembered, {**modes, job.name: how.mode})
     reporter.say(f"{job.name}: {how.reason}")
 
     def note(name: str, step: int, shown: dict[str, float]) -> bool:
-        detail = " ".join([f"step {step}/{setup.config.steps}", *(f"{k} {v:.3f}" for k, v in shown.items())])
+        detail = " ".join([f"step {step}/{job.steps}", *(f"{k} {v:.3f}" for k, v in shown.items())])
         reporter.at(name, step * len(job.trials), detail)
         return stop.signal is not None
 
     work = Work(
-        config=setup.config,
-        job=job,
-        problem=setup.problem,
+        task=task,
         data=how.data,
         directory=directory,
         build=lambda factors: programs(how.recipe, factors, how.mode),
         place=how.placement.state,
         note=note,
     )
-    return run_job(work, list(setup.shapes[job.name]), source_model)
+    return run_job(work, model)
 
 
 def _conclude(setup: Setup, directory: RunDirectory, reporter: Reporter, unfinished: dict[str, str]) -> Result:
     """results.json, the table and the pictures, from what is stored."""
-    config, problem = setup.config, setup.problem
-    records = [r for job in setup.jobs for r in job_results(config, job, problem, directory)]
+    config = setup.config
+    records = [r for task in setup.tasks for r in job_results(task, directory)]
     write_json(directory.root / "results.json", records)
     table = report.rows(config, records, unfinished)
     text = report.text(config, table)
@@ -135,13 +138,16 @@ def _conclude(setup: Setup, directory: RunDirectory, reporter: Reporter, unfinis
 
 def _draw(setup: Setup, directory: RunDirectory, records: list[dict[str, Any]]) -> None:
     """Learning curves, samples and embedding, unless they are there already."""
-    names = [job.name for job in setup.jobs]
+    names = [task.job.name for task in setup.tasks]
     domains = (*setup.problem.sources, setup.problem.target)
+    amounts = [name for name in AMOUNTS if getattr(setup.config, name)]
     figures = {
         "curves.png": lambda: plots.curves(read_lines(directory.root / "metrics.jsonl"), names),
         "samples.png": lambda: plots.samples(domains),
-        "embedding.png": lambda: plots.embedding(_embedded(setup, directory, records), domains[0].classes),
+        "embedding.png": lambda: plots.embedding(_embedded(setup, directory, records), setup.problem.target.classes),
     }
+    if amounts:
+        figures["labels.png"] = lambda: plots.few_labels(records, amounts[0])
     for name, draw in figures.items():
         if not (directory.root / name).exists():
             plots.save(draw(), directory.root / name)
@@ -156,8 +162,8 @@ def _embedded(setup: Setup, directory: RunDirectory, records: list[dict[str, Any
     others = [name for name in scores if name not in (first, *report.BOUNDS)]
     best = max(others, key=lambda name: float(np.mean(scores[name])), default=None)
     found = {}
-    for job in setup.jobs:
-        if job.name in (first, best):
-            with np.load(_features_path(directory, job)) as file:
-                found[job.name] = dict(file)
+    for task in setup.tasks:
+        if task.job.name in (first, best):
+            with np.load(_features_path(directory, task.job)) as file:
+                found[task.job.name] = dict(file)
     return found

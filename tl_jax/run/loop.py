@@ -13,10 +13,10 @@ import numpy as np
 from tl_jax.core.errors import UserError
 from tl_jax.evaluation.metrics import accuracy
 from tl_jax.run.checkpoints import Checkpoints
-from tl_jax.run.config import Config, Job
-from tl_jax.run.problem import Problem
-from tl_jax.run.rundir import RunDirectory
-from tl_jax.run.trials import Programs, predict_all, starts
+from tl_jax.run.config import Job
+from tl_jax.run.rundir import RunDirectory, write_arrays
+from tl_jax.run.setup import Task
+from tl_jax.run.trials import Programs, predict_all
 from tl_jax.training.freezing import Rule, boundaries, carry_over, resolve
 from tl_jax.training.state import Data, State
 from tl_jax.training.step import Progress
@@ -43,14 +43,21 @@ class Work:
     progress and says whether the user asked to stop.
     """
 
-    config: Config
-    job: Job
-    problem: Problem
+    task: Task
     data: Data
     directory: RunDirectory
     build: Callable[[Mapping[str, float]], Programs]
     place: Callable[[Any], Any]
     note: Callable[[str, int, dict[str, float]], bool]
+
+    @property
+    def job(self) -> Job:
+        return self.task.job
+
+    @property
+    def every(self) -> int:
+        """Steps between evaluations: as the config says, or a tenth of the job."""
+        return self.task.config.eval_every or max(1, self.job.steps // 10)
 
 
 def stages(rules: tuple[Rule, ...], paths: list[str], total: int, build: Callable) -> list[Stage]:
@@ -63,15 +70,15 @@ def stages(rules: tuple[Rule, ...], paths: list[str], total: int, build: Callabl
     return parts
 
 
-def run_job(work: Work, paths: list[str], source_model: Any = None) -> tuple[State, Programs]:
+def run_job(work: Work, model: Any = None) -> tuple[State, Programs]:
     """Train, evaluate and save; returns the final states [T, ...] and the programs they ended with.
 
     Raises UserError when a term stops being finite, StoppedError when the user asked to stop.
     """
-    parts = stages(work.job.rules(work.config), paths, work.config.steps, work.build)
+    parts = stages(work.task.rules, list(work.task.shapes), work.job.steps, work.build)
     checkpoints = Checkpoints(work.directory.root, work.job.name)
     try:
-        states = work.place(parts[0].programs.begin(starts(work.job.trials, source_model), work.data))
+        states = work.place(parts[0].programs.begin(work.task.starts(model), work.data))
         step = checkpoints.last_step() or 0
         if step:
             states = _restored(work, checkpoints, parts, states, step)
@@ -102,8 +109,8 @@ def _restored(work: Work, checkpoints: Checkpoints, parts: list[Stage], like: St
 
 def _run_stage(work: Work, stage: Stage, now: tuple[State, int], checkpoints: Checkpoints) -> tuple[State, int]:
     states, step = now
-    every = work.config.evaluation_steps
-    refreshes = refresh_every(work.job, work.config, work.problem) if work.job.method.refresh else 0
+    every = work.every
+    refreshes = refresh_every(work.task) if work.job.method.refresh else 0
     while step < stage.end:
         if refreshes and step % refreshes == 0 and step > 0:
             states = stage.programs.refresh(states, work.data.target)
@@ -112,7 +119,7 @@ def _run_stage(work: Work, stage: Stage, now: tuple[State, int], checkpoints: Ch
         progress = jax.device_get(progress)
         _check_finite(work, progress, checkpoints.last_step())
         step, stop = target, False
-        if step % every == 0 or step == work.config.steps:
+        if step % every == 0 or step == work.job.steps:
             if refreshes and work.job.method.predict is not None:
                 states = stage.programs.refresh(states, work.data.target)
             shown = _evaluate(work, stage.programs, states, step, progress)
@@ -120,15 +127,15 @@ def _run_stage(work: Work, stage: Stage, now: tuple[State, int], checkpoints: Ch
             stop = work.note(work.job.name, step, shown)
         elif step == stage.end:
             checkpoints.save(step, states)
-        if stop and step < work.config.steps:
+        if stop and step < work.job.steps:
             checkpoints.wait()
-            raise StoppedError(f"{work.job.name} at step {step} of {work.config.steps}")
+            raise StoppedError(f"{work.job.name} at step {step} of {work.job.steps}")
     return states, step
 
 
-def refresh_every(job: Job, config: Config, problem: Problem) -> int:
+def refresh_every(task: Task) -> int:
     """Steps between refreshes: the method's own number, or one pass over the target."""
-    return job.method.refresh_every or math.ceil(len(problem.target.train.y) / config.batch_size)
+    return task.job.method.refresh_every or math.ceil(len(task.problem.target.train.y) / task.config.batch_size)
 
 
 def _next(step: int, every: int) -> int:
@@ -139,10 +146,10 @@ def _evaluate(work: Work, programs: Programs, states: State, step: int, progress
     """Store every evaluation set's logits, and one metrics line a trial."""
     record = {
         name: np.asarray(predict_all(programs, states, x, domain).logits, np.float32)
-        for name, (domain, x) in work.problem.evaluation().items()
+        for name, (domain, x) in work.task.problem.evaluation().items()
     }
-    work.directory.write_record(work.directory.record_path(work.job.name, step), record)
-    labels = work.problem.target.test.y
+    write_arrays(work.directory.record_path(work.job.name, step), record)
+    labels = work.task.problem.target.test.y
     scores = [accuracy(logits, labels) for logits in record["target_test/logits"]]
     lines = []
     for i, (seed, values) in enumerate(work.job.trials):

@@ -48,6 +48,32 @@ def curves(lines: Sequence[Mapping[str, Any]], methods: Sequence[str]) -> Figure
     return figure
 
 
+def few_labels(records: Sequence[Mapping[str, Any]], amount: str) -> Figure:
+    """Target accuracy at the last step over the number of labels: mean over seeds, band from least to greatest."""
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    panel = figure.subplots()
+    points: dict[str, dict[float, list[float]]] = {}
+    for record in records:
+        if amount in record["values"]:
+            by_amount = points.setdefault(record["method"], {})
+            score = record["selectors"]["last"]["target/accuracy"]
+            by_amount.setdefault(record["values"][amount], []).append(score)
+    for colour, (method, found) in enumerate(points.items()):
+        where = sorted(found)
+        mean = [float(np.mean(found[n])) for n in where]
+        panel.plot(where, mean, color=f"C{colour % 10}", marker="o", label=method)
+        low, high = [min(found[n]) for n in where], [max(found[n]) for n in where]
+        panel.fill_between(where, low, high, color=f"C{colour % 10}", alpha=0.12, linewidth=0)
+    panel.set_xscale("log")
+    shown = sorted({n for found in points.values() for n in found})
+    panel.set_xticks(shown, [f"{n:g}" for n in shown])
+    panel.minorticks_off()
+    panel.set(xlabel=amount.replace("_", " "), ylabel="accuracy on the target's test split")
+    panel.grid(alpha=0.3)
+    panel.legend(fontsize="small")
+    return figure
+
+
 def samples(domains: Sequence[Domain], rows: int = 3) -> Figure:
     """`rows` training images of each class of each domain."""
     classes = domains[0].classes[:12]
@@ -79,7 +105,8 @@ def _show(axis: Axes, example: np.ndarray) -> None:
 def embedding(features: Mapping[str, Mapping[str, np.ndarray]], classes: Sequence[str]) -> Figure:
     """t-SNE of source and target features, one row a method: coloured by domain, then by class.
 
-    features: {method: {"source" [n, d], "source_y" [n], "target" [m, d], "target_y" [m]}}.
+    features: {method: {"source" [n, d], "source_y" [n], "target" [m, d], "target_y" [m]}}; a source of
+    other classes is left out.
     """
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
@@ -87,14 +114,16 @@ def embedding(features: Mapping[str, Mapping[str, np.ndarray]], classes: Sequenc
     figure = Figure(figsize=(11, 4.6 * len(features)), layout="constrained")
     grid = figure.subplots(len(features), 2, squeeze=False)
     for row, (method, parts) in zip(grid, features.items(), strict=True):
-        both = np.concatenate([parts["source"], parts["target"]])
+        sides = [side for side in ("source", "target") if side in parts]
+        both = np.concatenate([parts[side] for side in sides])
         # One thread: t-SNE's own wait in busy loops for each other, many times slower on a shared machine.
         with threadpool_limits(1):
             where = TSNE(perplexity=min(30, len(both) // 4), init="pca", random_state=0).fit_transform(both)
-        n, y = len(parts["source"]), np.concatenate([parts["source_y"], parts["target_y"]])
+        y = np.concatenate([parts[f"{side}_y"] for side in sides])
+        domain = np.repeat(sides, [len(parts[side]) for side in sides])
         style = {"s": 9, "linewidths": 0, "alpha": 0.8}
-        row[0].scatter(*where[:n].T, color="C0", label="source", **style)
-        row[0].scatter(*where[n:].T, color="C3", label="target", **style)
+        for side in sides:
+            row[0].scatter(*where[domain == side].T, color={"source": "C0", "target": "C3"}[side], label=side, **style)
         for c, name in enumerate(classes):
             row[1].scatter(*where[y == c].T, color=f"C{c % 10}", label=name, **style)
         for axis, title in zip(row, ("by domain", "by class"), strict=True):

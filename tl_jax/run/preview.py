@@ -6,9 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.trees import size_of
-from tl_jax.run.config import Job
-from tl_jax.run.setup import Setup, execution
-from tl_jax.run.trials import programs, starts
+from tl_jax.run.setup import Setup, Task, execution
+from tl_jax.run.trials import programs
 from tl_jax.training.freezing import resolve
 
 
@@ -19,14 +18,13 @@ def _megabytes(count: int) -> str:
 def parameters(setup: Setup) -> str:
     """Every parameter's path, shape and learning-rate factor ("frozen" for 0), method by method."""
     parts = []
-    for job in setup.jobs:
-        shapes = setup.shapes[job.name]
-        factors = resolve(job.rules(setup.config), shapes)
+    for task in setup.tasks:
+        factors = resolve(task.rules, task.shapes)
         lines = [
             f"  {path:<40} {'x'.join(map(str, s.shape)):<14} {f'x{factors[path]:g}' if factors[path] else 'frozen'}"
-            for path, s in shapes.items()
+            for path, s in task.shapes.items()
         ]
-        parts.append("\n".join([f"{job.name}: {len(shapes)} parameters", *lines]))
+        parts.append("\n".join([f"{task.job.name}: {len(task.shapes)} parameters", *lines]))
     return "\n".join(parts)
 
 
@@ -34,36 +32,34 @@ def dry_run(setup: Setup) -> str:
     """The resolved configuration, parameter counts, frozen and trained lists, steps and bytes on the device."""
     config = setup.config
     head = json.dumps(config.to_json(), indent=1)
-    return "\n".join([head, *(_job(setup, job) for job in setup.jobs), "Nothing was trained or written."])
+    return "\n".join([head, *(_job(setup, task) for task in setup.tasks), "Nothing was trained or written."])
 
 
-def _job(setup: Setup, job: Job) -> str:
-    shapes = setup.shapes[job.name]
-    factors = resolve(job.rules(setup.config), shapes)
+def _job(setup: Setup, task: Task) -> str:
+    job = task.job
+    factors = resolve(task.rules, task.shapes)
     lists = []
     for title, keep in (("trained", True), ("frozen", False)):
-        chosen = {path: s for path, s in shapes.items() if bool(factors[path]) == keep}
+        chosen = {path: s for path, s in task.shapes.items() if bool(factors[path]) == keep}
         count, size = size_of(chosen)
         lists.append(f"  {title}: {len(chosen)} arrays, {count} parameters, {_megabytes(size)}")
         lists += [f"    {path}" for path in chosen]
-    steps = setup.config.steps * (2 if job.start else 1)
-    head = f"{job.name}: {len(job.trials)} trials of {steps} steps" + (
-        " (half of them the source model)" if job.start else ""
-    )
-    return "\n".join([head, *lists, f"  {_bytes(setup, job)}"])
+    head = f"{job.name}: {len(job.trials)} trials of {job.steps} steps"
+    if job.start:
+        head += f", after {job.start.steps} steps of '{job.start.name}' ({len(job.start.trials)} trials)"
+    return "\n".join([head, *lists, f"  {_bytes(setup, task)}"])
 
 
-def _bytes(setup: Setup, job: Job) -> str:
+def _bytes(setup: Setup, task: Task) -> str:
     """What the compiled program of a job asks of the device, as the compiler counts it."""
     mode = (
         setup.options.trials
         if setup.options.trials != "auto"
         else ("map" if jax.default_backend() == "cpu" else "vmap")
     )
-    how = execution(setup, job, mode)
-    factors = resolve(job.rules(setup.config), setup.shapes[job.name])
-    built = programs(how.recipe, factors, mode)
-    states = jax.eval_shape(built.begin, starts(job.trials, None), how.data)
+    how = execution(task, setup.options, mode)
+    built = programs(how.recipe, resolve(task.rules, task.shapes), mode)
+    states = jax.eval_shape(built.begin, task.starts(), how.data)
     memory = built.run.lower(states, jnp.int32(1), how.data).compile().memory_analysis()  # pyright: ignore
     data = size_of(how.data)[1]
     arguments, temporary = memory.argument_size_in_bytes, memory.temp_size_in_bytes

@@ -15,14 +15,28 @@ UNLABELLED_IN_RECORDS = 1000
 
 
 class Problem(NamedTuple):
-    """Matched source domains and a target domain with one image shape and one list of classes."""
+    """Matched source domains and a target domain with one shape of examples.
+
+    They share one list of classes, too, unless there is no source: a job sees those domains whose classes its
+    network's head has (see `of_source`, `of_target`).
+    """
 
     sources: tuple[Domain, ...]
     target: Domain
 
-    def training(self, method: Method) -> Data:
-        """The arrays a method trains on: target labels only for the supervised bound."""
-        labelled = self.sources if method.labels == "source" else (self.target,)
+    def of_source(self) -> "Problem":
+        """What pretraining sees: the sources, the first of which is also what it is tested on."""
+        return Problem(self.sources, self.sources[0])
+
+    def of_target(self) -> "Problem":
+        """What fine-tuning sees: the target; the sources as well if they have its classes."""
+        return self if self.sources and self.sources[0].classes == self.target.classes else Problem((), self.target)
+
+    def training(self, method: Method, partly: bool = False) -> Data:
+        """The arrays a method trains on; target labels for the supervised bound, or where it is labelled in part."""
+        labelled = () if method.labels == "target" else self.sources
+        if method.labels != "source" or partly:
+            labelled = (*labelled, self.target)
         pairs: Any = tuple((domain.train.x, domain.train.y.astype(np.int32)) for domain in labelled)
         target: Any = self.target.train.x  # still on the host: placing it is the devices' affair
         return Data(pairs, target)
@@ -37,12 +51,13 @@ class Problem(NamedTuple):
 
     def source_labels(self) -> np.ndarray:
         """Labels of the sources' validation splits, one after the other."""
-        return np.concatenate([source.validation.y for source in self.sources])
+        return np.concatenate([np.zeros(0, np.int32), *(source.validation.y for source in self.sources)])
 
 
-def check_batches(problem: Problem, batch_size: int) -> None:
-    """Raises UserError if a training set is smaller than the batch."""
-    for role, domain in (*(("Source", s) for s in problem.sources), ("Target", problem.target)):
+def check_batches(problem: Problem, batch_size: int, labelled: bool = True) -> None:
+    """Raises UserError if a training set is smaller than the batch; a target labelled in part is repeated."""
+    target = [("Target", problem.target)] if labelled else []
+    for role, domain in (*(("Source", s) for s in problem.sources), *target):
         size = len(domain.train.y)
         if batch_size > size:
             raise UserError(

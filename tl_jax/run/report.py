@@ -4,11 +4,16 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tl_jax.run.config import Config
+from tl_jax.run.config import TARGET_VAL, Config
 
-SELECTORS = ("last", "selected", "oracle")
+SELECTORS = {"transductive": ("last", "selected", "oracle"), "inductive": ("last", "selected")}
 METRIC = "target/accuracy"
 BOUNDS = {"source_only": "lower bound", "target_only": "upper bound (target labels)"}
+
+
+Key = tuple[str, tuple[tuple[str, float], ...]]
+"""A method and its swept values."""
+Scores = dict[str, list[float]]
 
 
 class Row(NamedTuple):
@@ -22,24 +27,39 @@ class Row(NamedTuple):
 
 def rows(config: Config, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str]) -> list[Row]:
     """Table rows in the order of the config; `unfinished` methods have no scores, only a remark."""
-    names = [name for name, _ in config.sweep]
-    groups: dict[tuple, list[Mapping[str, Any]]] = {}
+    names = [name for name, _ in config.swept]
+    groups: dict[Key, list[Mapping[str, Any]]] = {}
     for record in records:
         swept = tuple((n, record["values"][n]) for n in names if n in record["values"])
         groups.setdefault((record["method"], swept), []).append(record)
-    scores = {key: {s: [r["selectors"][s][METRIC] for r in group] for s in SELECTORS} for key, group in groups.items()}
-    floors = [statistics.mean(s["last"]) for (method, _), s in scores.items() if method == "source_only"]
-    floor = max(floors) if floors else None
-    done = [Row(m, dict(swept), s, _remark(m, s["last"], floor)) for (m, swept), s in scores.items()]
+    scores = {
+        key: {s: [r["selectors"][s][METRIC] for r in group] for s in SELECTORS[config.kind]}
+        for key, group in groups.items()
+    }
+    remark = _gain if config.kind == "inductive" else _negative
+    done = [Row(m, dict(swept), s, remark((m, swept), scores)) for (m, swept), s in scores.items()]
     return done + [Row(name, {}, {}, reason) for name, reason in unfinished.items()]
 
 
-def _remark(method: str, last: list[float], floor: float | None) -> str:
-    if method in BOUNDS:
-        return BOUNDS[method]
-    if floor is not None and statistics.mean(last) < floor:
-        return f"NEGATIVE TRANSFER: {floor - statistics.mean(last):.3f} under source_only"
+def _negative(row: Key, scores: Mapping[Key, Scores]) -> str:
+    """Bounds by name; a method under the (best) source_only is flagged."""
+    if row[0] in BOUNDS:
+        return BOUNDS[row[0]]
+    floors = [statistics.mean(s["last"]) for (method, _), s in scores.items() if method == "source_only"]
+    last = statistics.mean(scores[row]["last"])
+    if floors and last < max(floors):
+        return f"NEGATIVE TRANSFER: {max(floors) - last:.3f} under source_only"
     return ""
+
+
+def _gain(row: Key, scores: Mapping[Key, Scores]) -> str:
+    """What was gained over training from scratch on the same labels; a loss is flagged."""
+    method, swept = row
+    floor = scores.get(("scratch", swept))
+    if floor is None or method == "scratch":
+        return "no transfer" if method == "scratch" else ""
+    gain = statistics.mean(scores[row]["last"]) - statistics.mean(floor["last"])
+    return f"{gain:+.3f} over scratch" if gain >= 0 else f"NEGATIVE TRANSFER: {-gain:.3f} under scratch"
 
 
 def mean_std(values: Sequence[float]) -> str:
@@ -52,13 +72,15 @@ def mean_std(values: Sequence[float]) -> str:
 
 def cells(config: Config, table: Iterable[Row]) -> list[list[str]]:
     """The table as text cells, the first row its head."""
-    swept = [name for name, _ in config.sweep]
-    head = ["method", *swept, "last", f"selected ({config.select})", "oracle (target labels)", ""]
+    swept = [name for name, _ in config.swept]
+    titles = {"last": "last", "selected": f"selected ({config.select})", "oracle": "oracle (target labels)"}
+    shown = SELECTORS[config.kind]
+    head = ["strategy" if config.strategies else "method", *swept, *(titles[s] for s in shown), ""]
     body = [
         [
             row.method,
             *(f"{row.swept[name]:g}" if name in row.swept else "-" for name in swept),
-            *(mean_std(row.scores.get(s, [])) for s in SELECTORS),
+            *(mean_std(row.scores.get(s, [])) for s in shown),
             row.remark,
         ]
         for row in table
@@ -70,11 +92,21 @@ def footnote(config: Config) -> str:
     """What the numbers are."""
     n = len(config.seeds)
     spread = f"mean ± sample standard deviation over {n} seeds" if n > 1 else "one seed, so no spread"
+    if config.kind == "inductive":
+        begin = config.init_from or f"{config.pretrain_steps or config.steps} steps on {' + '.join(config.source)}"
+        how = (
+            f"Pretrained once ({begin}); seeds vary the labelled examples, the new head and the batches. selected: the "
+            f"step chosen by {config.select}"
+            + (", which needs the labels of the target's validation split." if config.select == TARGET_VAL else ".")
+        )
+    else:
+        how = (
+            f"selected: the step chosen by {config.select}, which sees no target label. "
+            "oracle: the step chosen with the target's validation labels, for comparison only."
+        )
     return (
         f"{' + '.join(config.source)} -> {config.target}: accuracy on the target's test split, {spread}. "
-        f"last: step {config.steps}. selected: the step chosen by {config.select}, which sees no target label. "
-        "oracle: the step chosen with the target's validation labels, for comparison only. "
-        f"Network {config.network}, forward plan {config.forward_plan}."
+        f"last: step {config.steps}. {how} Network {config.network}, forward plan {config.forward_plan}."
     )
 
 

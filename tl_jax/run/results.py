@@ -6,18 +6,20 @@ from typing import Any
 import numpy as np
 
 from tl_jax.evaluation.metrics import accuracy, evaluate
-from tl_jax.evaluation.selection import CRITERIA, select
-from tl_jax.run.config import Config, Job
+from tl_jax.evaluation.selection import CRITERIA, Selection, select
+from tl_jax.run.config import TARGET_VAL, Config
 from tl_jax.run.problem import Problem
 from tl_jax.run.rundir import RunDirectory
+from tl_jax.run.setup import Task
 
 Stored = Mapping[int, Mapping[str, np.ndarray]]
 
 
-def job_results(config: Config, job: Job, problem: Problem, directory: RunDirectory) -> list[dict[str, Any]]:
+def job_results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
     """One record a trial of a finished job; none if its last evaluation is not there yet."""
+    config, job = task.config, task.job
     stored = directory.records(job.name)
-    if config.steps not in stored:
+    if job.steps not in stored:
         return []
     shared = {
         "kind": config.kind,
@@ -32,7 +34,7 @@ def job_results(config: Config, job: Job, problem: Problem, directory: RunDirect
             **shared,
             "seed": seed,
             "values": dict(values),
-            "selectors": _selectors(config, problem, _trial(stored, i)),
+            "selectors": _selectors(config, task.problem, _trial(stored, i)),
         }
         for i, (seed, values) in enumerate(job.trials)
     ]
@@ -44,10 +46,14 @@ def _trial(stored: Stored, i: int) -> dict[int, dict[str, np.ndarray]]:
 
 def _selectors(config: Config, problem: Problem, stored: Mapping[int, dict[str, np.ndarray]]) -> dict[str, Any]:
     """{"last", "selected", "oracle"}: the step of each and every metric there."""
-    unlabelled = [(step, label_free(record, problem.source_labels())) for step, record in stored.items()]
-    chosen = select(unlabelled, CRITERIA[config.select])
     labels = problem.target.validation.y
-    best = max(stored, key=lambda step: (accuracy(stored[step]["target_validation/logits"], labels), step))
+    scored = {step: accuracy(record["target_validation/logits"], labels) for step, record in stored.items()}
+    best = max(stored, key=lambda step: (scored[step], step))
+    if config.select == TARGET_VAL:
+        chosen = Selection(best, scored[best], {}, "")
+    else:
+        unlabelled = [(step, label_free(record, problem.source_labels())) for step, record in stored.items()]
+        chosen = select(unlabelled, CRITERIA[config.select])
     at = lambda step: {"step": step, **_metrics(stored[step], problem)}
     selected = {**at(chosen.step), "criterion": config.select, "score": chosen.score}
     if chosen.note:
@@ -62,15 +68,14 @@ def _selectors(config: Config, problem: Problem, stored: Mapping[int, dict[str, 
 def label_free(record: Mapping[str, np.ndarray], source_labels: np.ndarray) -> dict[str, np.ndarray]:
     """What a criterion may see: source validation with labels, the target's training examples without."""
     sources = [record[name] for name in sorted(record) if name.startswith("source")]
-    return {
-        "source_val/logits": np.concatenate(sources),
-        "source_val/y": source_labels,
-        "target/logits": record["target/logits"],
-    }
+    seen = {"source_val/logits": np.concatenate(sources), "source_val/y": source_labels} if sources else {}
+    return {**seen, "target/logits": record["target/logits"]}
 
 
 def _metrics(record: Mapping[str, np.ndarray], problem: Problem) -> dict[str, float]:
     target = evaluate(record["target_test/logits"], problem.target.test.y)
     source = label_free(record, problem.source_labels())
-    seen = accuracy(source["source_val/logits"], source["source_val/y"])
-    return {**{f"target/{name}": value for name, value in target.items()}, "source/accuracy": seen}
+    scores = {f"target/{name}": value for name, value in target.items()}
+    if problem.sources:
+        scores["source/accuracy"] = accuracy(source["source_val/logits"], source["source_val/y"])
+    return scores

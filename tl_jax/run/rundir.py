@@ -39,6 +39,14 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
 
 
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """An .npz file, atomically."""
+    with tempfile.SpooledTemporaryFile() as file:
+        np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
+        file.seek(0)
+        write_atomically(path, file.read())
+
+
 def slug(name: str) -> str:
     """A file name for a job: 'cdan(entropy=True)' -> 'cdan-entropy-True'."""
     return re.sub(r"[^\w.]+", "-", name).strip("-")
@@ -80,13 +88,6 @@ class RunDirectory:
     def record_path(self, job: str, step: int) -> Path:
         """Where the predictions of one evaluation are kept."""
         return self.root / "records" / slug(job) / f"{step:08d}.npz"
-
-    def write_record(self, path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-        """An .npz file, atomically."""
-        with tempfile.SpooledTemporaryFile() as file:
-            np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
-            file.seek(0)
-            write_atomically(path, file.read())
 
     def records(self, job: str) -> dict[int, dict[str, np.ndarray]]:
         """Every stored evaluation of a job by step."""

@@ -1,24 +1,28 @@
 """From a config to everything its jobs need, before anything is trained or written."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from tl_jax.core.types import Network
 from tl_jax.data.domain import Domain
+from tl_jax.data.labels import labelled_rows, repeated
 from tl_jax.data.load import load, matched
 from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import build
 from tl_jax.run.calibration import choose
-from tl_jax.run.config import Config, Job, check, jobs, network_call
+from tl_jax.run.config import AMOUNTS, Config, Job, check, jobs, network_call
 from tl_jax.run.devices import Placement, place
 from tl_jax.run.problem import Problem, check_batches
 from tl_jax.run.trials import Programs, programs, starts
-from tl_jax.training.freezing import resolve
-from tl_jax.training.state import Data, State, accepting_bytes, create
+from tl_jax.training.freezing import Rule, resolve
+from tl_jax.training.state import Data, Start, State, accepting_bytes, create
 from tl_jax.training.step import Recipe
+from tl_jax.training.strategies import layout
 
 
 class Options(NamedTuple):
@@ -31,14 +35,38 @@ class Options(NamedTuple):
     quiet: bool = False
 
 
+class Task(NamedTuple):
+    """A job with the problem as it sees it.
+
+    shapes: {path: shape of a parameter}; rules: the freezing rules in force; rows: labelled rows of the
+    target by trial [T, L], or None for all; start: the task that trains the model this one begins from.
+    """
+
+    job: Job
+    config: Config
+    problem: Problem
+    shapes: dict[str, jax.ShapeDtypeStruct]
+    rules: tuple[Rule, ...]
+    rows: np.ndarray | None
+    start: "Task | None"
+
+    @property
+    def data(self) -> Data:
+        """The arrays it trains on, still on the host."""
+        return self.problem.training(self.job.method, self.rows is not None)
+
+    def starts(self, model: Any = None) -> Start:
+        """Where its trials begin; model: stacked (params, stats) or None."""
+        return starts(self.job.trials, model, self.rows)
+
+
 class Setup(NamedTuple):
-    """A checked config with its problem and jobs; shapes: {name of a job: {path: shape of a parameter}}."""
+    """A checked config with its problem and tasks."""
 
     config: Config
     options: Options
     problem: Problem
-    jobs: list[Job]
-    shapes: Mapping[str, dict[str, jax.ShapeDtypeStruct]]
+    tasks: list[Task]
 
 
 class Execution(NamedTuple):
@@ -60,74 +88,95 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
     network_call(config)
     todo = jobs(config)
     get = lambda spec: domains[spec] if spec in domains else load(spec, options.data_dir)
-    sources, target = matched([get(spec) for spec in config.source], get(config.target))
+    sources, target = matched([get(spec) for spec in config.source], get(config.target), config.kind != "inductive")
     problem = Problem(sources, target)
-    check_batches(problem, config.batch_size)
-    shapes = {}
     for job in todo:
         place(options.devices, len(job.trials), config.batch_size, options.trials == "vmap")
-        for part in filter(None, (job.start, job)):
-            shapes[part.name] = parameter_shapes(config, problem, part)
-            resolve(part.rules(config), shapes[part.name])
-    return Setup(config, options, problem, todo, shapes)
+    return Setup(config, options, problem, [make_task(config, problem, job) for job in todo])
 
 
-def make_network(config: Config, problem: Problem, mode: str) -> Network:
-    """The config's network; its convolutions take the form that suits the platform and the mode."""
+def make_task(config: Config, problem: Problem, job: Job) -> Task:
+    """A job's task. Raises UserError for rules, strategies and batches that do not fit."""
+    start = None
+    if job.start is not None:
+        before = problem.of_source() if config.kind == "inductive" else problem
+        start = make_task(
+            dataclasses.replace(config, freeze=()) if before is not problem else config, before, job.start
+        )
+    if config.kind == "inductive":
+        problem = problem.of_target()
+    rows = _rows(problem, job, config.batch_size)
+    check_batches(problem, config.batch_size, labelled=rows is None)
+    net = make_network(config, problem, job, "map")
+    bare = make_network(config, problem, dataclasses.replace(job, strategy=Job.strategy), "map")
+    example = jnp.zeros((2, *problem.target.train.x.shape[1:]), problem.target.train.x.dtype)
+    task = Task(job, config, problem, {}, job.rules(config, layout(bare, example)), rows, start)
+    begin = lambda one, data: create(net, job.method, config.forward_plan, data, one)
+    state: State = jax.eval_shape(begin, jax.tree.map(lambda x: x[0], task.starts()), task.data)
+    resolve(task.rules, state.params)
+    return task._replace(shapes=state.params)
+
+
+def _rows(problem: Problem, job: Job, least: int) -> np.ndarray | None:
+    """Labelled rows of the target for every trial [T, L]; every trial's are repeated up to the longest."""
+    amounts = [{name: value for name, value in values if name in AMOUNTS} for _, values in job.trials]
+    if not any(amounts):
+        return None
+    y = problem.target.train.y
+    chosen = [
+        labelled_rows(y, per_class=a.get("labels_per_class", 0), fraction=a.get("label_fraction", 0), seed=seed)
+        for (seed, _), a in zip(job.trials, amounts, strict=True)
+    ]
+    longest = max(least, *(len(rows) for rows in chosen))
+    return np.stack([repeated(rows, longest) for rows in chosen])
+
+
+def make_network(config: Config, problem: Problem, job: Job, mode: str) -> Network:
+    """The config's network for the job's classes; its convolutions suit the platform and the mode."""
     call = network_call(config)
     form = conv_form(jax.default_backend(), mode == "vmap")
     dtype = jnp.dtype(config.precision)
     name = call.text.partition("(")[0]
-    return accepting_bytes(build((name, call.arguments), len(problem.target.classes), dtype, form))
+    built = build((name, call.arguments), len(problem.target.classes), dtype, form)
+    return accepting_bytes(job.strategy.adapt(built))
 
 
-def make_recipe(setup: Setup, job: Job, mode: str, placement: Placement) -> Recipe:
+def make_recipe(task: Task, mode: str, placement: Placement) -> Recipe:
     """How a job trains."""
-    config = setup.config
+    config, method = task.config, task.job.method
     return Recipe(
-        network=make_network(config, setup.problem, mode),
-        method=job.method,
+        network=make_network(config, task.problem, task.job, mode),
+        method=method,
         plan=config.forward_plan,
         optimizer=config.optimizer,
-        total=config.steps,
+        total=task.job.steps,
         batch_size=config.batch_size,
-        lam_schedule=config.lam_schedule or job.method.lam_schedule,
+        lam_schedule=config.lam_schedule or method.lam_schedule,
         lr_schedule=config.lr_schedule,
         clip_norm=config.clip_norm,
         place_batch=placement.batch(),
     )
 
 
-def parameter_shapes(config: Config, problem: Problem, job: Job) -> dict[str, jax.ShapeDtypeStruct]:
-    """{path: shape} of every parameter of one trial, computed without allocating any."""
-    one = jax.tree.map(lambda x: x[0], starts(job.trials, None))
-    network = make_network(config, problem, "map")
-    data = problem.training(job.method)
-    begin = lambda start, data: create(network, job.method, config.forward_plan, data, start)
-    state: State = jax.eval_shape(begin, one, data)
-    return state.params  # pyright: ignore[reportReturnType]
-
-
-def execution(setup: Setup, job: Job, remembered: str | None) -> Execution:
+def execution(task: Task, options: Options, remembered: str | None) -> Execution:
     """Decide how a job's trials run: as remembered, as asked for, or as measured on this machine."""
-    config, options = setup.config, setup.options
-    data = setup.problem.training(job.method)
-    factors = resolve(job.rules(config), setup.shapes[job.name])
+    config, trials, data = task.config, len(task.job.trials), task.data
+    factors = resolve(task.rules, task.shapes)
 
     def built(mode: str) -> tuple[Recipe, Placement]:
-        placement = place(options.devices, len(job.trials), config.batch_size, mode == "vmap")
-        return make_recipe(setup, job, mode, placement), placement
+        placement = place(options.devices, trials, config.batch_size, mode == "vmap")
+        return make_recipe(task, mode, placement), placement
 
     def candidate(mode: str) -> Programs:
         return programs(built(mode)[0], factors, mode)
 
     if remembered or options.trials != "auto":
         mode = remembered or options.trials
-        reason = f"{len(job.trials)} trials, {mode} as {'before' if remembered else 'asked for'}"
+        reason = f"{trials} trials, {mode} as {'before' if remembered else 'asked for'}"
     else:
         shape = ", ".join(map(str, data.target.shape[1:]))
         described = f"{config.network}, {config.precision}, batch {config.batch_size} of {shape}"
-        mode, reason = choose(described, candidate, starts(job.trials, None), data)
+        mode, reason = choose(described, candidate, task.starts(), data)
     recipe, placement = built(mode)
     return Execution(recipe, placement.data(data), placement, mode, reason)
 

@@ -12,6 +12,8 @@ from tl_jax.training.state import Data, Start, State, create, model_of, target_m
 from tl_jax.training.step import Progress, Recipe, make_run
 
 EVALUATION_BATCH = 256
+Trials = tuple[tuple[int, tuple[tuple[str, float], ...]], ...]
+"""(seed, ((name, value), ...)) of every trial."""
 
 
 def over_trials(f: Callable, mode: str) -> Callable:
@@ -97,7 +99,7 @@ def stack(trees: list[Tree]) -> Tree:
     return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
 
 
-def starts(trials: tuple[tuple[int, tuple[tuple[str, float], ...]], ...], source_model: Tree) -> Start:
-    """The trials of a job as stacked starting points; source_model: stacked (params, stats) or None."""
+def starts(trials: Trials, model: Tree = None, rows: np.ndarray | None = None) -> Start:
+    """The trials of a job as stacked starting points; model: stacked (params, stats) or None; rows [T, L]."""
     values = stack([{k: np.float32(v) for k, v in pairs} for _, pairs in trials])
-    return Start(np.array([seed for seed, _ in trials], np.uint32), values, source_model)  # pyright: ignore
+    return Start(np.array([seed for seed, _ in trials], np.uint32), values, model, rows)  # pyright: ignore

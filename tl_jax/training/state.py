@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core.trees import flatten
+from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Array, Model, Network, Tree
 from tl_jax.data.augment import to_float
 from tl_jax.methods.base import Method
@@ -17,7 +17,10 @@ from tl_jax.training.optimizer import optimizer
 
 
 class State(NamedTuple):
-    """One trial: params {path: array}, stats {domain: tree}, opt {group: state}, values {name: scalar}."""
+    """One trial: params {path: array}, stats {domain: tree}, opt {group: state}, values {name: scalar}.
+
+    rows: the labelled rows of the target [L], where it is labelled in part (see data/labels.py).
+    """
 
     step: Array
     seed: Array
@@ -26,21 +29,29 @@ class State(NamedTuple):
     opt: dict[str, Tree]
     memory: Tree
     values: dict[str, Array]
+    rows: Array | None = None
 
 
 class Data(NamedTuple):
-    """Training examples on the device: ((x_s [n, ...], y_s [n]), ...) and the unlabelled x_t [m, ...]."""
+    """Training examples on the device: ((x_s [n, ...], y_s [n]), ...) and the unlabelled x_t [m, ...].
+
+    The last of the sources is the target itself where its labels are trained on.
+    """
 
     sources: tuple[tuple[Array, Array], ...]
     target: Array
 
 
 class Start(NamedTuple):
-    """Where a trial begins: its seed, its values, and the source model's (params, stats) or None."""
+    """Where a trial begins: its seed, its values, labelled rows, and pretrained (params, stats) or None.
+
+    Parameters that the model lacks (a new head) are drawn at random.
+    """
 
     seed: Array
     values: Mapping[str, Array]
     model: tuple[Mapping[str, Array], Mapping[str, Tree]] | None = None
+    rows: Array | None = None
 
 
 def accepting_bytes(network: Network) -> Network:
@@ -56,12 +67,11 @@ def create(network: Network, method: Method, plan: str, data: Data, start: Start
     key = jax.random.key(start.seed)
     domains = [f"source{i}" for i in range(len(data.sources))] + ["target"]
     example = data.target[:2]
-    if start.model is None:
-        params, stats = network.init(stream(key, "network"), example)
-        stats = initial_stats(plan, stats, domains)
-    else:
-        flat, stats = start.model
-        params = split_params(flat)[0]
+    params, fresh = network.init(stream(key, "network"), example)
+    stats: Mapping[str, Tree] = initial_stats(plan, fresh, domains)
+    if start.model is not None:
+        pretrained, stats = start.model
+        params = unflatten(flatten(params) | dict(pretrained))
     model = Model(params, stats, {}, {})
     shown, _ = network.apply(params, stats_of(stats, "target"), example, train=False)
     own = method.init(stream(key, "method"), shown, model)
@@ -70,7 +80,8 @@ def create(network: Network, method: Method, plan: str, data: Data, start: Start
         memory = method.refresh(network, target_model(Model(params, stats, memory, own.params)), data.target)
     flat = flatten(params) | flatten(own.params, "method")
     step = jnp.zeros((), jnp.int32)
-    return State(step, jnp.asarray(start.seed, jnp.uint32), flat, stats, {}, memory, dict(start.values))
+    seed = jnp.asarray(start.seed, jnp.uint32)
+    return State(step, seed, flat, stats, {}, memory, dict(start.values), start.rows)
 
 
 def model_of(state: State) -> Model:

@@ -55,7 +55,10 @@ def sample(recipe: Recipe, state: State, data: Data) -> Batch:
     draw = lambda name, x: indices(stream(key, name), state.step, recipe.batch_size, len(x))
     sources = []
     for i, (x, y) in enumerate(data.sources):
-        rows = draw(f"source{i}", x)
+        if state.rows is not None and i == len(data.sources) - 1:
+            rows = state.rows[draw(f"source{i}", state.rows)]
+        else:
+            rows = draw(f"source{i}", x)
         sources.append(Labeled(x[rows], y[rows], rows))
     rows = draw("target", data.target)
     return recipe.place_batch(Batch(tuple(sources), Unlabeled(data.target[rows], rows)))

@@ -1,0 +1,47 @@
+"""Inductive transfer: a source task (or weights from a file), a target task with few labels.
+
+    python -m launch.inductive
+    python -m launch.inductive --strategy=full --strategy='lora(rank=2)' --labels_per_class=5 --seeds=5
+    python -m launch.inductive --target=digits:parity --strategy=scratch --strategy='last_k(k=1)' --method=l2_sp
+
+Pretrains once on the source, then fine-tunes under every strategy at every number of labels. Without flags:
+from printed digits to few handwritten ones, and to another task, their parity. Ends with a table of gains over
+training from scratch and a plot in each run directory; several targets are run one after the other.
+"""
+
+import dataclasses
+
+from absl import flags
+
+from launch.flags import FLAGS, SPECS, config_fields, define, launch, train
+from tl_jax.run.config import INDUCTIVE
+from tl_jax.run.devices import setup as setup_devices
+from tl_jax.training.strategies import STRATEGIES
+
+flags.DEFINE_multi_string("source", list(INDUCTIVE.source), f"Repeatable. Domain to pretrain on: {SPECS}.")
+flags.DEFINE_multi_string("target", [INDUCTIVE.target, "digits:parity"], "Repeatable. Labelled domain to transfer to.")
+flags.DEFINE_multi_string(
+    "strategy",
+    list(INDUCTIVE.strategies),
+    f"Repeatable. What is trained, as in 'last_k(k=1)': {', '.join(STRATEGIES)}.",
+)
+flags.DEFINE_integer("pretrain_steps", INDUCTIVE.pretrain_steps, "Steps on the source; 0 is as many as --steps.")
+define(INDUCTIVE)
+
+
+def main() -> None:
+    """Flags to config to run, for every target."""
+    setup_devices(FLAGS.platform, FLAGS.devices)
+    config = dataclasses.replace(
+        INDUCTIVE,
+        source=tuple(FLAGS.source),
+        strategies=tuple(FLAGS.strategy),
+        pretrain_steps=FLAGS.pretrain_steps,
+        **config_fields(),
+    )
+    for target in FLAGS.target:
+        train(dataclasses.replace(config, target=target))
+
+
+if __name__ == "__main__":
+    launch(main, __doc__)

@@ -1,0 +1,31 @@
+"""Few labels: which examples of a labelled set a trial may use."""
+
+import math
+
+import numpy as np
+
+from tl_jax.core.errors import UserError
+
+
+def labelled_rows(y: np.ndarray, *, per_class: float = 0, fraction: float = 0, seed: int = 0) -> np.ndarray:
+    """Rows of `per_class` examples of every class, or of a fraction of every class (rounded up), drawn by the seed.
+
+    Smaller choices of one seed lie inside larger ones. y [n] int -> rows [L], class after class.
+    Raises UserError where a class has fewer examples than asked for.
+    """
+    rows = []
+    for label in np.unique(y):
+        members = np.random.default_rng((seed, int(label))).permutation(np.flatnonzero(y == label))
+        wanted = int(per_class) or max(1, math.ceil(fraction * len(members) - 1e-9))
+        if wanted > len(members):
+            raise UserError(
+                f"--labels_per_class={wanted}: class number {label} of the target has {len(members)} training "
+                f"examples. Use at most {np.unique(y, return_counts=True)[1].min()}."
+            )
+        rows.append(members[:wanted])
+    return np.concatenate(rows)
+
+
+def repeated(rows: np.ndarray, length: int) -> np.ndarray:
+    """The rows over and over up to a length: an epoch over them sees every row equally often, give or take one."""
+    return np.resize(rows, length).astype(np.int32)

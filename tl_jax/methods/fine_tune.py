@@ -1,0 +1,13 @@
+"""Supervised training on the target's labels: fine-tuning."""
+
+from tl_jax.core.losses import cross_entropy
+from tl_jax.methods.base import Method, Terms, View
+
+
+def fine_tune(smoothing: float = 0.0) -> Method:
+    """L_T = CE(g(x_t), y_t), with label smoothing on request; what moves is the strategy's affair."""
+
+    def terms(own, out, batch, at):
+        return Terms({"source": cross_entropy(out["source"].logits, batch.y, smoothing)})
+
+    return Method(terms, views={"source": View("source")}, lam=None, labels="target")

@@ -1,0 +1,20 @@
+"""The objective itself with labels on both sides."""
+
+from tl_jax.core.losses import cross_entropy
+from tl_jax.methods.base import Method, Terms, View
+
+
+def joint() -> Method:
+    """L = L_S + lam * L_T, cross-entropies of the labelled source and the labelled part of the target; lam = 1.
+
+    Source and target share the head, so they must have the same classes. Daume 2007, arXiv 0907.1815, as the
+    baseline "weighted".
+    """
+
+    def terms(own, out, batch, at):
+        logits, m = out["source"].logits, len(batch.sources[-1].y)
+        n = len(logits) - m
+        losses = {"source": cross_entropy(logits[:n], batch.y[:n]), "target": cross_entropy(logits[n:], batch.y[n:])}
+        return Terms(losses)
+
+    return Method(terms, views={"source": View("source")}, labels="both")

@@ -1,0 +1,74 @@
+"""What a job begins from: a trained model, whole or as features computed once."""
+
+import dataclasses
+import hashlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tl_jax.core.batching import in_batches
+from tl_jax.data.domain import Examples
+from tl_jax.run.devices import user_cache
+from tl_jax.run.problem import Problem
+from tl_jax.run.rundir import write_arrays
+from tl_jax.run.setup import Task, make_network, make_task
+from tl_jax.training.forward import stats_of
+from tl_jax.training.objective import split_params
+from tl_jax.training.strategies import full
+
+HEAD_ALONE = "mlp(bottleneck=0, hidden=())"
+
+
+def pretrained(task: Task, model: Any) -> Any:
+    """The (params, stats) [T, ...] that the task's trials begin from; the head only where the classes are the same.
+
+    model: of the trials of the task's start, or of one trial, which all then share.
+    """
+    assert task.start is not None
+    params, stats = jax.device_get(model)
+    same = task.start.problem.target.classes == task.problem.target.classes
+    kept = {path: x for path, x in params.items() if path in task.shapes and (same or not path.startswith("head/"))}
+    trials = len(task.job.trials)
+    spread = lambda x: x if len(x) == trials else np.broadcast_to(x, (trials, *x.shape[1:]))
+    return jax.tree.map(spread, (kept, stats))
+
+
+def on_features(task: Task, model: Any) -> Task:
+    """The task with the trunk's features in the place of the examples and the head in the place of the network.
+
+    model: stacked (params, stats), the same for all trials. Features are kept between runs, by the content of
+    weights and examples.
+    """
+    params, stats = jax.tree.map(lambda x: x[0], model)
+    target = task.problem.target
+    splits = {name: getattr(target, name) for name in ("train", "validation", "test")}
+    cache = user_cache() / "features" / f"{_digest(task, params, stats, splits)}.npz"
+    if not cache.exists():
+        write_arrays(cache, _features(task, (params, stats), splits))
+    with np.load(cache) as file:
+        seen = {name: Examples(file[name], part.y) for name, part in splits.items()}
+    config = dataclasses.replace(task.config, network=HEAD_ALONE, freeze=())
+    job = dataclasses.replace(task.job, strategy=full(), start=None)
+    return make_task(config, Problem((), dataclasses.replace(target, **seen)), job)
+
+
+def _features(task: Task, model: Any, splits: dict[str, Examples]) -> dict[str, np.ndarray]:
+    flat, stats = model
+    network = make_network(task.config, task.problem, task.job, "map")
+    example = jnp.asarray(splits["train"].x[:2])
+    head = jax.eval_shape(lambda x: network.init(jax.random.key(0), x)[0]["head"], example)
+    params = {**split_params(flat)[0], "head": jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), head)}
+    apply = jax.jit(lambda x: in_batches(lambda part: network.apply(params, stats_of(stats, "target"), part)[0], x))
+    return {name: np.asarray(apply(part.x).features) for name, part in splits.items()}
+
+
+def _digest(task: Task, params: Any, stats: Any, splits: dict[str, Examples]) -> str:
+    made = hashlib.sha256(f"{task.config.network} {task.config.precision}".encode())
+    trunk = {path: x for path, x in params.items() if not path.startswith("head/")}
+    for leaf in jax.tree.leaves((trunk, stats, {name: part.x for name, part in splits.items()})):
+        array = np.ascontiguousarray(leaf)
+        made.update(f"{array.shape} {array.dtype}".encode())
+        made.update(array.data)
+    return made.hexdigest()[:24]

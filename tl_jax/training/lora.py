@@ -1,0 +1,43 @@
+"""Low-rank adaptation as a change of the network: its kernels plus a product of two thin matrices."""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from tl_jax.core.trees import flatten, unflatten
+from tl_jax.core.types import Array, Network, Tree
+from tl_jax.training.forward import stream
+
+GROUP = "lora"
+
+
+def with_lora(network: Network, rank: int, alpha: float) -> Network:
+    """The network with W + (alpha / rank) A B in the place of every kernel W but the head's.
+
+    W of any shape [..., d] counts as a matrix [n, d]; A [n, rank] is uniform in +-1/sqrt(n), B [rank, d] is
+    zero, so that training begins where the network stands. The pairs are parameters of their own under
+    "lora/<path of the kernel>"; freezing the rest is the rules' affair. Hu et al. 2022, arXiv:2106.09685.
+    """
+
+    def init(key: Array, x: Array) -> tuple[Tree, Tree]:
+        params, stats = network.init(key, x)
+        pairs = {}
+        for path, kernel in flatten(params).items():
+            if path.endswith("/kernel") and not path.startswith("head/"):
+                n, d = math.prod(kernel.shape[:-1]), kernel.shape[-1]
+                limit = 1 / math.sqrt(n)
+                a = jax.random.uniform(stream(key, path), (n, rank), minval=-limit, maxval=limit)
+                pairs |= {f"{path}/a": a, f"{path}/b": jnp.zeros((rank, d))}
+        return {GROUP: unflatten(pairs), **params}, stats
+
+    def apply(params: Tree, stats: Tree, x: Array, **how: Any):
+        rest = {name: value for name, value in params.items() if name != GROUP}
+        flat, pairs = flatten(rest), flatten(params[GROUP])
+        for path in {pair.rpartition("/")[0] for pair in pairs}:
+            change = pairs[f"{path}/a"] @ pairs[f"{path}/b"]
+            flat[path] = flat[path] + (alpha / rank) * change.reshape(flat[path].shape)
+        return network.apply(unflatten(flat), stats, x, **how)
+
+    return Network(init, apply)
