@@ -1,6 +1,7 @@
 """What every method promises. A new method needs one line in the table of names, and nothing here."""
 
 import functools
+import inspect
 from typing import Any, NamedTuple
 
 import jax
@@ -45,6 +46,12 @@ class Run(NamedTuple):
     traces: list[int]
 
 
+def made(name):
+    """The method; its views, where there is a choice, are shifts: quickly compiled, and exact in any precision."""
+    choice = {"view": "weak"} if "view" in inspect.signature(METHODS[name]).parameters else {}
+    return METHODS[name](**choice)
+
+
 def starts(method, seeds, lam, lr):
     """Two trials; a method without a trade-off is given none."""
     values = {"weight_decay": 0.1, **method.values, **{k: v for k, v in NEVER_CONFIDENT.items() if k in method.values}}
@@ -75,7 +82,7 @@ def watched(net, calls):
 @pytest.fixture(scope="module", params=METHODS)
 def run(request):
     """The module's one training run of each method, and everything that is to be compared with it."""
-    method, calls, traces = METHODS[request.param](), [], []
+    method, calls, traces = made(request.param), [], []
     net = watched(accepting_bytes(network()), calls)
     recipe = Recipe(net, method, "separate", total=20, batch_size=4, lam_schedule=method.lam_schedule, clip_norm=0.5)
     with jax.enable_x64(True):

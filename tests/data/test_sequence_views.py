@@ -90,7 +90,9 @@ def test_words_are_dropped_at_the_rate_and_never_made_up(view, rate):
     x, seen = DATA["text"], np.asarray(VIEW[view](KEY, DATA["text"]))
     for given, kept in zip(x, seen, strict=True):
         assert set(kept[kept != 0]) <= set(given)
-        np.testing.assert_array_less(np.bincount(kept[kept != 0], minlength=1000), np.bincount(given, minlength=1000) + 1)
+        np.testing.assert_array_less(
+            np.bincount(kept[kept != 0], minlength=1000), np.bincount(given, minlength=1000) + 1
+        )
     gone = 1 - (seen != 0).sum() / (x != 0).sum()
     assert abs(gone - rate) < 0.06
     kept_in_place = (seen[seen != 0] == x[seen != 0]).mean()

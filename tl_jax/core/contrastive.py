@@ -28,19 +28,17 @@ def nt_xent(z_a: Array, z_b: Array, temperature: float | Array = 0.5) -> Array:
     return (jax.nn.logsumexp(others, axis=1) - partner).mean()
 
 
-def info_nce(q: Array, k: Array, queue: Array, temperature: float | Array = 0.2) -> Array:
-    """Cross-entropy of the own key among it and a queue of others.
+def info_nce(q: Array, k: Array, temperature: float | Array = 0.2) -> Array:
+    """Cross-entropy of every query's own key among all keys of the batch.
 
-    L = (1/n) sum_i -log(exp(q_i k_i / T) / (exp(q_i k_i / T) + sum_j exp(q_i queue_j / T))), rows of length 1
+    L = (1/n) sum_i -log(exp(q_i k_i / T) / sum_j exp(q_i k_j / T)), rows of length 1, k detached
 
-    Args: q [n, d]; k [n, d] and queue [m, d], no gradient; temperature T > 0. Returns a scalar, nats.
-    Raises: ValueError on unequal shapes. He et al. 2020 (MoCo), arXiv 1911.05722.
+    Args: q, k [n, d]; temperature T > 0, may be traced. Returns a scalar, nats.
+    Raises: ValueError on unequal shapes. Chen et al. 2021 (MoCo v3), arXiv 2104.02057.
     """
     _pairs(q, k)
-    q, k, queue = unit(q), jax.lax.stop_gradient(unit(k)), jax.lax.stop_gradient(unit(queue))
-    own = (q * k).sum(1, keepdims=True)
-    logits = jnp.concatenate([own, jnp.matmul(q, queue.T, precision="highest")], axis=1) / temperature
-    return (jax.nn.logsumexp(logits, axis=1) - logits[:, 0]).mean()
+    similar = jnp.matmul(unit(q), unit(jax.lax.stop_gradient(k)).T, precision="highest") / temperature
+    return (jax.nn.logsumexp(similar, axis=1) - jnp.diagonal(similar)).mean()
 
 
 def negative_cosine(p: Array, z: Array) -> Array:

@@ -1,5 +1,7 @@
 """Views of one image [h, w, c] with values in [-1, 1]: (key, image) -> image."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 
@@ -104,3 +106,15 @@ def randaugment(key: Array, x: Array) -> Array:
         pick = jax.random.randint(choose, (), 0, len(options))
         x = jnp.clip(jax.lax.select_n(pick, *options), -1.0, 1.0)
     return _erased(k[5], x)
+
+
+def rotated(turns: int) -> Callable[[Array, Array], Array]:
+    """The view that is the image turned by so many quarters, anticlockwise. Raises ValueError unless it is square."""
+
+    def turn(key: Array, x: Array) -> Array:
+        del key
+        if x.shape[0] != x.shape[1]:
+            raise ValueError(f"A quarter turn of an image keeps its shape only if it is square: got {x.shape}.")
+        return jnp.rot90(x, turns)
+
+    return turn

@@ -73,7 +73,10 @@ def weak_text(key: Array, x: Array) -> Array:
 
 
 def strong_text(key: Array, x: Array) -> Array:
-    """One word in five exchanged with the next valid one, three in ten dropped (after Wei & Zou 2019, arXiv 1901.11196)."""
+    """One word in five exchanged with the next valid one, three in ten dropped.
+
+    After Wei & Zou 2019, arXiv 1901.11196.
+    """
     swap, drop = jax.random.split(key)
     place = jnp.arange(len(x))
     last = _used(x).sum() - 1

@@ -1,20 +1,28 @@
-"""The adaptation methods by name: one file each, none importing another."""
+"""The methods by name: one file each, none importing another."""
 
 from collections.abc import Callable, Mapping
 
 from tl_jax.methods.adabn import adabn
+from tl_jax.methods.barlow_twins import barlow_twins
 from tl_jax.methods.base import Method
+from tl_jax.methods.byol import byol
 from tl_jax.methods.cdan import cdan
 from tl_jax.methods.dan import dan
 from tl_jax.methods.dann import dann
 from tl_jax.methods.deep_coral import deep_coral
+from tl_jax.methods.dino import dino
 from tl_jax.methods.fixmatch import fixmatch
 from tl_jax.methods.mcc import mcc
 from tl_jax.methods.mcd import mcd
 from tl_jax.methods.mean_teacher import mean_teacher
+from tl_jax.methods.moco import moco
+from tl_jax.methods.rotation import rotation
 from tl_jax.methods.shot import shot
+from tl_jax.methods.simclr import simclr
+from tl_jax.methods.simsiam import simsiam
 from tl_jax.methods.source_only import source_only
 from tl_jax.methods.target_only import target_only
+from tl_jax.methods.vicreg import vicreg
 
 METHODS: Mapping[str, Callable[..., Method]] = {
     "source_only": source_only,
@@ -29,4 +37,12 @@ METHODS: Mapping[str, Callable[..., Method]] = {
     "fixmatch": fixmatch,
     "mean_teacher": mean_teacher,
     "shot": shot,
+    "simclr": simclr,
+    "simsiam": simsiam,
+    "byol": byol,
+    "moco": moco,
+    "barlow_twins": barlow_twins,
+    "vicreg": vicreg,
+    "dino": dino,
+    "rotation": rotation,
 }

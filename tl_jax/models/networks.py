@@ -15,6 +15,7 @@ from tl_jax.models.series import conv1d, gru
 from tl_jax.models.sound import audio_cnn
 from tl_jax.models.text import text_cnn, text_transformer
 
+
 class Mlp(nn.Module):
     """Flatten, then dense, relu, dropout for every width in `hidden`."""
 

@@ -37,7 +37,7 @@ class TextCnn(nn.Module):
 
 
 def positions(length: int, width: int) -> np.ndarray:
-    """Sines and cosines [length, width] of wavelengths from 2 pi to 20000 pi (Vaswani et al. 2017, arXiv 1706.03762)."""
+    """Sines and cosines [length, width], wavelengths 2 pi to 20000 pi (Vaswani et al. 2017, arXiv 1706.03762)."""
     angles = np.arange(length)[:, None] / 10000 ** (np.arange(0, width, 2) / width)[None, :]
     return np.concatenate([np.sin(angles), np.cos(angles)], axis=1)[:, :width].astype(np.float32)
 
