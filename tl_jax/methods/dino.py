@@ -16,9 +16,9 @@ def dino(decay: float = 0.996, sharp: float = 0.04, soft: float = 0.1, prototype
     """
 
     def init(key, example, model):
-        sizes = {"projector": (example.features.shape[-1], hidden, hidden, 64), "prototypes": (64, prototypes)}
-        own = {name: mlp.init(mlp.named(key, name), size) for name, size in sizes.items()}
-        own["prototypes"] = {"kernel": own["prototypes"]["dense0"]["kernel"]}
+        projector = mlp.init(mlp.named(key, "projector"), (example.features.shape[-1], hidden, hidden, 64))
+        last = mlp.init(mlp.named(key, "prototypes"), (64, prototypes), last_bias=False)
+        own = {"projector": projector, "prototypes": last["dense0"]}
         return Own(own, {"params": model.params, "stats": model.stats, "own": own})
 
     def scores(own, features):
