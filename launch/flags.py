@@ -10,7 +10,7 @@ from absl import app, flags, logging
 from tl_jax.core.errors import UserError
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
 from tl_jax.evaluation.selection import CRITERIA
-from tl_jax.methods import METHODS
+from tl_jax.methods import BY_KIND
 from tl_jax.models.networks import NETWORKS
 from tl_jax.run.calibration import MODES
 from tl_jax.run.config import PRECISIONS, Config
@@ -38,7 +38,7 @@ def define(default: Config) -> None:
     flags.DEFINE_multi_string(
         "method",
         list(default.methods),
-        f"Repeatable. Method or call, as in 'mcc(temperature=2.0)': {names(METHODS)}.",
+        f"Repeatable. Method or call, as in 'mcc(temperature=2.0)': {names(BY_KIND[default.kind])}.",
     )
     number("lam", None, "Trade-off lambda of L_S + lambda L_T. Default: each method's own.")
     string(

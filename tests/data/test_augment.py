@@ -5,21 +5,25 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tl_jax.data.augment import AUGMENTATIONS, augment, to_float
+from tl_jax.data.augment import VIEWS, augment, modality, to_float
 
 KEY = jax.random.key(0)
 X = np.random.default_rng(0).uniform(-1, 1, (6, 8, 12, 3)).astype(np.float32)
-VIEW = {kind: jax.jit(lambda key, x, kind=kind: augment(kind, key, x)) for kind in AUGMENTATIONS}
+RANDOM = [kind for kind in VIEWS["image"] if "rotate" not in kind]
+VIEW = {kind: jax.jit(lambda key, x, kind=kind: augment(kind, key, x)) for kind in VIEWS["image"]}
 
 
 def test_bytes_become_floats_between_minus_one_and_one_and_floats_stay():
     np.testing.assert_allclose(to_float(np.array([0, 127, 255], np.uint8)), [-1, -1 / 255, 1], atol=1e-6)
     np.testing.assert_array_equal(to_float(X), X)
-    assert to_float(np.array([3, 300])).dtype == jnp.float32
-    assert to_float(np.array([3, 300])).tolist() == [3, 300]
+    assert to_float(np.array([0.5, 2.0])).dtype == jnp.float32
+    np.testing.assert_array_equal(to_float(np.array([-32768, 0, 16384], np.int16)), [-1, 0, 0.5])
+    for ids in (np.array([3, 70000], np.int32), np.array([3, 70000])):
+        assert to_float(ids).dtype == jnp.int32
+        assert to_float(ids).tolist() == [3, 70000]
 
 
-@pytest.mark.parametrize("kind", AUGMENTATIONS)
+@pytest.mark.parametrize("kind", RANDOM)
 def test_a_view_keeps_shape_type_and_range_and_depends_on_its_key(kind):
     view = VIEW[kind](KEY, X)
     assert (view.shape, view.dtype) == (X.shape, X.dtype)
@@ -31,7 +35,7 @@ def test_a_view_keeps_shape_type_and_range_and_depends_on_its_key(kind):
     assert np.abs(VIEW[kind](KEY, np.sign(X))).max() <= 1
 
 
-@pytest.mark.parametrize("kind", AUGMENTATIONS)
+@pytest.mark.parametrize("kind", RANDOM)
 def test_examples_are_augmented_independently(kind):
     view = np.asarray(VIEW[kind](KEY, X))
     changed = X.copy()
@@ -62,7 +66,49 @@ def test_the_strong_view_erases_a_square_of_one_value():
         assert any((window == window.flat[0]).all() for window in windows)
 
 
-def test_no_view_changes_nothing_and_other_views_are_for_images_only():
-    assert augment("none", KEY, X) is X
-    with pytest.raises(ValueError, match=r"weak view is defined for images .* shape \(6, 5\)"):
-        augment("weak", KEY, jnp.zeros((6, 5)))
+def test_the_flip_view_turns_half_of_the_images_and_shifts_like_the_weak_one():
+    x = np.random.default_rng(1).normal(size=(64, 8, 8, 1)).astype(np.float32)
+    view = np.asarray(jax.jit(lambda x: augment("flip", KEY, x))(x))
+    windows = lambda image: [
+        np.pad(image, ((1, 1), (1, 1), (0, 0)), mode="edge")[i : i + 8, j : j + 8] for i in range(3) for j in range(3)
+    ]
+    turned = [any((w == v).all() for w in windows(image[:, ::-1])) for image, v in zip(x, view, strict=True)]
+    straight = [any((w == v).all() for w in windows(image)) for image, v in zip(x, view, strict=True)]
+    assert all(a != b for a, b in zip(turned, straight, strict=True))
+    assert 16 < sum(turned) < 48
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_quarter_turns_are_those_of_numpy_and_need_squares(turns):
+    x = X[:, :, :8]
+    np.testing.assert_array_equal(VIEW[f"rotate{90 * turns}"](KEY, x), np.rot90(x, turns, (1, 2)))
+    with pytest.raises(ValueError, match=r"only if it is square: got \(8, 12, 3\)"):
+        augment(f"rotate{90 * turns}", KEY, X)
+
+
+def test_the_colour_view_makes_some_images_grey():
+    view = np.asarray(jax.jit(lambda x: augment("colour", KEY, x))(np.repeat(X * 0.2, 20, axis=0)))
+    grey = (np.ptp(view, axis=3) < 1e-5).all((1, 2))
+    assert 0.08 < grey.mean() < 0.35
+
+
+def test_no_view_changes_nothing_and_an_unknown_one_lists_the_known():
+    np.testing.assert_array_equal(augment("none", KEY, X), X)
+    with pytest.raises(ValueError, match=r"no flip view of a vector \(6, 5\); there are none, weak, strong"):
+        augment("flip", KEY, jnp.zeros((6, 5)))
+    with pytest.raises(ValueError, match=r"2 to 4 dimensions .* shape \(6,\)"):
+        augment("weak", KEY, jnp.zeros(6))
+
+
+def test_the_kind_of_data_is_read_from_type_and_shape():
+    kinds = {
+        "image": (4, np.uint8),
+        "sound": (2, np.int16),
+        "text": (2, np.int32),
+        "series": (3, float),
+        "vector": (2, float),
+    }
+    for kind, (ndim, dtype) in kinds.items():
+        assert modality(np.zeros((2,) * ndim, dtype)) == kind
+    assert modality(np.zeros((2, 800), np.uint8)) == "vector"
+    assert set(VIEWS) == set(kinds)

@@ -15,8 +15,9 @@ def test_a_method_has_the_name_of_its_file():
         assert make.__module__ == f"tl_jax.methods.{name}"
 
 
-def test_target_only_is_the_one_method_that_is_given_target_labels():
-    assert [name for name, make in METHODS.items() if make().labels == "target"] == ["target_only"]
+def test_target_labels_are_given_to_the_bound_and_to_fine_tuning_alone():
+    named = [name for name, make in METHODS.items() if make().labels == "target"]
+    assert named == ["target_only", "bss", "delta", "lwf"]
 
 
 @pytest.mark.parametrize("name", ["source_only", "target_only", "adabn"])

@@ -12,7 +12,8 @@ import pytest
 from tl_jax.core.types import Network, Tree
 from tl_jax.models.networks import NETWORKS, build
 
-NAMES = sorted(NETWORKS)
+SEQUENCES = {"gru", "conv1d", "text_cnn", "text_transformer", "audio_cnn"}
+NAMES = sorted(NETWORKS.keys() - SEQUENCES)
 PLAIN = {"mlp": (("bottleneck", 0),), "lenet": (("norm", False), ("bottleneck", 0))}
 
 

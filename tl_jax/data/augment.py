@@ -1,64 +1,61 @@
-"""Images on the device: uint8 [n, h, w, c] to floats in [-1, 1], and the weak and strong views."""
+"""From stored examples to what a network sees, on the device: conversion, and views by the kind of data."""
+
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
 
 from tl_jax.core.types import Array
+from tl_jax.data import image_views, sequence_views
+
+VIEWS: Mapping[str, Mapping[str, Callable[[Array, Array], Array]]] = {
+    "image": {
+        "weak": image_views.weak,
+        "strong": image_views.strong,
+        "flip": image_views.flip,
+        "colour": image_views.colour,
+        "randaugment": image_views.randaugment,
+        **{f"rotate{90 * turns}": image_views.rotated(turns) for turns in (1, 2, 3)},
+    },
+    "sound": {"weak": sequence_views.weak_sound, "strong": sequence_views.strong_sound},
+    "text": {"weak": sequence_views.weak_text, "strong": sequence_views.strong_text},
+    "series": {"weak": sequence_views.weak_series, "strong": sequence_views.strong_series},
+    "vector": {"weak": sequence_views.weak_vector, "strong": sequence_views.strong_vector},
+}
+"""{kind of data: {view: function of (key, one example)}}."""
 
 
 def to_float(x: Array) -> Array:
-    """uint8 images to floats in [-1, 1]; anything else to float32 unchanged."""
-    return x.astype(jnp.float32) / 127.5 - 1.0 if x.dtype == jnp.uint8 else x.astype(jnp.float32)
+    """uint8 images to [-1, 1], int16 sound to [-1, 1); token ids (int32, int64) stay int32; the rest to float32."""
+    if x.dtype == jnp.uint8:
+        return x.astype(jnp.float32) / 127.5 - 1.0
+    if x.dtype == jnp.int16:
+        return x.astype(jnp.float32) / 32768
+    return x.astype(jnp.int32 if jnp.issubdtype(x.dtype, jnp.signedinteger) else jnp.float32)
 
 
-def _affine(x: Array, angle: Array, scale: Array, shift: Array) -> Array:
-    """One image [h, w, c] rotated (radians), scaled and shifted (pixels, [2]) about its centre, bilinear."""
-    h, w, _ = x.shape
-    rows, columns = jnp.meshgrid(jnp.arange(h) - (h - 1) / 2, jnp.arange(w) - (w - 1) / 2, indexing="ij")
-    cos, sin = jnp.cos(angle) / scale, jnp.sin(angle) / scale
-    where = jnp.stack([cos * rows - sin * columns, sin * rows + cos * columns])
-    where = where + jnp.array([(h - 1) / 2, (w - 1) / 2])[:, None, None] - shift[:, None, None]
-    take = lambda plane: jax.scipy.ndimage.map_coordinates(plane, list(where), order=1, mode="nearest")
-    return jax.vmap(take, in_axes=2, out_axes=2)(x)
+def modality(x: Array) -> str:
+    """The kind of stored examples: image [n, h, w, c], sound int16 [n, samples], text int32 [n, t], series, vector.
 
-
-def _weak(key: Array, x: Array) -> Array:
-    """A shift of up to an eighth of the side, the edge repeated."""
-    by = max(1, x.shape[0] // 8)
-    padded = jnp.pad(x, ((by, by), (by, by), (0, 0)), mode="edge")
-    start = jax.random.randint(key, (2,), 0, 2 * by + 1)
-    return jax.lax.dynamic_slice(padded, (start[0], start[1], 0), x.shape)
-
-
-def _strong(key: Array, x: Array) -> Array:
-    """The weak shift, then rotation, scaling, contrast, brightness and one erased square."""
-    k = jax.random.split(key, 6)
-    turned = _affine(
-        _weak(k[0], x),
-        jax.random.uniform(k[1], (), minval=-0.4, maxval=0.4),
-        jax.random.uniform(k[2], (), minval=0.8, maxval=1.2),
-        jnp.zeros(2),
-    )
-    contrast, brightness = jax.random.uniform(k[3], (2,), minval=-1.0, maxval=1.0)
-    x = jnp.clip(turned * (1 + 0.5 * contrast) + 0.3 * brightness, -1.0, 1.0)
-    h, w, _ = x.shape
-    side = max(1, h // 4)
-    top, left = jax.random.randint(k[4], (2,), 0, jnp.array([h - side + 1, w - side + 1]))
-    rows, columns = jnp.arange(h)[:, None, None], jnp.arange(w)[None, :, None]
-    inside = (rows >= top) & (rows < top + side) & (columns >= left) & (columns < left + side)
-    return jnp.where(inside, jax.random.uniform(k[5], (), minval=-1.0, maxval=1.0), x)
-
-
-AUGMENTATIONS = {"weak": _weak, "strong": _strong}
+    Raises ValueError for any other number of dimensions.
+    """
+    kinds = {2: "vector", 3: "series", 4: "image"}
+    if x.ndim not in kinds:
+        raise ValueError(f"Views are defined for 2 to 4 dimensions (examples, ...); this domain has shape {x.shape}.")
+    if x.ndim == 2 and jnp.issubdtype(x.dtype, jnp.signedinteger):
+        return "sound" if x.dtype == jnp.int16 else "text"
+    return kinds[x.ndim]
 
 
 def augment(kind: str, key: Array, x: Array) -> Array:
-    """Floats [n, h, w, c] -> the view named `kind` ("none", "weak", "strong"), a key per example.
+    """Stored examples [n, ...] -> `to_float` of them in the view named `kind`, a key per example; "none": as they are.
 
-    Raises ValueError for anything but images when a view other than "none" is asked for.
+    Raises ValueError for a view that this kind of data does not have.
     """
+    floats = to_float(x)
     if kind == "none":
-        return x
-    if x.ndim != 4:
-        raise ValueError(f"The {kind} view is defined for images [n, h, w, c]; this domain has shape {x.shape}.")
-    return jax.vmap(AUGMENTATIONS[kind])(jax.random.split(key, x.shape[0]), x)
+        return floats
+    views = VIEWS[modality(x)]
+    if kind not in views:
+        raise ValueError(f"There is no {kind} view of a {modality(x)} {x.shape}; there are none, {', '.join(views)}.")
+    return jax.vmap(views[kind])(jax.random.split(key, x.shape[0]), floats)

@@ -1,24 +1,45 @@
-"""The adaptation methods by name: one file each, none importing another."""
+"""The methods by name: one file each, none importing another."""
 
 from collections.abc import Callable, Mapping
 
 from tl_jax.methods.adabn import adabn
+from tl_jax.methods.adamatch import adamatch
+from tl_jax.methods.afn import afn
+from tl_jax.methods.barlow_twins import barlow_twins
 from tl_jax.methods.base import Method
+from tl_jax.methods.bnm import bnm
+from tl_jax.methods.bsp import bsp
+from tl_jax.methods.bss import bss
+from tl_jax.methods.byol import byol
 from tl_jax.methods.cdan import cdan
 from tl_jax.methods.dan import dan
 from tl_jax.methods.dann import dann
 from tl_jax.methods.deep_coral import deep_coral
+from tl_jax.methods.delta import delta
+from tl_jax.methods.dino import dino
+from tl_jax.methods.dsan import dsan
+from tl_jax.methods.entropy_minimisation import entropy_minimisation
 from tl_jax.methods.fine_tune import fine_tune
 from tl_jax.methods.fixmatch import fixmatch
+from tl_jax.methods.jan import jan
 from tl_jax.methods.joint import joint
+from tl_jax.methods.lwf import lwf
 from tl_jax.methods.mcc import mcc
 from tl_jax.methods.mcd import mcd
+from tl_jax.methods.mdd import mdd
 from tl_jax.methods.mean_teacher import mean_teacher
+from tl_jax.methods.moco import moco
+from tl_jax.methods.pseudo_label import pseudo_label
+from tl_jax.methods.rotation import rotation
 from tl_jax.methods.shot import shot
+from tl_jax.methods.simclr import simclr
+from tl_jax.methods.simsiam import simsiam
 from tl_jax.methods.source_only import source_only
 from tl_jax.methods.target_only import target_only
+from tl_jax.methods.vicreg import vicreg
+from tl_jax.methods.wdgrl import wdgrl
 
-METHODS: Mapping[str, Callable[..., Method]] = {
+ADAPTATION: Mapping[str, Callable[..., Method]] = {
     "source_only": source_only,
     "target_only": target_only,
     "adabn": adabn,
@@ -31,6 +52,34 @@ METHODS: Mapping[str, Callable[..., Method]] = {
     "fixmatch": fixmatch,
     "mean_teacher": mean_teacher,
     "shot": shot,
+    "entropy_minimisation": entropy_minimisation,
+    "pseudo_label": pseudo_label,
+    "bnm": bnm,
+    "afn": afn,
+    "mdd": mdd,
+    "jan": jan,
+    "dsan": dsan,
+    "bsp": bsp,
+    "wdgrl": wdgrl,
+    "adamatch": adamatch,
+}
+FINE_TUNING: Mapping[str, Callable[..., Method]] = {
     "fine_tune": fine_tune,
     "joint": joint,
+    "bss": bss,
+    "delta": delta,
+    "lwf": lwf,
 }
+SELF_SUPERVISION: Mapping[str, Callable[..., Method]] = {
+    "simclr": simclr,
+    "simsiam": simsiam,
+    "byol": byol,
+    "moco": moco,
+    "barlow_twins": barlow_twins,
+    "vicreg": vicreg,
+    "dino": dino,
+    "rotation": rotation,
+}
+METHODS: Mapping[str, Callable[..., Method]] = {**ADAPTATION, **FINE_TUNING, **SELF_SUPERVISION}
+BY_KIND: Mapping[str, Mapping[str, Callable[..., Method]]] = {"transductive": ADAPTATION, "inductive": FINE_TUNING}
+"""The methods that a kind of transfer can train: by the labels that it has."""

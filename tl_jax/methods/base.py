@@ -21,8 +21,9 @@ class Own(NamedTuple):
 class View(NamedTuple):
     """One pass through the network.
 
-    domain: "source" or "target"; augment: "none", "weak" or "strong"; weights: None for the network in
-    training, or memory -> (params, stats) for another one (a teacher), whose outputs carry no gradient.
+    domain: "source" or "target"; augment: "none", "weak", "strong" or another of data/augment.py;
+    weights: None for the network in training, or memory -> (params, stats) for another one (a teacher),
+    whose outputs carry no gradient.
     """
 
     domain: str
@@ -49,6 +50,14 @@ class Phase(NamedTuple):
 
 
 SOURCE_AND_TARGET: Mapping[str, View] = MappingProxyType({"source": View("source"), "target": View("target")})
+
+
+def two_views(augment: str) -> Mapping[str, View]:
+    """Two views of each target, "one" and "two", with draws of their own."""
+    return {"one": View("target", augment), "two": View("target", augment)}
+
+
+HEAD_FROZEN = (("head/*", "frozen"),)
 NO_VALUES: Mapping[str, float] = MappingProxyType({})
 ONE_GROUP: Mapping[str, tuple[str, ...]] = MappingProxyType({"all": ("*",)})
 
@@ -79,8 +88,8 @@ class Method(NamedTuple):
     predict(network, model, x, domain) -> Output: inference where it is not the plain head; model.stats is
       already the one of `domain` ("source0", "source1", ... or "target").
     start: the method that trains the source model this one begins from (source-free adaptation).
-    labels: which domains are given with labels, as the sources of a batch: "source", "target" (fine-tuning and
-      the supervised bound) or "both" (the target is the last of the sources).
+    labels: which domains are given with labels, as the sources of a batch: "source"; "target" (fine-tuning and
+      the supervised bound); "both" (the target is the last of the sources); "none" (self-supervision).
     """
 
     terms: TermsFunction

@@ -1,7 +1,7 @@
-"""Backbones for digits and vectors, and `build`: a name and its arguments -> Network."""
+"""Backbones for digits and vectors, the table of all networks, and `build`: a name and its arguments -> Network."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,16 +10,10 @@ from flax import linen as nn
 from tl_jax.core.types import Array, Network, Output, Tree
 from tl_jax.models.conv import Conv
 from tl_jax.models.layers import BatchNorm, Dropout, max_pool
-
-Frozen = frozenset[str]
-
-
-class Recipe(NamedTuple):
-    """A network before classes, precision and form of convolution are known."""
-
-    backbone: Callable[[Any, str], nn.Module]
-    """(dtype, form) -> module called as module(x [n, ...], train, frozen) -> [n, d]."""
-    bottleneck: int
+from tl_jax.models.recipe import Frozen, Recipe
+from tl_jax.models.series import conv1d, gru
+from tl_jax.models.sound import audio_cnn
+from tl_jax.models.text import text_cnn, text_transformer
 
 
 class Mlp(nn.Module):
@@ -132,7 +126,16 @@ def dtn(*, bottleneck: int = 256) -> Recipe:
     return Recipe(lambda dtype, form: Dtn(dtype, form), bottleneck)
 
 
-NETWORKS: dict[str, Callable[..., Recipe]] = {"mlp": mlp, "lenet": lenet, "dtn": dtn}
+NETWORKS: dict[str, Callable[..., Recipe]] = {
+    "mlp": mlp,
+    "lenet": lenet,
+    "dtn": dtn,
+    "gru": gru,
+    "conv1d": conv1d,
+    "text_cnn": text_cnn,
+    "text_transformer": text_transformer,
+    "audio_cnn": audio_cnn,
+}
 
 
 def build(call: tuple[str, Mapping[str, Any]], classes: int, dtype: Any = jnp.float32, form: str = "lax") -> Network:

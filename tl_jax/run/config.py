@@ -11,7 +11,7 @@ from tl_jax.core.calls import Call, parse
 from tl_jax.core.errors import UserError, require, unknown
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
 from tl_jax.evaluation.selection import CRITERIA
-from tl_jax.methods import METHODS
+from tl_jax.methods import ADAPTATION, BY_KIND
 from tl_jax.methods.base import Method
 from tl_jax.models.networks import NETWORKS
 from tl_jax.training.forward import PLANS
@@ -161,7 +161,7 @@ def jobs(config: Config) -> list[Job]:
 
     Raises UserError for unknown or repeated methods and strategies, and for a swept name that no method has.
     """
-    methods = _calls(config.methods, METHODS, "method")
+    methods = _calls(config.methods, BY_KIND[config.kind], "method")
     strategies = _calls(config.strategies, STRATEGIES, "strategy") if config.strategies else [None]
     made = [call() for call in methods]
     known = [set(_values(config, method)) for method in made]
@@ -216,7 +216,7 @@ def _fine_tuning(config: Config, job: Job, strategy: Strategy) -> Job:
     """The job under a strategy: from one pretrained model that all trials and all strategies share."""
     start = None
     if strategy.pretrained and not config.init_from:
-        method = METHODS["source_only"]()
+        method = ADAPTATION["source_only"]()
         trials = ((config.seeds[0], tuple(_values(config, method).items())),)
         start = Job("pretrain", method, trials, config.pretrain_steps or config.steps)
     return dataclasses.replace(job, strategy=strategy, start=start)

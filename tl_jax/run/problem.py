@@ -34,8 +34,8 @@ class Problem(NamedTuple):
 
     def training(self, method: Method, partly: bool = False) -> Data:
         """The arrays a method trains on; target labels for the supervised bound, or where it is labelled in part."""
-        labelled = () if method.labels == "target" else self.sources
-        if method.labels != "source" or partly:
+        labelled = self.sources if method.labels in ("source", "both") else ()
+        if method.labels in ("target", "both") or partly:
             labelled = (*labelled, self.target)
         pairs: Any = tuple((domain.train.x, domain.train.y.astype(np.int32)) for domain in labelled)
         target: Any = self.target.train.x  # still on the host: placing it is the devices' affair

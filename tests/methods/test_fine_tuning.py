@@ -1,0 +1,78 @@
+"""Regularised fine-tuning against NumPy: what is compared with the model that training begins from."""
+
+import jax
+import numpy as np
+import pytest
+from cases import CE, OTHER, C, D, N, S, gradient, softmax, terms, weights
+
+from tl_jax.core.types import Model, Output
+from tl_jax.methods import METHODS
+
+REFERENCE = Output(OTHER.features[:N], OTHER.logits[:N])
+VIEWS = {"source": S, "reference": REFERENCE}
+HEAD = weights(1, D, C)
+
+
+@pytest.mark.parametrize("name", ["bss", "delta", "lwf"])
+def test_only_labelled_examples_are_seen(name):
+    method = METHODS[name]()
+    assert {view.domain for view in method.views.values()} == {"source"}
+    assert method.labels == "target"
+
+
+@pytest.mark.parametrize("smallest", [1, 3])
+def test_bss_is_the_sum_of_the_smallest_squared_singular_values(smallest):
+    losses, _ = terms(METHODS["bss"](smallest=smallest).terms, {"source": S})
+    want = np.linalg.svd(S.features)[1][-smallest:] ** 2
+    np.testing.assert_allclose(losses["shrinkage"], want.sum(), rtol=1e-9)
+    np.testing.assert_allclose(losses["source"], CE, rtol=1e-9)
+
+
+def test_bss_shrinks_the_directions_of_the_smallest_values_alone():
+    _, out = gradient(METHODS["bss"]().terms, "shrinkage", {"source": S})
+    u, s, vt = np.linalg.svd(S.features, full_matrices=False)
+    np.testing.assert_allclose(out["source"].features, 2 * s[-1] * np.outer(u[:, -1], vt[-1]), rtol=1e-6, atol=1e-9)
+    # Equal singular values, and none at all, are no division by zero.
+    for x in (np.eye(N, D), np.zeros((N, D))):
+        _, out = gradient(METHODS["bss"]().terms, "shrinkage", {"source": Output(x, S.logits)})
+        assert np.isfinite(out["source"].features).all()
+
+
+def test_delta_is_half_the_squared_distance_of_the_features():
+    losses, _ = terms(METHODS["delta"]().terms, VIEWS)
+    want = 0.5 * np.square(S.features - REFERENCE.features).sum(1).mean()
+    np.testing.assert_allclose(losses["behaviour"], want, rtol=1e-9)
+
+
+def distilled(temperature):
+    p, q = (
+        softmax(S.features @ HEAD["dense0"]["kernel"] / temperature + HEAD["dense0"]["bias"] / temperature),
+        softmax(REFERENCE.logits / temperature),
+    )
+    return -(q * np.log(p)).sum(1).mean(), (q * np.log(q / p)).sum(1).mean()
+
+
+def test_lwf_as_published_has_the_square_of_the_temperature_and_trains_the_old_head():
+    method = METHODS["lwf"](temperature=2.0)
+    losses, _ = terms(method.terms, VIEWS, own={"head": HEAD}, values=method.values)
+    np.testing.assert_allclose(losses["distillation"], 4 * distilled(2.0)[0], rtol=1e-9)
+    own, out = gradient(method.terms, "distillation", VIEWS, {"head": HEAD}, values=method.values)
+    assert np.abs(own["head"]["dense0"]["kernel"]).max() > 1e-3
+    assert not out["source"].logits.any()  # the new head is another
+
+
+def test_lwf_as_in_the_library_has_not_and_keeps_the_old_head():
+    method = METHODS["lwf"](form="tllib")
+    losses, _ = terms(method.terms, VIEWS, memory={"head": HEAD}, values=method.values)
+    np.testing.assert_allclose(losses["distillation"], distilled(3.0)[1], rtol=1e-9)
+    assert (METHODS["lwf"]().lam, method.lam) == (1, 4)
+
+
+@pytest.mark.parametrize("name", ["delta", "lwf"])
+def test_the_reference_is_the_model_it_begins_from(name):
+    model = Model({"head": HEAD["dense0"]}, {"all": 3}, {}, {})
+    own = METHODS[name]().init(jax.random.key(0), S, model)
+    view = METHODS[name]().views["reference"]
+    assert view.weights(own.memory) == (model.params, model.stats)
+    if name == "lwf":
+        assert own.params["head"]["dense0"] is HEAD["dense0"]

@@ -1,0 +1,34 @@
+"""AdaMatch: FixMatch with aligned class frequencies and a relative threshold."""
+
+import jax
+import jax.numpy as jnp
+
+from tl_jax.core.losses import cross_entropies, cross_entropy
+from tl_jax.methods.base import Method, Terms, View
+
+
+def adamatch(threshold: float = 0.9) -> Method:
+    """L = (CE_s weak + CE_s strong) / 2 + lam(p) * (1/m) sum [max q >= tau] CE(target strong, argmax q).
+
+    q ~ softmax(target weak) * (mean p_s + 1e-6) / (mean p_t + 1e-6), renormalised; tau = threshold * mean of
+    max p_s; all detached, all means over the batch (the published code averages over earlier batches too).
+    lam(p) rises as half a cosine until p = 1/2. Use it with the forward plan `source_then_joint`, which
+    interpolates the source's logits at random. Berthelot et al. 2022, arXiv 2106.04732.
+    """
+
+    def terms(own, out, batch, at):
+        weak, strong = out["source"].logits, out["source_strong"].logits
+        p_s, p_t = (jax.lax.stop_gradient(jax.nn.softmax(g)) for g in (weak, out["target"].logits))
+        q = p_t * (p_s.mean(0, keepdims=True) + 1e-6) / (p_t.mean(0, keepdims=True) + 1e-6)
+        q = q / q.sum(1, keepdims=True)
+        mask = (q.max(1) >= at.values["threshold"] * p_s.max(1).mean()).astype(q.dtype)
+        loss = (mask * cross_entropies(out["target_strong"].logits, q.argmax(1))).mean()
+        supervised = (cross_entropy(weak, batch.y) + cross_entropy(strong, batch.y)) / 2
+        return Terms({"source": supervised, "consistency": loss}, {"mask_rate": jnp.mean(mask)})
+
+    views = {
+        f"{domain}{suffix}": View(domain, augment)
+        for domain in ("source", "target")
+        for suffix, augment in (("", "weak"), ("_strong", "strong"))
+    }
+    return Method(terms, views=views, values={"threshold": threshold}, lam_schedule="half_cosine")

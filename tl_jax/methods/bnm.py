@@ -1,0 +1,21 @@
+"""Batch nuclear-norm maximisation: predictions that are certain and diverse."""
+
+import jax
+import jax.numpy as jnp
+
+from tl_jax.core.losses import cross_entropy
+from tl_jax.methods.base import Method, Terms
+
+
+def bnm() -> Method:
+    """L = CE_s - lam * (1/m) ||P||_*, P = softmax(g_t) [m, c], the sum of its singular values.
+
+    Cui et al. 2020, arXiv 2003.12237.
+    """
+
+    def terms(own, out, batch, at):
+        p = jax.nn.softmax(out["target"].logits)
+        nuclear = jnp.linalg.svd(p, compute_uv=False).sum() / len(p)
+        return Terms({"source": cross_entropy(out["source"].logits, batch.y), "nuclear": -nuclear})
+
+    return Method(terms)

@@ -1,0 +1,22 @@
+"""Batch spectral shrinkage: fine-tuning that drops what transfers worst."""
+
+import jax.numpy as jnp
+
+from tl_jax.core.losses import cross_entropy
+from tl_jax.methods.base import Method, Terms, View
+
+
+def bss(smallest: int = 1) -> Method:
+    """L = CE + lam * sum of the `smallest` smallest squared singular values of the batch's features [n, d].
+
+    Labels are the target's. With n < d there are n singular values, and the penalty depends on the batch size.
+    lam = .001. Chen et al. 2019 (NeurIPS 32).
+    """
+
+    def terms(own, out, batch, at):
+        o = out["source"]
+        values = jnp.linalg.svd(o.features, compute_uv=False)  # in falling order
+        shrinkage = jnp.square(values[-smallest:]).sum()
+        return Terms({"source": cross_entropy(o.logits, batch.y), "shrinkage": shrinkage})
+
+    return Method(terms, views={"source": View("source")}, lam=1e-3, labels="target")

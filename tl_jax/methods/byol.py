@@ -1,0 +1,51 @@
+"""BYOL: the network predicts what its own moving average says of another view."""
+
+from tl_jax.core import mlp
+from tl_jax.core.contrastive import negative_cosine
+from tl_jax.core.schedules import cosine
+from tl_jax.core.trees import moving_average
+from tl_jax.methods.base import HEAD_FROZEN, Method, Own, Terms, View, two_views
+
+
+def byol(decay: float = 0.99, hidden: int = 512, width: int = 128, view: str = "strong") -> Method:
+    """L = sum over two views of 2 - 2 cos(h(z), z'), z' the teacher's projection of a third view.
+
+    The teacher is the moving average of network and projector, with decay 1 - (1 - decay) (1 + cos(pi p)) / 2;
+    projector d-hidden-width and predictor width-hidden-width are normalised over the batch in their hidden
+    layers. Reads no label. Grill et al. 2020, arXiv 2006.07733.
+    """
+
+    def init(key, example, model):
+        projector = (example.features.shape[-1], hidden, width)
+        own = {
+            "projector": mlp.init(mlp.named(key, "projector"), projector, last_bias=False),
+            "predictor": mlp.init(mlp.named(key, "predictor"), (width, hidden, width)),
+        }
+        return Own(own, {"params": model.params, "stats": model.stats, "projector": own["projector"]})
+
+    def terms(own, out, batch, at):
+        target = mlp.apply(own.memory["projector"], out["teacher"].features, normalise=True)
+
+        def loss(features):
+            z = mlp.apply(own.params["projector"], features, normalise=True)
+            return 2 + 2 * negative_cosine(mlp.apply(own.params["predictor"], z, normalise=True), target)
+
+        return Terms({"prediction": loss(out["one"].features) + loss(out["two"].features)})
+
+    def after(model, at):
+        slow = 1 - (1 - at.values["decay"]) * cosine(at.progress)
+        now = {"params": model.params, "stats": model.stats, "projector": model.own["projector"]}
+        return moving_average(model.memory, now, slow)
+
+    teacher = View("target", view, weights=lambda memory: (memory["params"], memory["stats"]))
+    return Method(
+        terms,
+        init,
+        views={**two_views(view), "teacher": teacher},
+        weights=lambda at: {"prediction": 1.0},
+        values={"decay": decay},
+        lam=None,
+        after=after,
+        freeze=HEAD_FROZEN,
+        labels="none",
+    )

@@ -1,0 +1,55 @@
+"""DINO: self-distillation without labels."""
+
+from tl_jax.core import contrastive, mlp
+from tl_jax.core.schedules import cosine
+from tl_jax.core.trees import moving_average
+from tl_jax.methods.base import HEAD_FROZEN, Method, Own, Terms, View, two_views
+
+
+def dino(decay: float = 0.996, sharp: float = 0.04, soft: float = 0.1, prototypes: int = 1024, hidden: int = 256,
+         view: str = "strong") -> Method:  # fmt: skip
+    """L = mean over two views of CE(softmax((t - mean t) / sharp), softmax(s / soft)), t the teacher's of a third.
+
+    s, t: cosines of a projection, d-hidden-hidden-64, with `prototypes` directions. The teacher is the moving
+    average of everything, with decay 1 - (1 - decay) (1 + cos(pi p)) / 2; its centre is the mean of the batch
+    (momentum 0); all views have one size. The teacher predicts. Reads no label. Caron et al. 2021, arXiv 2104.14294.
+    """
+
+    def init(key, example, model):
+        projector = mlp.init(mlp.named(key, "projector"), (example.features.shape[-1], hidden, hidden, 64))
+        last = mlp.init(mlp.named(key, "prototypes"), (64, prototypes), last_bias=False)
+        own = {"projector": projector, "prototypes": last["dense0"]}
+        return Own(own, {"params": model.params, "stats": model.stats, "own": own})
+
+    def scores(own, features):
+        z = contrastive.unit(mlp.apply(own["projector"], features))
+        return z @ contrastive.unit(own["prototypes"]["kernel"].T).T
+
+    def terms(own, out, batch, at):
+        teacher = scores(own.memory["own"], out["teacher"].features)
+        temperatures = (at.values["soft"], at.values["sharp"])
+        loss = lambda o: contrastive.dino(scores(own.params, o.features), teacher, temperatures, teacher.mean(0))
+        return Terms({"distillation": (loss(out["one"]) + loss(out["two"])) / 2})
+
+    def after(model, at):
+        slow = 1 - (1 - at.values["decay"]) * cosine(at.progress)
+        now = {"params": model.params, "stats": model.stats, "own": model.own}
+        return moving_average(model.memory, now, slow)
+
+    def predict(network, model, x, domain):
+        stats = model.memory["stats"]
+        return network.apply(model.memory["params"], stats.get("all", stats.get(domain)), x)[0]
+
+    teacher = View("target", view, weights=lambda memory: (memory["params"], memory["stats"]))
+    return Method(
+        terms,
+        init,
+        views={**two_views(view), "teacher": teacher},
+        weights=lambda at: {"distillation": 1.0},
+        values={"decay": decay, "sharp": sharp, "soft": soft},
+        lam=None,
+        after=after,
+        freeze=HEAD_FROZEN,
+        predict=predict,
+        labels="none",
+    )

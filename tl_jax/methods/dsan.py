@@ -1,0 +1,22 @@
+"""Deep subdomain adaptation: the discrepancy class by class."""
+
+import jax
+
+from tl_jax.core.joint_discrepancy import local_mmd
+from tl_jax.core.losses import cross_entropy
+from tl_jax.methods.base import Method, Terms
+
+
+def dsan() -> Method:
+    """L = CE_s + lam(p) * local MMD of the features, targets shared out by their predictions; lam = .5.
+
+    lam(p) = lam * (2 / (1 + exp(-10 p)) - 1). Zhu et al. 2021, doi 10.1109/TNNLS.2020.2988928.
+    """
+
+    def terms(own, out, batch, at):
+        s, t = out["source"], out["target"]
+        shares = (jax.nn.one_hot(batch.y, s.logits.shape[1], dtype=s.features.dtype), jax.nn.softmax(t.logits))
+        local = local_mmd((s.features, t.features), shares)
+        return Terms({"source": cross_entropy(s.logits, batch.y), "local_mmd": local})
+
+    return Method(terms, lam=0.5, lam_schedule="dann")

@@ -1,0 +1,14 @@
+"""Entropy minimisation: confident predictions on the target."""
+
+from tl_jax.core.losses import cross_entropy, entropy
+from tl_jax.methods.base import Method, Terms
+
+
+def entropy_minimisation() -> Method:
+    """L = CE_s + lam * mean H(p_t), lam = .1 (Grandvalet & Bengio 2005, NIPS 17)."""
+
+    def terms(own, out, batch, at):
+        certain = entropy(out["target"].logits).mean()
+        return Terms({"source": cross_entropy(out["source"].logits, batch.y), "entropy": certain})
+
+    return Method(terms, lam=0.1)

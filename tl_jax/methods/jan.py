@@ -1,0 +1,21 @@
+"""Joint adaptation network: features and predictions together."""
+
+import jax
+
+from tl_jax.core.joint_discrepancy import joint_mmd
+from tl_jax.core.losses import cross_entropy
+from tl_jax.methods.base import Method, Terms
+
+
+def jan() -> Method:
+    """L = CE_s + lam * squared MMD of (f, softmax(g)) under a product of kernels, unbiased.
+
+    Long et al. 2017, arXiv 1605.06636.
+    """
+
+    def terms(own, out, batch, at):
+        s, t = out["source"], out["target"]
+        joint = joint_mmd((s.features, t.features), (jax.nn.softmax(s.logits), jax.nn.softmax(t.logits)))
+        return Terms({"source": cross_entropy(s.logits, batch.y), "mmd": joint})
+
+    return Method(terms)

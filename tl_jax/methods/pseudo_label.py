@@ -1,0 +1,18 @@
+"""Pseudo-labels: the network's own confident predictions as labels."""
+
+from tl_jax.core.losses import cross_entropy, pseudo_label_loss
+from tl_jax.methods.base import Method, Terms
+
+
+def pseudo_label(threshold: float = 0.95) -> Method:
+    """L = CE_s + lam * (1/m) sum [max p >= threshold] CE(g_t, argmax p), the label detached; lam rises linearly.
+
+    Lee 2013 (ICML workshop on challenges in representation learning), there without a threshold.
+    """
+
+    def terms(own, out, batch, at):
+        logits = out["target"].logits
+        loss, mask = pseudo_label_loss(logits, logits, at.values["threshold"])
+        return Terms({"source": cross_entropy(out["source"].logits, batch.y), "pseudo": loss}, {"mask_rate": mask})
+
+    return Method(terms, values={"threshold": threshold}, lam_schedule="linear")

@@ -1,0 +1,30 @@
+"""SimCLR: two views of an example attract, views of different examples repel."""
+
+from tl_jax.core import mlp
+from tl_jax.core.contrastive import nt_xent
+from tl_jax.methods.base import HEAD_FROZEN, Method, Own, Terms, two_views
+
+
+def simclr(temperature: float = 0.5, hidden: int = 256, width: int = 128, view: str = "strong") -> Method:
+    """L = NT-Xent of the projections of two views of the target (Chen et al. 2020, arXiv 2002.05709).
+
+    Reads no label. The projector, d-hidden-width, is thrown away: the features are the representation.
+    """
+
+    def init(key, example, model):
+        return Own({"projector": mlp.init(key, (example.features.shape[-1], hidden, width))}, {})
+
+    def terms(own, out, batch, at):
+        one, two = (mlp.apply(own.params["projector"], out[name].features) for name in ("one", "two"))
+        return Terms({"contrast": nt_xent(one, two, at.values["temperature"])})
+
+    return Method(
+        terms,
+        init,
+        views=two_views(view),
+        weights=lambda at: {"contrast": 1.0},
+        values={"temperature": temperature},
+        lam=None,
+        freeze=HEAD_FROZEN,
+        labels="none",
+    )

@@ -1,0 +1,49 @@
+"""Wasserstein distance guided representation learning."""
+
+import jax
+import jax.numpy as jnp
+
+from tl_jax.core import mlp
+from tl_jax.core.losses import cross_entropy
+from tl_jax.methods.base import Method, Own, Phase, Terms
+
+
+def wdgrl(critic_steps: int = 5, penalty: float = 10.0, hidden: int = 256) -> Method:
+    """Per batch: the critic h minimises -W + penalty * P, `critic_steps` times; the network then CE_s + lam * W.
+
+    W = mean h(f_s) - mean h(f_t);  P = mean (||dh/df|| - 1)^2 at sources, targets and points between them.
+    lam = .1. Shen et al. 2018, arXiv 1707.01217.
+    """
+
+    def init(key, example, model):
+        return Own({"critic": mlp.init(key, (example.features.shape[-1], hidden, 1), last_bias=False)}, {})
+
+    def score(own, x):
+        return mlp.apply(own.params["critic"], x)[:, 0]
+
+    def distance(own, out):
+        return score(own, out["source"].features).mean() - score(own, out["target"].features).mean()
+
+    def critic(own, out, batch, at):
+        f_s, f_t = out["source"].features, out["target"].features
+        n = min(len(f_s), len(f_t))
+        mix = jax.random.uniform(jax.random.fold_in(at.key, 1), (n, 1), f_s.dtype)
+        points = jnp.concatenate([f_s, f_t, f_t[:n] + mix * (f_s[:n] - f_t[:n])])
+        slopes = jax.grad(lambda x: score(own, x).sum())(points)
+        norm = jnp.sqrt(jnp.square(slopes).sum(1) + 1e-12)
+        gap = distance(own, out)
+        return Terms({"critic": at.values["penalty"] * jnp.square(norm - 1).mean() - gap})
+
+    def adapt(own, out, batch, at):
+        losses = {"source": cross_entropy(out["source"].logits, batch.y), "wasserstein": distance(own, out)}
+        return Terms(losses)
+
+    return Method(
+        adapt,
+        init,
+        weights=lambda at: {"critic": 1.0},
+        values={"penalty": penalty},
+        lam=0.1,
+        phases=(Phase(critic, ("critic",), critic_steps), Phase(adapt, ("network",))),
+        groups={"critic": ("method/*",), "network": ("*",)},
+    )
