@@ -1,25 +1,17 @@
 """Backbones for digits and vectors, and `build`: a name and its arguments -> Network."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
 from tl_jax.core.types import Array, Network, Output, Tree
+from tl_jax.models.cnn import cnn
 from tl_jax.models.conv import Conv
 from tl_jax.models.layers import BatchNorm, Dropout, max_pool
-
-Frozen = frozenset[str]
-
-
-class Recipe(NamedTuple):
-    """A network before classes, precision and form of convolution are known."""
-
-    backbone: Callable[[Any, str], nn.Module]
-    """(dtype, form) -> module called as module(x [n, ...], train, frozen) -> [n, d]."""
-    bottleneck: int
+from tl_jax.models.recipe import Frozen, Recipe
 
 
 class Mlp(nn.Module):
@@ -132,7 +124,7 @@ def dtn(*, bottleneck: int = 256) -> Recipe:
     return Recipe(lambda dtype, form: Dtn(dtype, form), bottleneck)
 
 
-NETWORKS: dict[str, Callable[..., Recipe]] = {"mlp": mlp, "lenet": lenet, "dtn": dtn}
+NETWORKS: dict[str, Callable[..., Recipe]] = {"mlp": mlp, "lenet": lenet, "cnn": cnn, "dtn": dtn}
 
 
 def build(call: tuple[str, Mapping[str, Any]], classes: int, dtype: Any = jnp.float32, form: str = "lax") -> Network:
