@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from tl_jax.core.types import Network, Tree
-from tl_jax.models.networks import NETWORKS, build
+from tl_jax.models.networks import build
 
-NAMES = sorted(NETWORKS)
+NAMES = ["cnn", "dtn", "lenet", "mlp"]
 PLAIN = {"mlp": (("bottleneck", 0),), "lenet": (("norm", False), ("bottleneck", 0))}
 
 

@@ -28,9 +28,11 @@ class Cnn(nn.Module):
         return Dropout(self.dropout, name="dropout1")(x.reshape(x.shape[0], -1), train)
 
 
-def cnn(*, widths: tuple[int, ...] = (16, 32, 64), dropout: float = 0.5, bottleneck: int = 256) -> Recipe:
+def cnn(
+    *, widths: tuple[int, ...] = (16, 32, 64), dropout: float = 0.5, bottleneck: int = 256, head: str = "linear"
+) -> Recipe:
     """3x3 convolutions of the given widths, each normalised, rectified and pooled by two; flatten, dropout.
 
     x [n, h, w, c] with h and w from 2^len(widths) px: 16 px end in 2x2, 28 px in 3x3, 32 px in 4x4.
     """
-    return Recipe(lambda dtype, form: Cnn(tuple(widths), dropout, dtype, form), bottleneck)
+    return Recipe(lambda dtype, form: Cnn(tuple(widths), dropout, dtype, form), bottleneck, head)
