@@ -17,6 +17,7 @@ CASES = [
     ((8, 9), (5, 3), (2, 1), "SAME"),
     ((11, 11), (7, 7), (2, 2), 3),
     ((6, 6), (2, 2), (3, 3), "VALID"),
+    ((7, 9), (3, 2), (3, 2), "VALID"),
 ]
 
 
@@ -58,6 +59,26 @@ def test_forms_agree_over_trials_and_in_a_scan():
             np.testing.assert_allclose(a[t], b, rtol=1e-4, atol=1e-4)
     y = jax.vmap(lambda kernel: conv2d(x, kernel, (1, 1), 1, "lax"))(kernels)
     np.testing.assert_allclose(many[1][:, 0], y, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize(("size", "kernel", "strides", "padding"), CASES)
+def test_depthwise_forms_agree(size, kernel, strides, padding):
+    x, k = inputs(size, kernel)
+    run = jax.jit(lambda x, k: [value_and_grads(x, k, strides, padding, form) for form in FORMS])
+    for a, b in zip(*run(x, k[:, :, :1, :3]), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5)
+
+
+def test_depthwise_treats_every_channel_alone():
+    x, _ = inputs((6, 6), (3, 3))
+    module = Conv(3, 3, depthwise=True, form="patches")
+    variables = module.init(jax.random.key(0), x)
+    kernel = variables["params"]["kernel"]
+    assert kernel.shape == (3, 3, 1, 3)
+    y = module.apply(variables, x)
+    for c in range(3):
+        alone = conv2d(x[..., c : c + 1], kernel[..., c : c + 1], (1, 1), "SAME", "lax")
+        np.testing.assert_allclose(y[..., c : c + 1], alone, rtol=1e-5, atol=1e-5)
 
 
 def test_second_derivatives_agree():

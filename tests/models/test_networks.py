@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from tl_jax.core.types import Network, Tree
-from tl_jax.models.networks import NETWORKS, build
+from tl_jax.models.networks import build
 
-SEQUENCES = {"gru", "conv1d", "text_cnn", "text_transformer", "audio_cnn"}
-NAMES = sorted(NETWORKS.keys() - SEQUENCES)
+NAMES = ["cnn", "dtn", "lenet", "mlp"]
 PLAIN = {"mlp": (("bottleneck", 0),), "lenet": (("norm", False), ("bottleneck", 0))}
 
 
@@ -74,6 +73,18 @@ def test_shapes_and_groups(name, size):
 def test_lenet_ends_in_the_map_of_the_protocol(size, values):
     params, _ = jax.eval_shape(build(("lenet", {"norm": False}), 10).init, jax.random.key(0), images(size))
     assert params["backbone"]["dense1"]["kernel"].shape == (values, 500)
+
+
+@pytest.mark.parametrize(
+    ("size", "widths", "values"), [(28, (16, 32, 64), 576), (16, (16, 32, 64), 256), (8, (4, 8), 32)]
+)
+def test_cnn_pools_once_a_width(size, widths, values):
+    network = build(("cnn", {"widths": widths, "dense": 0, "bottleneck": 0}), 10)
+    x = images(size)
+    params, stats = jax.eval_shape(network.init, jax.random.key(0), x)
+    found = [params["backbone"][f"conv{i + 1}"]["kernel"].shape for i in range(len(widths))]
+    assert found == [(3, 3, c, d) for c, d in zip((1, *widths), widths, strict=False)]
+    assert jax.eval_shape(network.apply, params, stats, x)[0].features.shape == (4, values)
 
 
 def test_init_depends_on_the_key():
@@ -161,7 +172,7 @@ def test_bfloat16_is_near_float32():
     assert np.abs(rounded.logits - m.evaluate()[0].logits).max() > 1e-5
 
 
-@pytest.mark.parametrize("name", ["lenet", "dtn"])
+@pytest.mark.parametrize("name", ["lenet", "cnn", "dtn"])
 def test_forms_are_the_same_network(name):
     m = made(name)
     expected = jax.jit(build((name, {}), 10, form="lax").apply)(m.params, m.stats, m.x)

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tl_jax.models.masks import lengths, valid
 from tl_jax.models.networks import build
-from tl_jax.models.recipe import lengths, valid
 from tl_jax.models.series import Gru
 from tl_jax.models.text import positions
 

@@ -7,13 +7,21 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from tl_jax.core.errors import UserError, require
 from tl_jax.core.types import Array, Network, Output, Tree
+from tl_jax.models.cnn import cnn
 from tl_jax.models.conv import Conv
+from tl_jax.models.convnext import convnext_tiny
+from tl_jax.models.heads import HEADS, Bottleneck
 from tl_jax.models.layers import BatchNorm, Dropout, max_pool
-from tl_jax.models.recipe import Frozen, Recipe
+from tl_jax.models.mobilenet import mobilenet_v2
+from tl_jax.models.recipe import Frozen, Pixels, Recipe
+from tl_jax.models.resnet import resnet18, resnet34, resnet50, resnet101
 from tl_jax.models.series import conv1d, gru
 from tl_jax.models.sound import audio_cnn
 from tl_jax.models.text import text_cnn, text_transformer
+from tl_jax.models.vgg import vgg16
+from tl_jax.models.vit import vit_base, vit_small, vit_tiny
 
 
 class Mlp(nn.Module):
@@ -75,61 +83,76 @@ class Dtn(nn.Module):
         return Dropout(0.5, name="dropout4")(x, train)
 
 
-class Bottleneck(nn.Module):
-    """Dense, batch normalisation, relu: the features that methods align."""
-
-    width: int
-    dtype: Any
-
-    @nn.compact
-    def __call__(self, x: Array, train: bool, frozen: Frozen) -> Array:
-        """x [n, d] -> [n, width]."""
-        x = nn.Dense(self.width, dtype=self.dtype, name="dense1")(x)
-        return nn.relu(BatchNorm(dtype=self.dtype, name="norm1")(x, train, frozen))
-
-
 class Classifier(nn.Module):
-    """Backbone, bottleneck (unless its width is 0) and a linear head in float32."""
+    """Pixels on the backbone's scale, backbone, bottleneck (unless its width is 0) and a head in float32."""
 
     backbone: nn.Module
-    width: int
-    classes: int
-    dtype: Any
+    bottleneck: nn.Module | None
+    head: nn.Module
+    pixels: Pixels | None
 
-    @nn.compact
     def __call__(self, x: Array, train: bool = False, frozen: Frozen = frozenset()) -> Output:
         """x [n, ...] -> Output(features [n, d], logits [n, classes]), float32."""
+        if self.pixels:
+            x = rescale(x, self.pixels)
         x = self.backbone(x, train, frozen)
-        if self.width:
-            x = Bottleneck(self.width, self.dtype, name="bottleneck")(x, train, frozen)
+        if self.bottleneck is not None:
+            x = self.bottleneck(x, train, frozen)
         features = x.astype(jnp.float32)
-        return Output(features, nn.Dense(self.classes, name="head")(features))
+        return Output(features, self.head(features, train))
 
 
-def mlp(*, hidden: tuple[int, ...] = (128,), dropout: float = 0.2, bottleneck: int = 256) -> Recipe:
+def rescale(x: Array, pixels: Pixels) -> Array:
+    """((x + 1) / 2 - mean) / std for images x [n, h, w, 1 or 3] in [-1, 1]; grey ones get three channels.
+
+    Raises UserError for anything else.
+    """
+    if x.ndim != 4 or x.shape[-1] not in (1, len(pixels.mean)):
+        raise UserError(
+            f"This network takes images [n, h, w, 1 or {len(pixels.mean)}], not {list(x.shape)}. "
+            "For vectors and other shapes use mlp."
+        )
+    mean, std = (jnp.array(v, jnp.float32).reshape(1, 1, 1, -1) for v in pixels)
+    return (x.astype(jnp.float32) * 0.5 + (0.5 - mean)) / std
+
+
+def mlp(
+    *, hidden: tuple[int, ...] = (128,), dropout: float = 0.2, bottleneck: int = 256, head: str = "linear"
+) -> Recipe:
     """Dense layers of the given widths for vectors or small images: x [n, ...]."""
-    return Recipe(lambda dtype, form: Mlp(tuple(hidden), dropout, dtype), bottleneck)
+    return Recipe(lambda dtype, form: Mlp(tuple(hidden), dropout, dtype), bottleneck, head)
 
 
-def lenet(*, norm: bool = True, dropout: float = 0.5, bottleneck: int = 256) -> Recipe:
+def lenet(*, norm: bool = True, dropout: float = 0.5, bottleneck: int = 256, head: str = "linear") -> Recipe:
     """LeNet of the digits protocols (LeCun et al. 1998): x [n, h, w, c], h and w from 4 px.
 
     conv 5x5-20, pool, relu, conv 5x5-50, pool, relu, dense 500, relu, dropout; `norm` normalises
     after each pooling. 28 px end in a 4x4 map (800 values). Under 28 px the first convolution
     is padded, so that 16 px end in 2x2; under 16 px the second is padded too.
     """
-    return Recipe(lambda dtype, form: LeNet(norm, dropout, dtype, form), bottleneck)
+    return Recipe(lambda dtype, form: LeNet(norm, dropout, dtype, form), bottleneck, head)
 
 
-def dtn(*, bottleneck: int = 256) -> Recipe:
+def dtn(*, bottleneck: int = 256, head: str = "linear") -> Recipe:
     """The network of the SVHN -> MNIST protocols: x [n, h, w, c] (Long et al. 2018, arXiv:1705.10667)."""
-    return Recipe(lambda dtype, form: Dtn(dtype, form), bottleneck)
+    return Recipe(lambda dtype, form: Dtn(dtype, form), bottleneck, head)
 
 
 NETWORKS: dict[str, Callable[..., Recipe]] = {
     "mlp": mlp,
     "lenet": lenet,
+    "cnn": cnn,
     "dtn": dtn,
+    "vgg16": vgg16,
+    "resnet18": resnet18,
+    "resnet34": resnet34,
+    "resnet50": resnet50,
+    "resnet101": resnet101,
+    "mobilenet_v2": mobilenet_v2,
+    "vit_tiny": vit_tiny,
+    "vit_small": vit_small,
+    "vit_base": vit_base,
+    "convnext_tiny": convnext_tiny,
     "gru": gru,
     "conv1d": conv1d,
     "text_cnn": text_cnn,
@@ -146,7 +169,13 @@ def build(call: tuple[str, Mapping[str, Any]], classes: int, dtype: Any = jnp.fl
     """
     name, arguments = call
     recipe = NETWORKS[name](**arguments)
-    module = Classifier(recipe.backbone(dtype, form), recipe.bottleneck, classes, dtype)
+    require("head", recipe.head, HEADS)
+    module = Classifier(
+        recipe.backbone(dtype, form),
+        Bottleneck(recipe.bottleneck, dtype) if recipe.bottleneck else None,
+        HEADS[recipe.head](classes),
+        recipe.pixels,
+    )
 
     def init(key: jax.Array, x: Array) -> tuple[Tree, Tree]:
         variables = module.init(key, x)

@@ -1,14 +1,24 @@
-"""What a row of the table of networks makes, and the masks of padded sequences."""
+"""What every file of backbones hands to `networks.build`."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 from flax import linen as nn
 
-from tl_jax.core.types import Array
-
 Frozen = frozenset[str]
+"""Paths of modules whose statistics stay as they are, such as "backbone/norm1"."""
+
+
+class Pixels(NamedTuple):
+    """Mean and standard deviation of every channel on the scale [0, 1], as published with pretrained weights."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+IMAGENET = Pixels((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+HALF = Pixels((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+"""Leaves images in [-1, 1] as they are."""
 
 
 class Recipe(NamedTuple):
@@ -17,22 +27,6 @@ class Recipe(NamedTuple):
     backbone: Callable[[Any, str], nn.Module]
     """(dtype, form) -> module called as module(x [n, ...], train, frozen) -> [n, d]."""
     bottleneck: int
-
-
-def lengths(x: Array) -> Array:
-    """[n] int32: where the trailing zeros of each x [n, t] or [n, t, c] begin."""
-    used = (x != 0).reshape(*x.shape[:2], -1).any(-1)
-    return (jnp.arange(1, x.shape[1] + 1)[None, :] * used).max(1).astype(jnp.int32)
-
-
-def valid(x: Array) -> Array:
-    """[n, t] float32, 1 where a position counts: ids other than 0, or steps before the padding of a series."""
-    if jnp.issubdtype(x.dtype, jnp.integer):
-        return (x != 0).astype(jnp.float32)
-    return (jnp.arange(x.shape[1])[None, :] < lengths(x)[:, None]).astype(jnp.float32)
-
-
-def masked_mean(x: Array, mask: Array) -> Array:
-    """Mean of x [n, t, d] over the positions where mask [n, t] is 1; zero where there are none."""
-    count = jnp.maximum(mask.sum(1, keepdims=True), 1.0)
-    return ((x * mask[:, :, None]).sum(1) / count).astype(x.dtype)
+    head: str = "linear"
+    pixels: Pixels | None = None
+    """The scale that the backbone's pretrained weights expect; None takes inputs as they come."""

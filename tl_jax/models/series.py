@@ -9,7 +9,8 @@ from flax import linen as nn
 from tl_jax.core.types import Array
 from tl_jax.models.conv import Conv
 from tl_jax.models.layers import BatchNorm, Dropout
-from tl_jax.models.recipe import Frozen, Recipe, masked_mean, valid
+from tl_jax.models.masks import masked_mean, valid
+from tl_jax.models.recipe import Frozen, Recipe
 
 
 class Gru(nn.Module):

@@ -8,8 +8,9 @@ from flax import linen as nn
 from tl_jax.core.types import Array
 from tl_jax.models.conv import Conv
 from tl_jax.models.layers import BatchNorm, Dropout
+from tl_jax.models.masks import masked_mean
 from tl_jax.models.mel import Frames, log_mel, normalised, valid_frames
-from tl_jax.models.recipe import Frozen, Recipe, masked_mean
+from tl_jax.models.recipe import Frozen, Recipe
 
 
 def halved(x: Array) -> Array:

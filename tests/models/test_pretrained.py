@@ -1,0 +1,263 @@
+"""Loading and saving weights: what is loaded, reported, refused."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tl_jax.core.errors import UserError
+from tl_jax.core.trees import flatten, unflatten
+from tl_jax.models.names import NAMINGS
+from tl_jax.models.networks import build
+from tl_jax.models.pretrained import load, save
+
+NETWORK = {
+    "resnet": "resnet18",
+    "vgg": "vgg16",
+    "mobilenet_v2": "mobilenet_v2",
+    "vit": "vit_tiny",
+    "convnext": "convnext_tiny",
+}
+
+
+@cache
+def made(name="resnet18", classes=10, size=32, **arguments):
+    return _made(name, classes, size, tuple(arguments.items()))
+
+
+def _made(name, classes, size, arguments):
+    network = build((name, {"bottleneck": 0} | dict(arguments)), classes)
+    shapes = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros((1, size, size, 3)))
+    rng = np.random.default_rng(0)
+    return jax.tree.map(lambda s: rng.random(s.shape, np.float32), shapes)
+
+
+def zeros(tree):
+    return jax.tree.map(np.zeros_like, tree)
+
+
+def assert_equal(a, b):
+    assert jax.tree.structure(a) == jax.tree.structure(b)
+    jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A ResNet-18 with 10 classes in torchvision's names."""
+    path = str(tmp_path / "resnet18.safetensors")
+    save(path, *made())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("architecture", "naming"),
+    [(a, n) for a, table in NAMINGS.items() if a != "vgg" for n in [*table, "plain"]],
+)
+def test_what_is_saved_is_loaded(architecture, naming, tmp_path):
+    params, stats = made(NETWORK[architecture])
+    path = str(tmp_path / "model.safetensors")
+    save(path, params, stats, naming)
+    new_params, new_stats, report = load(path, zeros(params), zeros(stats))
+    assert_equal(new_params, params)
+    assert_equal(new_stats, stats)
+    same = architecture == "resnet" and naming == "timm"  # torchvision's names
+    assert report.naming == ("torchvision" if same else naming)
+    assert len(report.loaded) == len(flatten(params)) + len(flatten(stats))
+    assert not any((report.reinitialised, report.missing, report.unused))
+
+
+@pytest.mark.parametrize("naming", NAMINGS["vgg"])
+def test_the_dense_layer_after_a_map_reads_it_in_its_own_order(naming):
+    from tl_jax.models.names import entries
+
+    layout = entries(["backbone/dense1/kernel"], NAMINGS["vgg"][naming])["backbone/dense1/kernel"].layout
+    rng = np.random.default_rng(0)
+    theirs, image = rng.normal(size=(5, 2 * 49)), rng.normal(size=(7, 7, 2))  # 2 channels stand for 512
+    ours = layout.read([theirs], (98, 5))
+    np.testing.assert_allclose(image.reshape(-1) @ ours, theirs @ image.transpose(2, 0, 1).reshape(-1), rtol=1e-9)
+    assert layout.write(ours)[0].reshape(5, -1).tolist() == theirs.tolist()
+
+
+def test_every_name_is_used_once():
+    from tl_jax.models.names import entries
+
+    for architecture, table in NAMINGS.items():
+        params, stats = jax.eval_shape(
+            build((NETWORK[architecture], {"bottleneck": 0}), 10).init, jax.random.key(0), jnp.zeros((1, 32, 32, 3))
+        )
+        for naming in table.values():
+            names = [n for e in entries(flatten(params) | flatten(stats), naming).values() for n in e.names]
+            assert len(set(names)) == len(names)
+            assert not any(name.startswith("backbone") for name in names)
+
+
+def test_npz_and_a_folder(file, tmp_path):
+    from safetensors.numpy import load_file
+
+    np.savez(tmp_path / "model.npz", **load_file(file))
+    params, stats = made()
+    assert_equal(load(str(tmp_path / "model.npz"), zeros(params), zeros(stats))[0], params)
+    Path(file).rename(tmp_path / "model.safetensors")
+    assert_equal(load(str(tmp_path), zeros(params), zeros(stats))[1], stats)
+
+
+def test_another_number_of_classes_keeps_the_new_head(file):
+    params, stats = made(classes=31)
+    new, _, report = load(file, zeros(params), zeros(stats))
+    assert not np.asarray(new["head"]["kernel"]).any()
+    assert_equal(new["backbone"], made()[0]["backbone"])
+    assert report.reinitialised == {"head/kernel": ((512, 10), (512, 31)), "head/bias": ((10,), (31,))}
+    text = str(report)
+    assert "(torchvision names): 100 loaded (11,186,112 values), 2 re-initialised, 0 missing, 0 unused." in text
+    assert "re-initialised: head/kernel (512, 10) -> (512, 31)" in text
+
+
+def test_a_head_is_loaded_whole_or_not_at_all(file):
+    params, stats = made(bottleneck=16)
+    new, _, report = load(file, params, stats)
+    assert_equal(new["head"], params["head"])
+    assert report.reinitialised["head/bias"] == ((10,), (10,))
+    assert report.reinitialised["bottleneck/dense1/kernel"] == (None, (512, 16))
+    assert "bottleneck/dense1/kernel absent -> (512, 16)" in str(report)
+
+
+def test_other_heads_are_saved_and_loaded_under_plain_names(tmp_path):
+    params, stats = made("vit_tiny", head="weight_norm", bottleneck=8)
+    path = str(tmp_path / "model.safetensors")
+    save(path, params, stats, "timm")
+    new, new_stats, report = load(path, zeros(params), zeros(stats))
+    assert_equal(new, params)
+    assert_equal(new_stats, stats)
+    assert report.naming == "timm"
+
+
+def test_networks_that_nobody_publishes_have_plain_names(tmp_path):
+    params, stats = made("lenet")
+    path = str(tmp_path / "model.safetensors")
+    save(path, params, stats, "plain")
+    assert_equal(load(path, zeros(params), zeros(stats))[0], params)
+    with pytest.raises(UserError, match=r"Unknown naming of this network 'torchvision'\. Available: plain"):
+        save(path, params, stats)
+
+
+def test_a_deeper_network_is_refused_with_the_paths(file):
+    params, stats = made("resnet34")
+    with pytest.raises(UserError) as error:
+        load(file, params, stats)
+    text = str(error.value)
+    assert "outside the head: backbone/stage1/block3/conv1/kernel (3, 3, 64, 64) is not in the file" in text
+    assert "--allow_mismatch='backbone/stage1/block3/conv1/*'" in text
+    assert "nothing was loaded" in text
+
+
+def test_allowed_paths_keep_their_values(file):
+    params, stats = made("resnet34")
+    new, _, report = load(file, zeros(params), zeros(stats), allow_mismatch=("backbone/stage*/block[3-6]/*",))
+    assert "backbone/stage3/block6/conv2/kernel" in report.missing
+    assert not np.asarray(new["backbone"]["stage3"]["block6"]["conv2"]["kernel"]).any()
+    assert_equal(new["backbone"]["stage1"]["block2"], made()[0]["backbone"]["stage1"]["block2"])
+
+
+def test_a_shallower_network_is_refused(tmp_path):
+    path = str(tmp_path / "resnet34.safetensors")
+    save(path, *made("resnet34"))
+    with pytest.raises(UserError, match=r"layer1.2.bn1.bias \(64,\) has no place in the network"):
+        load(path, *made())
+    assert load(path, *made(), allow_mismatch=("layer?.*",))[2].unused
+
+
+def test_a_shape_that_differs_is_refused(file, tmp_path):
+    params, stats = made()
+    flat = flatten(params)
+    flat["backbone/conv1/kernel"] = np.zeros((3, 3, 3, 64), np.float32)
+    small = unflatten(flat)
+    with pytest.raises(UserError, match=r"backbone/conv1/kernel \(7, 7, 3, 64\) != \(3, 3, 3, 64\)"):
+        load(file, small, stats)
+    report = load(file, small, stats, allow_mismatch=("backbone/conv1/kernel",))[2]
+    assert report.reinitialised == {"backbone/conv1/kernel": ((7, 7, 3, 64), (3, 3, 3, 64))}
+
+
+def test_another_architecture_is_refused(file):
+    with pytest.raises(UserError, match="none of its 102 arrays is one of this network's") as error:
+        load(file, *made("vit_tiny"))
+    assert "'encoder." in str(error.value) or "'class_token'" in str(error.value)
+
+
+def test_full_model_and_bare_backbone_of_hugging_face(tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    params, stats = made("vit_tiny")
+    path = str(tmp_path / "full.safetensors")
+    save(path, params, stats, "huggingface")
+    bare = {k.removeprefix("vit."): v for k, v in load_file(path).items() if k.startswith("vit.")}
+    save_file(bare | {"pooler.dense.bias": np.zeros(192, np.float32)}, tmp_path / "bare.safetensors")
+    new, _, report = load(str(tmp_path / "bare.safetensors"), zeros(params), zeros(stats))
+    assert_equal(new["backbone"], params["backbone"])
+    assert set(report.unused) == {"pooler.dense.bias"}
+    assert set(report.reinitialised) == {"head/kernel", "head/bias"}
+
+
+def test_positions_of_another_image_size_are_interpolated(tmp_path):
+    params, stats = made("vit_tiny", size=64)
+    grid = np.broadcast_to(np.arange(4, dtype=np.float32).reshape(4, 1, 1), (4, 4, 192)).reshape(1, 16, 192)
+    token = np.full((1, 1, 192), 9, np.float32)
+    params = params | {"backbone": params["backbone"] | {"position": np.concatenate([token, grid], 1)}}
+    path = str(tmp_path / "model.safetensors")
+    save(path, params, stats, "timm")
+    new, _, _ = load(path, *made("vit_tiny", size=128))
+    position = np.asarray(new["backbone"]["position"])
+    assert position.shape == (1, 65, 192)
+    np.testing.assert_array_equal(position[:, 0], token[:, 0])
+    rows = position[0, 1:].reshape(8, 8, 192)
+    np.testing.assert_allclose(rows, np.broadcast_to(rows[:, :1, :1], rows.shape), atol=1e-5)
+    np.testing.assert_allclose(rows[3:5, 0, 0].mean(), 1.5, atol=1e-5)
+    assert (np.diff(rows[1:7, 0, 0]) > 0).all()
+
+
+def test_half_precision_is_read(tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    params, stats = made("vit_tiny")
+    path = str(tmp_path / "model.safetensors")
+    save(path, params, stats, "timm")
+    save_file({k: v.astype(jnp.bfloat16) for k, v in load_file(path).items()}, path)
+    new = load(path, zeros(params), zeros(stats))[0]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=0.01), new, params)
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(new)} == {"float32"}
+
+
+def test_files_that_cannot_be_read(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "huggingface_hub", None)
+    (tmp_path / "html.safetensors").write_text("<html>quota</html>")
+    (tmp_path / "model.pth").write_bytes(b"x")
+    cases = {
+        "html.safetensors": "cannot be read as safetensors",
+        "model.pth": "safetensors.torch.save_file",
+        "absent.safetensors": "there is no file",
+    }
+    for name, words in cases.items():
+        with pytest.raises(UserError, match=words):
+            load(str(tmp_path / name), {}, {})
+    with pytest.raises(UserError, match="pip install huggingface_hub"):
+        load("timm/resnet18.a1_in1k", {}, {})
+
+
+@pytest.mark.skipif("TL_JAX_DATA" not in os.environ, reason="TL_JAX_DATA is not set: no weights of MobileNetV2")
+def test_the_cat_is_a_cat():
+    from PIL import Image
+
+    folder = Path(os.environ["TL_JAX_DATA"]) / "weights"
+    network = build(("mobilenet_v2", {"tf": True, "bottleneck": 0}), 1001, form="patches")
+    image = Image.open(folder / "cat.bmp").convert("RGB").resize((224, 224), Image.Resampling.BILINEAR)
+    x = jnp.asarray(np.asarray(image), jnp.float32)[None] / 127.5 - 1
+    shapes = jax.eval_shape(network.init, jax.random.key(0), x)
+    start = jax.tree.map(lambda s: np.zeros(s.shape, np.float32), shapes)
+    params, stats, report = load(str(folder / "mobilenet_v2_1.0_224_imagenet.safetensors"), *start)
+    assert len(report.loaded) == 262
+    probability = jax.nn.softmax(jax.jit(network.apply)(params, stats, x)[0].logits[0])
+    assert int(probability.argmax()) == 286
+    assert abs(float(probability[286]) - 0.67) < 0.01

@@ -1,0 +1,74 @@
+"""Our paths <-> the names in torchvision's, timm's and Hugging Face's files: one table, used both ways."""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from tl_jax.models.names.conv import MOBILENET, MOBILENET_HF, MOBILENET_TIMM, RESNET, RESNET_HF, VGG, VGG_TIMM
+from tl_jax.models.names.layouts import KERNEL, SAME, Layout
+from tl_jax.models.names.patch import CONVNEXT, CONVNEXT_HF, CONVNEXT_TIMM, VIT, VIT_HF, VIT_TIMM
+from tl_jax.models.names.rules import Naming
+
+WORDS = {"kernel": "weight", "scale": "weight", "bias": "bias", "mean": "running_mean", "var": "running_var"}
+NAMINGS: dict[str, dict[str, Naming]] = {
+    "resnet": {"torchvision": RESNET, "timm": RESNET, "huggingface": RESNET_HF},
+    "vgg": {"torchvision": VGG, "timm": VGG_TIMM},
+    "mobilenet_v2": {"torchvision": MOBILENET, "timm": MOBILENET_TIMM, "huggingface": MOBILENET_HF},
+    "vit": {"torchvision": VIT, "timm": VIT_TIMM, "huggingface": VIT_HF},
+    "convnext": {"torchvision": CONVNEXT, "timm": CONVNEXT_TIMM, "huggingface": CONVNEXT_HF},
+}
+PLAIN = Naming((), "head")
+"""Our own paths with dots, for networks that no library publishes."""
+
+
+class Entry(NamedTuple):
+    """Where one parameter or statistic stands in a file."""
+
+    names: tuple[str, ...]
+    layout: Layout
+
+
+def namings(paths: Iterable[str]) -> dict[str, Naming]:
+    """{"torchvision": ..., ..., "plain": ...} for the architecture of these paths."""
+    backbone = [path for path in paths if path.startswith("backbone/")]
+    for table in NAMINGS.values():
+        first = next(iter(table.values()))
+        if backbone and all(_ruled(path.removeprefix("backbone/"), first) for path in backbone):
+            return table | {"plain": PLAIN}
+    return {"plain": PLAIN}
+
+
+def entries(paths: Iterable[str], naming: Naming) -> dict[str, Entry]:
+    """{our path: its entry}; what the naming does not know (bottleneck, heads that are not linear) is plain."""
+    paths = list(paths)
+    linear = {path for path in paths if path.startswith("head/")} == {"head/kernel", "head/bias"}
+    found = {}
+    for path in paths:
+        group, _, rest = path.partition("/")
+        entry = _ruled(rest, naming) if group == "backbone" else None
+        if path in ("head/kernel", "head/bias") and linear:
+            entry = Entry((f"{naming.head}.{WORDS[rest]}",), KERNEL if rest == "kernel" else SAME)
+        found[path] = entry or _plain(path)
+    return found
+
+
+def _ruled(path: str, naming: Naming) -> Entry | None:
+    module, _, leaf = path.rpartition("/")
+    usual = KERNEL if leaf == "kernel" else SAME
+    for rule in naming.rules:
+        if match := re.fullmatch(rule.pattern, path):
+            names = rule.name(*map(int, match.groups()))
+            names = (names,) if isinstance(names, str) else names
+        elif leaf in WORDS and (match := re.fullmatch(rule.pattern, module)):
+            names = (f"{rule.name(*map(int, match.groups()))}.{WORDS[leaf]}",)
+        else:
+            continue
+        return Entry(tuple(naming.prefix + name for name in names), rule.layout or usual)
+    return None
+
+
+def _plain(path: str) -> Entry:
+    *modules, leaf = path.split("/")
+    # The scale of a cosine or weight-normed head stands beside a kernel, which is the "weight".
+    word = leaf if modules == ["head"] and leaf == "scale" else WORDS.get(leaf, leaf)
+    return Entry((".".join([*modules, word]),), KERNEL if leaf == "kernel" else SAME)
