@@ -7,8 +7,8 @@ A strategy says which of these it needs as a value, so that one training step ca
     needs "gramian":    w from G (and the losses); the step needs the k gradients for G and then J'w
     needs "gradients":  d from J itself
 
-Weights and directions are constants: no gradient flows through them. Task-specific parameters are not the business
-of a direction; their gradient is that of w_i L_i where w is a weighting of losses, and of L_i otherwise.
+Task-specific parameters are not the business of a direction; their gradient is that of w_i L_i where w is a weighting
+of losses, and of L_i otherwise.
 """
 
 from collections.abc import Callable
@@ -79,12 +79,14 @@ def comparable(weights: Array, gram: Array | None = None, *, limit: float = 10.0
     return v * jnp.where(mean < limit * length, mean / jnp.where(length > 0, length, 1.0), limit)
 
 
-def comparable_direction(direction: Tree, gradients: Tree, *, limit: float = 10.0) -> Tree:
-    """`comparable` for a direction d that is not J'w: min(||J'1/k|| / ||d||, limit) d, with d as the sum of k."""
-    k = jax.tree.leaves(gradients)[0].shape[0]
+def comparable_direction(direction: Tree, gradients: Tree) -> Tree:
+    """A direction d that is not J'w, as long as the mean gradient: ||J'1/k|| / ||d|| d, 0 if d is.
+
+    No limit here: the scale of d is the method's own (a running mean, a division by the losses) and says nothing.
+    """
     norm = lambda tree: jnp.sqrt(sum(jnp.vdot(x, x) for x in jax.tree.leaves(tree)))
-    mean, length = norm(jax.tree.map(lambda g: g.mean(0), gradients)), norm(direction) / k
-    factor = jnp.where(mean < limit * length, mean / jnp.where(length > 0, length, 1.0), limit) / k
+    mean, length = norm(jax.tree.map(lambda g: g.mean(0), gradients)), norm(direction)
+    factor = jnp.where(length > 0, mean / jnp.where(length > 0, length, 1.0), 0.0)
     return jax.tree.map(lambda d: factor * d, direction)
 
 
@@ -95,7 +97,7 @@ def shared_direction(balance: Balance, state: Any, seen: Seen, *, scaled: bool =
     with a `direction` are ones. seen.gradients is needed; seen.gramian is computed if it is None.
     """
     gram = gramian(seen.gradients) if seen.gramian is None else seen.gramian
-    seen = jax.tree.map(jax.lax.stop_gradient, seen._replace(gramian=gram))
+    seen = seen._replace(gramian=gram)
     if balance.direction is not None:
         direction, state = balance.direction(state, seen)
         ones = jnp.ones_like(seen.losses)
@@ -103,6 +105,16 @@ def shared_direction(balance: Balance, state: Any, seen: Seen, *, scaled: bool =
     weights, state = balance.weigh(state, seen)
     weights = comparable(weights, gram) if scaled else weights
     return combine(weights, seen.gradients), weights, state
+
+
+def weighted_loss(balance: Balance, state: Any, seen: Seen, *, scaled: bool = True) -> tuple[Array, tuple[Array, Any]]:
+    """What a step differentiates where needs is "losses": (sum_i w_i L_i, (w [k], next state)), w being constants.
+
+    scaled: as `comparable` says without the Gramian, so that the weights sum to one.
+    """
+    weights, state = balance.weigh(state, jax.lax.stop_gradient(seen._replace(key=None))._replace(key=seen.key))
+    weights = comparable(weights) if scaled else weights
+    return weights @ seen.losses, (weights, state)
 
 
 def _square(rows: Array) -> Array:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core import balancing, surgery, weighting
+from tl_jax.core import balancing, surgery, trained_weighting, weighting
 from tl_jax.core.balance import Balance, Seen, gramian
 from tl_jax.core.types import Array, Tree
 
@@ -59,7 +59,7 @@ def imtl(lr: float = 0.025) -> Balance:
 
     w = v a(D G D),   v those of imtl_l, D = diag(v), a those of imtl_g. Liu et al. 2021, ICLR (IMTL).
     """
-    scales = weighting.imtl_l(lr)
+    scales = trained_weighting.imtl_l(lr)
 
     def weigh(state: Any, seen: Seen) -> tuple[Array, Any]:
         v, state = scales.weigh(state, seen)
@@ -128,14 +128,14 @@ STRATEGIES: Mapping[str, Callable[..., Balance]] = MappingProxyType(
         "equal": weighting.equal,
         "mean": weighting.mean,
         "fixed": weighting.fixed,
-        "uncertainty": weighting.uncertainty,
+        "uncertainty": trained_weighting.uncertainty,
         "dwa": weighting.dwa,
         "rlw": weighting.rlw,
         "gls": weighting.gls,
-        "gradnorm": weighting.gradnorm,
-        "imtl_l": weighting.imtl_l,
+        "gradnorm": trained_weighting.gradnorm,
+        "imtl_l": trained_weighting.imtl_l,
         "imtl": imtl,
-        "famo": weighting.famo,
+        "famo": trained_weighting.famo,
         "db_mtl": db_mtl,
         "mgda": mgda,
         "pcgrad": pcgrad,
