@@ -23,7 +23,9 @@ GALLERY, Y = draw(1, 41)
 
 @pytest.mark.parametrize("chunk", [1, 7, 256])
 def test_nearest_is_scikit_learns_whatever_the_chunk(chunk):
-    distance, rows = NearestNeighbors(n_neighbors=6, metric="cosine", algorithm="brute").fit(GALLERY).kneighbors(QUERIES)
+    distance, rows = (
+        NearestNeighbors(n_neighbors=6, metric="cosine", algorithm="brute").fit(GALLERY).kneighbors(QUERIES)
+    )
     s, found = neighbours.nearest(jnp.asarray(QUERIES), jnp.asarray(GALLERY), 6, chunk)
     np.testing.assert_array_equal(found, rows)
     np.testing.assert_allclose(s, 1 - distance, atol=1e-5)
