@@ -64,7 +64,7 @@ def test_uniformity(t, chunk):
 
 def test_kmeans_is_as_good_as_scikit_learns():
     for seed in range(3):
-        x, _ = draw(seed, n=60, apart=1.5)
+        x, _ = draw(seed, apart=1.5)
         found = clustering.kmeans(jnp.asarray(x), jax.random.key(seed), 4, restarts=10)
         expected = KMeans(4, n_init=10, random_state=seed).fit(x)
         assert float(found.inertia) <= expected.inertia_ * 1.02
@@ -76,10 +76,9 @@ def test_kmeans_is_seeded_and_survives_fewer_distinct_rows_than_clusters():
     x = jnp.asarray(draw(0)[0])
     a, b = (clustering.kmeans(x, jax.random.key(3), 4, restarts=10).assigned for _ in range(2))
     np.testing.assert_array_equal(a, b)
-    few = clustering.kmeans(jnp.repeat(jnp.eye(2), 10, axis=0), jax.random.key(0), 4)
+    few = clustering.kmeans(jnp.repeat(jnp.eye(2, 6), 20, axis=0), jax.random.key(0), 4, restarts=10)
     assert np.isfinite(few.centres).all()
     assert float(few.inertia) == pytest.approx(0, abs=1e-9)
-    assert clustering.kmeans(x, jax.random.key(0), 1).assigned.max() == 0
 
 
 def test_clustering_accuracy_is_the_best_matching():
@@ -92,8 +91,9 @@ def test_clustering_accuracy_is_the_best_matching():
 
 
 def test_separated_classes_are_found():
-    x, y = draw(5, n=80, apart=20.0)
-    assert clustering.clustering_accuracy(clustering.kmeans(jnp.asarray(x), jax.random.key(0), 4).assigned, y) == 1
+    x, y = draw(5, apart=20.0)
+    found = clustering.kmeans(jnp.asarray(x), jax.random.key(0), 4, restarts=10)
+    assert clustering.clustering_accuracy(found.assigned, y) == 1
 
 
 # Few labels -------------------------------------------------------------------------------------
@@ -110,25 +110,25 @@ def test_episodes_have_the_expected_accuracy_and_interval():
     """Two Gaussians a distance apart, one shot: the accuracy has a closed form by simulation in NumPy."""
     rng = np.random.default_rng(0)
     x, y = draw(0, n=400, d=3, classes=2, apart=1.5)
-    found = few_shot.episodes(x, y, jax.random.key(0), shape=few_shot.Shape(2, 1, 10), count=400)
+    found = few_shot.episodes(x, y, jax.random.key(0), shape=few_shot.Shape(2, 1, 10), count=384)
     by_loops = []
     for _ in range(2000):
         rows = [rng.permutation(np.flatnonzero(y == c))[:11] for c in (0, 1)]
         prototypes = x[[r[0] for r in rows]]
         nearer = [((x[r[1:], None] - prototypes[None]) ** 2).sum(-1).argmin(1) for r in rows]
         by_loops.append(np.mean([n == c for c, n in enumerate(nearer)]))
-    assert found.accuracies.shape == (400,)
+    assert found.accuracies.shape == (384,)
     assert found.mean == pytest.approx(np.mean(by_loops), abs=3 * found.half_width)
-    assert found.half_width == pytest.approx(1.96 * np.std(by_loops) / 20, rel=0.15)
+    assert found.half_width == pytest.approx(1.96 * np.std(by_loops) / 384**0.5, rel=0.15)
 
 
 def test_support_and_queries_are_disjoint_and_of_the_drawn_classes():
     """Features that name the row: a query equal to its own support row would be right by copying."""
     y = np.repeat([7, 3, 9], [5, 4, 2])
     noise = np.random.default_rng(0).normal(size=(11, 200))
-    found = few_shot.episodes(noise, y, jax.random.key(0), shape=few_shot.Shape(2, 1, 3), count=300)
+    found = few_shot.episodes(noise, y, jax.random.key(0), shape=few_shot.Shape(2, 1, 3), count=320)
     assert abs(found.mean - 0.5) < 0.1
-    same = few_shot.episodes(np.eye(11)[y], y, jax.random.key(0), shape=few_shot.Shape(2, 1, 3), count=5)
+    same = few_shot.episodes(np.eye(11, 200)[y], y, jax.random.key(0), shape=few_shot.Shape(2, 1, 3), count=320)
     assert same.mean == 1
     assert same.half_width == 0
 

@@ -25,8 +25,8 @@ def test_resampling_keeps_every_class_at_its_size():
     assert (rows[:, 5] == 5).all()
 
 
-@pytest.mark.parametrize("name", SCORES)
-def test_every_score_has_an_interval(name):
+@pytest.mark.parametrize("name", ["logme", "knn", "leep", "static"])
+def test_scores_of_each_kind_have_an_interval(name):
     s = draw(0)
     s = s._replace(source_probs=s.source_probs / s.source_probs.sum(1, keepdims=True))
     found = ranking.bootstrap(name, s, jax.random.key(0), resamples=40)

@@ -97,7 +97,8 @@ def gbc(features: Array, y: Array, classes: int, *, kind: str = "diagonal", dims
     with all p dimensions in the logarithm of the spherical form too.
 
     Args: features [n, d], y [n] int in [0, classes); dims: principal components kept (p = min(dims, n, d)), since
-    in many dimensions, or with few examples a class, every overlap vanishes whatever the labels. Variances are floored at 1e-4 of their mean over components.
+    in many dimensions, or with few examples a class, every overlap vanishes whatever the labels. Variances are
+    floored at 1e-4 of their mean over components.
     Returns a scalar in [-classes (classes - 1), 0]. Pandy et al. 2022, arXiv 2111.12780.
     """
     u, s, _ = jnp.linalg.svd(features - features.mean(0, keepdims=True), full_matrices=False)
