@@ -1,0 +1,119 @@
+"""How far to trust a ranking of models: intervals, agreement among scores, chance, and what a wrong choice costs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tl_jax.core.errors import UserError, require
+from tl_jax.core.types import Array
+from tl_jax.evaluation.transferability.scores import Sample, prepared
+
+KINDS = ("kendall", "weighted")
+
+
+class Interval(NamedTuple):
+    """A score and its bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Agreement(NamedTuple):
+    """Rank correlations between scores: names [s], tau [s, s], NaN where a score does not distinguish the models."""
+
+    names: tuple[str, ...]
+    tau: np.ndarray
+
+
+def resample(key: Array, y: Array) -> Array:
+    """Row numbers of one bootstrap sample drawn within classes, so that no class is lost: y [n] int -> [n]."""
+    order = jnp.argsort(y)
+    ordered = y[order]
+    first, last = (jnp.searchsorted(ordered, y, side=side) for side in ("left", "right"))
+    place = jnp.floor(jax.random.uniform(key, y.shape) * (last - first)).astype(first.dtype)
+    return order[jnp.minimum(first + place, last - 1)]
+
+
+def bootstrap(
+    name: str, sample: Sample, key: Array, *, resamples: int = 200, level: float = 0.95, together: int = 4
+) -> Interval:
+    """Interval of a score over bootstrap samples of the target's examples, drawn within classes.
+
+    [2 s - q_high, 2 s - q_low],   q the quantiles over resamples: the basic bootstrap, which reflects the bias
+    that repeated rows cause instead of doubling it
+
+    A score that is a mean over rows is computed once, and only its rows are drawn again: among repeated rows a
+    neighbour would find its own copy. `together` resamples run at once (memory: together x features).
+    Raises: UserError as `score` does.
+    """
+    rule, data, y, classes = prepared(name, sample)
+    each = rule.of(data, y, classes)
+    value = float(jnp.mean(each))
+    if each.ndim == 0 and rule.data == "prior":
+        return Interval(value, value, value)
+
+    def one(key: Array) -> Array:
+        rows = resample(key, y)
+        return each[rows].mean() if rule.per_row else rule.of(data[rows], y[rows], classes)
+
+    draws = np.asarray(
+        jax.jit(lambda keys: jax.lax.map(one, keys, batch_size=together))(jax.random.split(key, resamples))
+    )
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(value, float(2 * value - high), float(2 * value - low))
+
+
+def agreement(table: Mapping[str, Sequence[float]], kind: str = "weighted") -> Agreement:
+    """Kendall's tau, plain or weighted towards the best models, between all pairs of scores over the same models.
+
+    Args: table: {score: [m] values, one a model, higher is better}; it may hold the truth as one more row.
+    kind: "kendall" (tau-b) or "weighted" (hyperbolic, mean over both rankings). Vigna 2015 (WWW).
+    Raises: UserError for an unknown kind, fewer than two models, or rows of different lengths.
+    """
+    require("rank correlation", kind, KINDS)
+    rows = {name: np.asarray(values, float) for name, values in table.items()}
+    if len({len(row) for row in rows.values()}) != 1 or len(next(iter(rows.values()))) < 2:
+        lengths = {name: len(row) for name, row in rows.items()}
+        raise UserError(f"Agreement needs the same 2 or more models in every row: {lengths}.")
+    tau = [[_tau(a, b, kind) for b in rows.values()] for a in rows.values()]
+    return Agreement(tuple(rows), np.array(tau))
+
+
+def chance(models: int, key: Array, *, kind: str = "weighted", draws: int = 1000) -> tuple[float, float]:
+    """(standard deviation, 95th percentile) of tau between unrelated rankings: what has to be beaten.
+
+    With 11 models the weighted tau of pure chance has a standard deviation of .28 and reaches .47 in one of twenty.
+    """
+    require("rank correlation", kind, KINDS)
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    found = [_tau(rng.permutation(models), rng.permutation(models), kind) for _ in range(draws)]
+    return float(np.std(found)), float(np.quantile(found, 0.95))
+
+
+def regret(values: Sequence[float], truth: Sequence[float]) -> float:
+    """Accuracy lost by training the model that the score puts first.
+
+    max_m truth_m - truth[argmax_m values_m], averaged over models tied for first
+
+    Args: values [m], truth [m] (accuracy after transfer). Returns a value >= 0 in the unit of truth.
+    Raises: UserError if they do not fit or a value is not finite.
+    """
+    v, t = np.asarray(values, float), np.asarray(truth, float)
+    if v.shape != t.shape or v.ndim != 1 or not len(v):
+        raise UserError(f"Regret needs one value and one accuracy a model: got {v.shape} and {t.shape}.")
+    if not (np.isfinite(v).all() and np.isfinite(t).all()):
+        raise UserError("Regret is not defined: a value or an accuracy is not finite.")
+    return float(t.max() - t[v == v.max()].mean())
+
+
+def _tau(a: np.ndarray, b: np.ndarray, kind: str) -> float:
+    from scipy.stats import kendalltau, weightedtau
+
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return float("nan")
+    found: Any = (kendalltau if kind == "kendall" else weightedtau)(a, b)
+    return float(found.statistic)
