@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tl_jax.core.types import Array
-from tl_jax.models.recipe import lengths
+from tl_jax.models.masks import lengths
 
 FLOOR = 1e-6
 """Added to the power before the logarithm: a sample of +-1 being full scale, far below any recording's noise."""
