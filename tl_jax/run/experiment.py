@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tl_jax.core.places import write_atomically
 from tl_jax.data.domain import Domain
 from tl_jax.run import plots, report
 from tl_jax.run.config import Config, Job
@@ -14,7 +15,7 @@ from tl_jax.run.loop import StoppedError, Work, run_job
 from tl_jax.run.problem import describe
 from tl_jax.run.progress import Reporter, StopRequest
 from tl_jax.run.results import job_results
-from tl_jax.run.rundir import RunDirectory, read_lines, slug, write_atomically, write_json
+from tl_jax.run.rundir import RunDirectory, read_lines, slug, write_json
 from tl_jax.run.setup import Options, Setup, execution, prepare
 from tl_jax.run.trials import Programs, predict_all, programs
 from tl_jax.training.state import State

@@ -1,0 +1,253 @@
+"""Benchmarks of characters, corrupted images, features, reviews, speech and schools."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from tl_jax.core.errors import UserError
+from tl_jax.data import images
+from tl_jax.data.assemble import class_names, make, numbered
+from tl_jax.data.benchmarks.record import Asked, Benchmark, File
+from tl_jax.data.domain import Domain
+from tl_jax.data.files import Files, chosen, open_files, refuse_html
+from tl_jax.data.folder import Listing
+from tl_jax.data.sound import read_waves
+from tl_jax.data.splits import Rows, given, hold_out
+from tl_jax.data.text import unit_rows
+
+CIFAR_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CORRUPTIONS = (
+    "brightness contrast defocus_blur elastic_transform fog frost gaussian_blur gaussian_noise glass_blur impulse_noise "
+    "jpeg_compression motion_blur pixelate saturate shot_noise snow spatter speckle_noise zoom_blur"
+).split()
+SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
+
+
+def cifar10(asked: Asked) -> Domain | None:
+    """50000 / 10000 colour images, 32 x 32: records of one label byte and 3 planes, in the binary version."""
+    archive = asked.folder / "cifar-10-binary.tar.gz"
+    folder = asked.folder / "cifar-10-batches-bin"
+    if not (folder.is_dir() or archive.is_file()):
+        return None
+    files = open_files(folder if folder.is_dir() else archive)
+    parts = []
+    for stem in ("data_batch", "test_batch"):
+        names = [name for name in files.names if name.split("/")[-1].startswith(stem)]
+        records = np.frombuffer(b"".join(map(files.read, names)), np.uint8)
+        if not len(records) or len(records) % 3073:
+            raise UserError(f"{files.root}: {stem}*.bin are not whole; records have 3073 bytes. Get the archive again.")
+        records = records.reshape(-1, 3073)
+        parts.append((records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), records[:, 0]))
+    return make(asked.name, *parts[0], test=parts[1], classes=CIFAR_CLASSES)
+
+
+def cifar10_c(asked: Asked) -> Domain | None:
+    """CIFAR-10's 10000 test images under one corruption at one severity, in splits of our own."""
+    paths = [
+        next((p for p in (asked.folder / "CIFAR-10-C" / name, asked.folder / name) if p.is_file()), None)
+        for name in (f"{asked.domain}.npy", "labels.npy")
+    ]
+    if None in paths:
+        return None
+    try:
+        x, y = (np.load(path, mmap_mode="r", allow_pickle=False) for path in paths if path)
+        rows = slice(10000 * (int(asked.protocol) - 1), 10000 * int(asked.protocol))
+        return make(asked.name, np.asarray(x[rows]), np.asarray(y[rows]), classes=CIFAR_CLASSES)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{paths[0]} is not a whole .npy file ({error}). Get it again.") from None
+
+
+def omniglot(asked: Asked) -> Listing | None:
+    """Handwritten characters, 105 x 105, one class a character; 20 people drew each: 16 train, 2 validation, 2 test."""
+    sets = (asked.domain,) if asked.domain else ("background", "evaluation")
+    whole = asked.folder / "omniglot.tar.xz"
+    found: dict[str, Files] = {}
+    for part in sets:
+        folder = asked.folder / f"images_{part}"
+        archive = next((p for p in (asked.folder / f"images_{part}.zip", whole) if p.is_file()), None)
+        if not folder.is_dir() and archive is None:
+            return None
+        files = open_files(asked.folder) if folder.is_dir() or archive is None else open_files(archive)
+        names = [n for n in files.names if n.startswith(f"images_{part}/") and images.is_image(n)]
+        found |= dict.fromkeys(names, files)
+    stamps = {n: s for f in {id(f): f for f in found.values()}.values() for n, s in zip(f.names, f.stamps, strict=True)}
+    names = tuple(sorted(found))
+    files = Files(str(asked.folder), names, tuple(stamps[n] for n in names), lambda name: found[name].read(name))
+    labels = np.array(["/".join(name.split("/")[1:3]) for name in names])
+    drawer = np.array([int(name[-6:-4]) for name in names])
+    y, classes = numbered(asked.name, labels, class_names(labels), "classes")
+    return Listing(asked.name, files, y, classes, given(y, (drawer > 16).astype(int) + (drawer > 18)))
+
+
+def office_caltech(asked: Asked) -> Domain | None:
+    """SURF bags of words [n, 800], rows divided by their sum, then every feature to mean 0, deviation 1 per domain.
+
+    Gong, Shi, Sha, Grauman 2012, doi:10.1109/CVPR.2012.6247911.
+    """
+    from scipy.io import loadmat
+
+    stem = "Caltech10" if asked.domain == "caltech" else asked.domain
+    path = asked.folder / "surf" / f"{stem}_SURF_L10.mat"
+    path = path if path.is_file() else asked.folder / path.name
+    if not path.is_file():
+        return None
+    refuse_html(path)
+    try:
+        file = loadmat(path)
+        x, y = file["fts"].astype(np.float64), file["labels"].reshape(-1).astype(np.int64) - 1
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise UserError(f"{path} is not the MATLAB file with fts and labels ({error}). Get it again.") from None
+    x = x / np.maximum(x.sum(1, keepdims=True), 1)
+    deviation = x.std(0)
+    x = ((x - x.mean(0)) / np.where(deviation > 0, deviation, 1)).astype(np.float32)
+    names = (
+        "back_pack touring_bike calculator headphones computer_keyboard laptop computer_monitor computer_mouse coffee_mug "
+        "video_projector"
+    )
+    rows = None
+    if asked.protocol == "surf-all":
+        train, validation = hold_out(y)
+        rows = Rows(train, validation, np.concatenate([train, validation]))
+    return make(asked.name, x, y, rows=rows, classes=names.split(), modality="vector")
+
+
+def amazon_reviews(asked: Asked) -> Domain | None:
+    """Counts of 5000 words and pairs, rows of Euclidean length 1: the 2000 labelled and 3586 to 5945 test reviews."""
+    from sklearn.datasets import load_svmlight_files
+
+    archive = asked.folder / "amazon_dann_svmlight.zip"
+    names = [f"{asked.domain}_{part}.svmlight" for part in ("train", "test")]
+    if all((asked.folder / name).is_file() for name in names):
+        opened = [open(asked.folder / name, "rb") for name in names]
+    elif archive.is_file():
+        files = open_files(archive)
+        opened = [io.BytesIO(files.read(name)) for name in names]
+    else:
+        return None
+    x, y, x_test, y_test = load_svmlight_files(opened, n_features=5000, zero_based=True)
+    for file in opened:
+        file.close()
+    dense = lambda rows: unit_rows(rows.toarray().astype(np.float32))
+    label = lambda y: (y > 0).astype(np.int32)
+    test = (dense(x_test), label(y_test))
+    return make(asked.name, dense(x), label(y), test=test, classes=("negative", "positive"), modality="vector")
+
+
+def fsdd(asked: Asked) -> Domain | None:
+    """Spoken digits of one person, 8 kHz: 50 recordings a digit, of which the first five are the official test."""
+    archive = asked.folder / "fsdd_recordings.zip"
+    if not ((asked.folder / "recordings").is_dir() or archive.is_file()):
+        return None
+    files = open_files(asked.folder if (asked.folder / "recordings").is_dir() else archive)
+    found = {name: name.split("/")[-1][:-4].split("_") for name in files.names if name.endswith(".wav")}
+    names = [name for name, parts in found.items() if parts[1:2] == [asked.domain]]
+    if not names:
+        return None
+    y = np.array([int(found[name][0]) for name in names], np.int32)
+    rows = given(y, np.where([int(found[name][2]) < 5 for name in names], 2, 0))
+    if asked.protocol == "all":
+        train, validation = hold_out(y)
+        rows = Rows(train, validation, np.concatenate([train, validation]))
+    x, rate = read_waves(chosen(files, names))
+    return make(asked.name, x, y, rows=rows, classes=tuple("0123456789"), modality="sound", rate=rate)
+
+
+def school(asked: Asked) -> Domain | None:
+    """Exam scores of 15362 pupils of 139 schools from 27 features and a constant: regression, school/K or all."""
+    from scipy.io import loadmat
+
+    path = asked.folder / "school.mat"
+    if not path.is_file():
+        return None
+    refuse_html(path)
+    file = loadmat(path)
+    x, y = ([np.asarray(cell, np.float32) for cell in file[name].ravel()] for name in ("X", "Y"))
+    chosen_ones = [int(asked.domain) - 1] if asked.domain else range(len(x))
+    rows, scores = np.concatenate([x[i] for i in chosen_ones]), np.concatenate([y[i].ravel() for i in chosen_ones])
+    return make(asked.name, rows, scores, task="regression", modality="vector")
+
+
+CIFAR10 = Benchmark(
+    "CIFAR-10 (Krizhevsky 2009)",
+    "https://www.cs.toronto.edu/~kriz/cifar.html",
+    "cifar10",
+    (File("cifar-10-binary.tar.gz", 170052171, "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"),),
+    cifar10,
+    layout="cifar-10-batches-bin/data_batch_1.bin",
+    tfds="cifar10",
+)
+CIFAR10_C = Benchmark(
+    "CIFAR-10-C (Hendrycks, Dietterich 2019, arXiv:1903.12261)",
+    "https://zenodo.org/record/2535967",
+    "cifar10_c",
+    (File("CIFAR-10-C.tar", 2918471680, "c72763e101c723b7c507b96205f7e938912a5d587376173b825850cf3cb876a7"),),
+    cifar10_c,
+    tuple(CORRUPTIONS),
+    ("5", "4", "3", "2", "1"),
+    "CIFAR-10-C/gaussian_noise.npy",
+    "cifar10_corrupted/{domain}_{protocol}:test",
+)
+OMNIGLOT = Benchmark(
+    "Omniglot (Lake, Salakhutdinov, Tenenbaum 2015, doi:10.1126/science.aab3050)",
+    "https://github.com/brendenlake/omniglot",
+    "omniglot",
+    (
+        File("omniglot.tar.xz", 6012128, "262379920f0c04c72099bb725b7b44cd4ab100272eced68f7d594daa4badd51c",
+             instead="the two official zips"),
+        File("images_background.zip", 9464212, "ad41ab679c8b5d90b271ef46be6987cc81211774a695c29dcc5367b2b26ee640",
+             ("", "background"), "omniglot.tar.xz"),
+        File("images_evaluation.zip", 6462886, "1f61a8f3366785b057fc117d9228e78a16e3d976c8953b2a10fcc74cf0609cee",
+             ("", "evaluation"), "omniglot.tar.xz"),
+    ),
+    omniglot,
+    ("", "background", "evaluation"),
+    layout="images_background/Greek/character01/0394_01.png",
+    options=images.OPTIONS,
+)  # fmt: skip
+OFFICE_CALTECH = Benchmark(
+    "Office-Caltech-10, SURF features (Gong, Shi, Sha, Grauman 2012, doi:10.1109/CVPR.2012.6247911)",
+    "https://github.com/jindongwang/transferlearning/tree/master/data",
+    "office_caltech10",
+    (
+        File("surf/amazon_SURF_L10.mat", 104970, "df32548b994e18d364c99e1f317e1fae100597259f0423a41b90f4f68187bb1f",
+             ("amazon",)),
+        File("surf/Caltech10_SURF_L10.mat", 150751, "4f9334c8ced489d5054de97a5fd51a61f017f3bcd1f38c9a85c6d78cb9d7bda5",
+             ("caltech",)),
+        File("surf/dslr_SURF_L10.mat", 18348, "44d673c68e1d07b837893aa74dba3b986e4a6cc3fd66f0dd357683bdef059216",
+             ("dslr",)),
+        File("surf/webcam_SURF_L10.mat", 32406, "a6a9c78b4b7181dfbb58bcfd351d4ebd737f171c31247b8884948aa156d3f700",
+             ("webcam",)),
+    ),
+    office_caltech,
+    ("amazon", "caltech", "dslr", "webcam"),
+    ("surf", "surf-all"),
+)  # fmt: skip
+AMAZON_REVIEWS = Benchmark(
+    "Amazon reviews as prepared for DANN (Ganin et al. 2016, arXiv:1505.07818, table 1)",
+    "https://github.com/GRAAL-Research/domain_adversarial_neural_network",
+    "amazon_dann_svmlight",
+    (File("amazon_dann_svmlight.zip", 4283396, "ca9c6460fe8eaf3de538aab8403d492b5a9300f3de51240b69ce36dda163701d"),),
+    amazon_reviews,
+    ("books", "dvd", "electronics", "kitchen"),
+    ("dann",),
+    "books_train.svmlight",
+)
+FSDD = Benchmark(
+    "Free Spoken Digit Dataset (Jackson et al. 2018, doi:10.5281/zenodo.1342401)",
+    "https://github.com/Jakobovski/free-spoken-digit-dataset",
+    "fsdd",
+    (File("fsdd_recordings.zip", 16157653, "7e653241b4d3d5b98fcad8348ea1202f6194efde2c059c1ac6cf62a367315841"),),
+    fsdd,
+    SPEAKERS,
+    ("official", "all"),
+    "recordings/0_george_0.wav",
+)
+SCHOOL = Benchmark(
+    "School exam scores, in MALSAR (Zhou, Chen, Ye 2011)",
+    "https://github.com/jiayuzhou/MALSAR",
+    "malsar",
+    (File("school.mat", 44759, "57fb3238fdd03a9aa17276e2ce18d9bbb5d128c3261e794fe6233b58b6909068"),),
+    school,
+    ("", *map(str, range(1, 140))),
+)
