@@ -23,7 +23,9 @@ def npz(spec: Spec, data_dir: str) -> Domain:
         with np.load(path, allow_pickle=False) as file:
             held = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path} cannot be read as .npz ({error}). Write it with numpy.savez(path, x=..., y=...).") from None
+        raise UserError(
+            f"{path} cannot be read as .npz ({error}). Write it with numpy.savez(path, x=..., y=...)."
+        ) from None
     return _domain(spec, path, held, ("x", "y"))
 
 

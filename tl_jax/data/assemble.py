@@ -37,7 +37,7 @@ def numbered(name: str, labels: np.ndarray, classes: Sequence[str] | None, task:
         return labels.astype(np.float32), ()
     if classes is not None and labels.dtype.kind in "fiub":
         y = labels.astype(np.int64)
-        if len(y) and not (0 <= y.min() and y.max() < len(classes)):
+        if len(y) and not (y.min() >= 0 and y.max() < len(classes)):
             raise UserError(f"{name}: labels run from {y.min()} to {y.max()}, but {len(classes)} classes are named.")
         return y.astype(np.int32), tuple(map(str, classes))
     names = class_names(labels) if classes is None else tuple(map(str, classes))

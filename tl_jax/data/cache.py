@@ -63,13 +63,13 @@ def kept(
         _sweep(path.parent)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".building-")
         os.close(handle)
-        _allocate(temporary, int(np.prod(shape)) * np.dtype(dtype).itemsize)
     except OSError:
-        array = np.empty(shape, dtype)
-        fill(array)
-        return array, False
+        return _in_memory(shape, dtype, fill), False
     try:
         array = np.lib.format.open_memmap(temporary, "w+", dtype=np.dtype(dtype), shape=shape)
+        if not _allocated(temporary):
+            Path(temporary).unlink()
+            return _in_memory(shape, dtype, fill), False
         fill(array)
         array.flush()
         del array
@@ -86,11 +86,22 @@ def kept(
     return np.load(path, mmap_mode="r"), False
 
 
-def _allocate(path: str, size: int) -> None:
-    """Raises OSError if the disk has no room: writing to a memory map of a full disk would end the process."""
-    if hasattr(os, "posix_fallocate") and size:
+def _in_memory(shape: tuple[int, ...], dtype: np.dtype | type, fill: Callable[[np.ndarray], None]) -> np.ndarray:
+    array = np.empty(shape, dtype)
+    fill(array)
+    return array
+
+
+def _allocated(path: str) -> bool:
+    """Whether the disk has room for the file: writing to a memory map on a full disk would end the process."""
+    try:
         with open(path, "r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, size + 4096)
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, os.path.getsize(path) + 4096)
+                file.truncate(os.path.getsize(path) - 4096)
+    except OSError:
+        return False
+    return True
 
 
 def _read(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray | None:

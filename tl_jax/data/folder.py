@@ -89,8 +89,8 @@ def _check_level(name: str, files: Files, found: Sequence[str], labels: Sequence
         shared = set.intersection(*inside)
         if len(shared) > 1 and len(deep) == len(found):
             raise UserError(
-                f"{name}: the {len(kinds)} folders under {files.root} ({', '.join(kinds[:4])}) hold the same sub-folders "
-                f"({', '.join(sorted(shared)[:3])}, ...): they look like domains, not classes. "
+                f"{name}: the {len(kinds)} folders under {files.root} ({', '.join(kinds[:4])}) hold the same "
+                f"sub-folders ({', '.join(sorted(shared)[:3])}, ...): they look like domains, not classes. "
                 f"Did you mean folder:{files.root}/{kinds[0]} ?"
             )
         return
@@ -138,4 +138,6 @@ def _listed(name: str, files: Files, table: Path) -> Listing:
         part = np.array([SPLITS[line["split"].lower()] for line in lines])
     labels = np.array([line["label"] for line in lines])
     y, classes = numbered(name, labels, None, "classes")
-    return Listing(name, chosen(files, [line["file"] for line in lines]), y, classes, split(y) if part is None else given(y, part))
+    return Listing(
+        name, chosen(files, [line["file"] for line in lines]), y, classes, split(y) if part is None else given(y, part)
+    )

@@ -27,7 +27,10 @@ class Look(NamedTuple):
     channels: int = 3
 
 
-def look(spec: Spec, default: Look = Look()) -> Look:
+DEFAULT = Look()
+
+
+def look(spec: Spec, default: Look = DEFAULT) -> Look:
     """The look a spec asks for: ?size=224&resize=256&channels=1. Raises UserError if resize < size."""
     size = whole(spec, "size", default.size)
     resize = whole(spec, "resize", max(size, default.resize) if "size" not in spec.options else size)
@@ -59,15 +62,27 @@ def decode(data: bytes, how: Look) -> np.ndarray:
         image.draft("RGB" if how.channels == 3 else "L", (how.resize, how.resize))
         if image.mode == "P" and "transparency" in image.info:
             image = image.convert("RGBA")
-        image = image.convert("L" if how.channels == 1 else "RGB")
-        w, h = image.size
-        scale = how.resize / min(w, h)
-        w, h = max(how.size, round(w * scale)), max(how.size, round(h * scale))
-        if image.size != (w, h):
-            image = image.resize((w, h), Image.Resampling.BILINEAR)
-        left, top = (w - how.size) // 2, (h - how.size) // 2
-        image = image.crop((left, top, left + how.size, top + how.size))
-        return np.asarray(image).reshape(how.size, how.size, how.channels)
+        return _cropped(image, how)
+
+
+def fitted(image: np.ndarray, how: Look) -> np.ndarray:
+    """uint8 [h, w, c] brought to [size, size, channels] in the same way."""
+    from PIL import Image
+
+    return _cropped(Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image), how)
+
+
+def _cropped(image, how: Look) -> np.ndarray:
+    from PIL import Image
+
+    image = image.convert("L" if how.channels == 1 else "RGB")
+    scale = how.resize / min(image.size)
+    w, h = (max(how.size, round(side * scale)) for side in image.size)
+    if image.size != (w, h):
+        image = image.resize((w, h), Image.Resampling.BILINEAR)
+    left, top = (w - how.size) // 2, (h - how.size) // 2
+    image = image.crop((left, top, left + how.size, top + how.size))
+    return np.asarray(image).reshape(how.size, how.size, how.channels)
 
 
 def failure(files: Files, name: str) -> str:

@@ -3,6 +3,7 @@
 import re
 import zlib
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def counts(texts: Sequence[str], buckets: int = BUCKETS) -> np.ndarray:
     out = np.zeros((len(texts), buckets), np.float32)
     for i, text in enumerate(texts):
         found = words(text)
-        for gram in (*found, *map(" ".join, zip(found, found[1:], strict=False))):
+        for gram in (*found, *map(" ".join, pairwise(found))):
             out[i, zlib.crc32(gram.encode()) % buckets] += 1
     return unit_rows(out)
 

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 
 from tl_jax.core.types import Network
 from tl_jax.data.domain import Domain
-from tl_jax.data.load import load, matched
+from tl_jax.data.load import load
+from tl_jax.data.match import matched
 from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import build
 from tl_jax.run.calibration import choose

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from tl_jax.core.errors import UserError
-from tl_jax.data import images
 from tl_jax.data.assemble import make
 from tl_jax.data.benchmarks.record import Asked, Benchmark, File
 from tl_jax.data.domain import Domain
 from tl_jax.data.files import Files, below, chosen, open_files, refuse_html
 from tl_jax.data.folder import Listing
+from tl_jax.data.images import Look
 from tl_jax.data.splits import Rows, given, hold_out
 
 CLASSES = tuple("0123456789")
@@ -102,7 +102,7 @@ def _usps_svmlight(folder: Path) -> list[tuple[np.ndarray, np.ndarray]] | None:
 
 
 def mnist_m(asked: Asked) -> Listing | None:
-    """MNIST over crops of photographs, 32 x 32: 59001 training and 9001 test images, or the first 5000 of the former."""
+    """MNIST over crops of photographs, 32 x 32: 59001 / 9001 images, or the first 5000 of the training images."""
     parts = [_mnist_m_part(asked.folder, part) for part in ("train", "test")]
     if None in parts:
         return None
@@ -174,9 +174,7 @@ MNIST = Benchmark(
     "http://yann.lecun.com/exdb/mnist/",
     "mnist",
     (
-        File(
-            "train-images-idx3-ubyte.gz", 9912422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
-        ),
+        File("train-images-idx3-ubyte.gz", 9912422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
         File("train-labels-idx1-ubyte.gz", 28881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
         File("t10k-images-idx3-ubyte.gz", 1648877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
         File("t10k-labels-idx1-ubyte.gz", 4542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
@@ -221,7 +219,7 @@ MNIST_M = Benchmark(
     mnist_m,
     protocols=("", "59001", "5000"),
     layout="mnist_m_train/00000000.png",
-    options=images.OPTIONS,
+    look=Look(32, 32),
 )
 SVHN = Benchmark(
     "SVHN, cropped (Netzer et al. 2011)",

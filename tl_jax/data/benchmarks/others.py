@@ -1,26 +1,42 @@
 """Benchmarks of characters, corrupted images, features, reviews, speech and schools."""
 
 import io
-from pathlib import Path
 
 import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.data import images
 from tl_jax.data.assemble import class_names, make, numbered
+from tl_jax.data.benchmarks.pictures import located
 from tl_jax.data.benchmarks.record import Asked, Benchmark, File
 from tl_jax.data.domain import Domain
 from tl_jax.data.files import Files, chosen, open_files, refuse_html
 from tl_jax.data.folder import Listing
+from tl_jax.data.images import Look
 from tl_jax.data.sound import read_waves
 from tl_jax.data.splits import Rows, given, hold_out
 from tl_jax.data.text import unit_rows
 
 CIFAR_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 CORRUPTIONS = (
-    "brightness contrast defocus_blur elastic_transform fog frost gaussian_blur gaussian_noise glass_blur impulse_noise "
-    "jpeg_compression motion_blur pixelate saturate shot_noise snow spatter speckle_noise zoom_blur"
-).split()
+    *(
+        "gaussian_noise",
+        "shot_noise",
+        "impulse_noise",
+        "defocus_blur",
+        "glass_blur",
+        "motion_blur",
+        "zoom_blur",
+        "snow",
+    ),
+    *("frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression", "speckle_noise"),
+    *("gaussian_blur", "spatter", "saturate"),
+)
+OFFICE_CALTECH_CLASSES = (
+    *("back_pack", "bike", "calculator", "headphones", "keyboard"),
+    *("laptop_computer", "monitor", "mouse", "mug", "projector"),
+)
+"""As the folders of Office-31 are named."""
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 
 
@@ -44,18 +60,16 @@ def cifar10(asked: Asked) -> Domain | None:
 
 def cifar10_c(asked: Asked) -> Domain | None:
     """CIFAR-10's 10000 test images under one corruption at one severity, in splits of our own."""
-    paths = [
-        next((p for p in (asked.folder / "CIFAR-10-C" / name, asked.folder / name) if p.is_file()), None)
-        for name in (f"{asked.domain}.npy", "labels.npy")
-    ]
-    if None in paths:
+    files = located(asked.folder, ("CIFAR-10-C",), ("CIFAR-10-C.tar",))
+    names = (f"{asked.domain}.npy", "labels.npy")
+    if files is None or not set(names) <= set(files.names):
         return None
+    rows = slice(10000 * (int(asked.protocol) - 1), 10000 * int(asked.protocol))
     try:
-        x, y = (np.load(path, mmap_mode="r", allow_pickle=False) for path in paths if path)
-        rows = slice(10000 * (int(asked.protocol) - 1), 10000 * int(asked.protocol))
-        return make(asked.name, np.asarray(x[rows]), np.asarray(y[rows]), classes=CIFAR_CLASSES)
+        x, y = (np.load(io.BytesIO(files.read(name)), allow_pickle=False)[rows] for name in names)
     except (OSError, ValueError) as error:
-        raise UserError(f"{paths[0]} is not a whole .npy file ({error}). Get it again.") from None
+        raise UserError(f"{files.root}/{names[0]} is not a whole .npy file ({error}). Get it again.") from None
+    return make(asked.name, x, y, classes=CIFAR_CLASSES)
 
 
 def omniglot(asked: Asked) -> Listing | None:
@@ -101,15 +115,11 @@ def office_caltech(asked: Asked) -> Domain | None:
     x = x / np.maximum(x.sum(1, keepdims=True), 1)
     deviation = x.std(0)
     x = ((x - x.mean(0)) / np.where(deviation > 0, deviation, 1)).astype(np.float32)
-    names = (
-        "back_pack touring_bike calculator headphones computer_keyboard laptop computer_monitor computer_mouse coffee_mug "
-        "video_projector"
-    )
     rows = None
     if asked.protocol == "surf-all":
         train, validation = hold_out(y)
         rows = Rows(train, validation, np.concatenate([train, validation]))
-    return make(asked.name, x, y, rows=rows, classes=names.split(), modality="vector")
+    return make(asked.name, x, y, rows=rows, classes=OFFICE_CALTECH_CLASSES, modality="vector")
 
 
 def amazon_reviews(asked: Asked) -> Domain | None:
@@ -118,16 +128,12 @@ def amazon_reviews(asked: Asked) -> Domain | None:
 
     archive = asked.folder / "amazon_dann_svmlight.zip"
     names = [f"{asked.domain}_{part}.svmlight" for part in ("train", "test")]
-    if all((asked.folder / name).is_file() for name in names):
-        opened = [open(asked.folder / name, "rb") for name in names]
-    elif archive.is_file():
-        files = open_files(archive)
-        opened = [io.BytesIO(files.read(name)) for name in names]
-    else:
+    unpacked = all((asked.folder / name).is_file() for name in names)
+    if not unpacked and not archive.is_file():
         return None
-    x, y, x_test, y_test = load_svmlight_files(opened, n_features=5000, zero_based=True)
-    for file in opened:
-        file.close()
+    files = open_files(asked.folder if unpacked else archive)
+    read = [io.BytesIO(files.read(name)) for name in names]
+    x, y, x_test, y_test = load_svmlight_files(read, n_features=5000, zero_based=True)
     dense = lambda rows: unit_rows(rows.toarray().astype(np.float32))
     label = lambda y: (y > 0).astype(np.int32)
     test = (dense(x_test), label(y_test))
@@ -183,7 +189,7 @@ CIFAR10_C = Benchmark(
     "cifar10_c",
     (File("CIFAR-10-C.tar", 2918471680, "c72763e101c723b7c507b96205f7e938912a5d587376173b825850cf3cb876a7"),),
     cifar10_c,
-    tuple(CORRUPTIONS),
+    CORRUPTIONS,
     ("5", "4", "3", "2", "1"),
     "CIFAR-10-C/gaussian_noise.npy",
     "cifar10_corrupted/{domain}_{protocol}:test",
@@ -203,7 +209,7 @@ OMNIGLOT = Benchmark(
     omniglot,
     ("", "background", "evaluation"),
     layout="images_background/Greek/character01/0394_01.png",
-    options=images.OPTIONS,
+    look=Look(28, 28, 1),
 )  # fmt: skip
 OFFICE_CALTECH = Benchmark(
     "Office-Caltech-10, SURF features (Gong, Shi, Sha, Grauman 2012, doi:10.1109/CVPR.2012.6247911)",

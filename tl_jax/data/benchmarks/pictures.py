@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tl_jax.data import images
 from tl_jax.data.benchmarks.record import Asked, Benchmark, File
 from tl_jax.data.files import Files, below, chosen, open_files
 from tl_jax.data.folder import Listing, tree
+from tl_jax.data.images import Look
 from tl_jax.data.splits import Rows, given, hold_out
 
 TREE = ("split", "all")
@@ -85,7 +85,7 @@ OFFICE31 = Benchmark(
     "https://faculty.cc.gatech.edu/~judy/domainadapt/",
     "office31",
     (
-        File("domain_adaptation_images.tar.gz", instead="office31_DOMAIN.zip of the domain"),
+        File("domain_adaptation_images.tar.gz", instead="office31_{domain}.zip"),
         File(
             "office31_amazon.zip",
             24426788,
@@ -105,7 +105,7 @@ OFFICE31 = Benchmark(
     ("amazon", "webcam", "dslr"),
     TREE,
     "amazon/back_pack/frame_0001.jpg",
-    options=images.OPTIONS,
+    look=Look(),
 )
 OFFICE_HOME = Benchmark(
     "Office-Home (Venkateswara, Eusebio, Chakraborty, Panchanathan 2017, arXiv:1706.07522)",
@@ -119,8 +119,8 @@ OFFICE_HOME = Benchmark(
     ),
     ("Art", "Clipart", "Product", "RealWorld"),
     TREE,
-    "Art/Alarm_Clock/00001.jpg",
-    options=images.OPTIONS,
+    "Art/Alarm_Clock",
+    look=Look(),
 )
 PACS = Benchmark(
     "PACS (Li, Yang, Song, Hospedales 2017, arXiv:1710.03077)",
@@ -130,8 +130,8 @@ PACS = Benchmark(
     folders("kfold/{domain}", "{domain}", archives=("PACS.zip", "pacs.zip", "kfold.zip")),
     ("photo", "art_painting", "cartoon", "sketch"),
     TREE,
-    "photo/dog/056_0001.jpg",
-    options=images.OPTIONS,
+    "photo/dog",
+    look=Look(),
 )
 VLCS = Benchmark(
     "VLCS (Fang, Xu, Rockmore 2013, doi:10.1109/ICCV.2013.208)",
@@ -152,8 +152,8 @@ VLCS = Benchmark(
     ),
     ("caltech", "labelme", "sun", "voc"),
     TREE,
-    "Caltech101/bird/image_0001.jpg",
-    options=images.OPTIONS,
+    "Caltech101/bird",
+    look=Look(),
 )
 VISDA = Benchmark(
     "VisDA-2017 classification (Peng et al. 2017, arXiv:1710.06924)",
@@ -163,20 +163,20 @@ VISDA = Benchmark(
     folders("{domain}", archives=("{domain}.tar",)),
     ("train", "validation"),
     TREE,
-    "train/aeroplane/src_1_02691156_3d5b8a9c.png",
-    options=images.OPTIONS,
+    "train/aeroplane",
+    look=Look(),
 )
 DOMAINNET = Benchmark(
     "DomainNet, cleaned (Peng et al. 2019, arXiv:1812.01754)",
     "https://ai.bu.edu/M3SDA/",
     "domainnet",
-    (File("DOMAIN.zip"), File("DOMAIN_train.txt"), File("DOMAIN_test.txt")),
+    (File("{domain}.zip"), File("{domain}_train.txt"), File("{domain}_test.txt")),
     domainnet,
     ("clipart", "infograph", "painting", "quickdraw", "real", "sketch"),
     ("official", *TREE),
-    "clipart/airplane/clipart_002_000001.jpg",
+    "clipart/airplane",
     "domainnet/{domain}",
-    images.OPTIONS,
+    Look(),
 )
 IMAGENET_R = Benchmark(
     "ImageNet-R (Hendrycks et al. 2021, arXiv:2006.16241)",
@@ -185,7 +185,7 @@ IMAGENET_R = Benchmark(
     (File("imagenet-r.tar", 2191079936, "18c6bf493b39a0d975d48e587437f562caab9c52ae6327dcfa9dd8eb54aa1b52"),),
     folders("imagenet-r", archives=("imagenet-r.tar",)),
     protocols=TREE,
-    layout="imagenet-r/n01443537/art_0.jpg",
+    layout="imagenet-r/n01443537",
     tfds="imagenet_r:test",
-    options=images.OPTIONS,
+    look=Look(),
 )

@@ -7,10 +7,11 @@ from typing import NamedTuple
 from tl_jax.core.errors import UserError, unknown
 from tl_jax.data.domain import Domain
 from tl_jax.data.folder import Listing
+from tl_jax.data.images import OPTIONS, Look
 
 
 class File(NamedTuple):
-    """An official file below the benchmark's folder; size in bytes (0: not known), sha256 ('': not known).
+    """A file below the benchmark's folder, {domain} filled in; size in bytes or 0, sha256 or '', if not known.
 
     domains: which it is needed for; () is all. `instead`: another file of the record that does as well.
     """
@@ -36,7 +37,8 @@ class Benchmark(NamedTuple):
     """One row of the table of benchmarks.
 
     folder: below --data_dir. layout: an example of a path there after unpacking. domains: ("",) where there is one.
-    protocols: the first is meant where the spec names none. read: the domain (image files as a listing that is
+    protocols: the first is meant where the spec names none. look: how image files are decoded unless the spec says
+    otherwise; None where there are none. read: the domain (image files as a listing that is
     not decoded yet), or None where no file is there. tfds: the same set in TensorFlow Datasets, with {domain} and
     {protocol} filled in, or ''.
     """
@@ -50,7 +52,7 @@ class Benchmark(NamedTuple):
     protocols: tuple[str, ...] = ("",)
     layout: str = ""
     tfds: str = ""
-    options: tuple[str, ...] = ()
+    look: Look | None = None
 
 
 def resolved(name: str, benchmark: Benchmark, rest: str, folder: str, options: Mapping[str, str]) -> Asked:
@@ -65,10 +67,9 @@ def resolved(name: str, benchmark: Benchmark, rest: str, folder: str, options: M
         raise unknown(f"protocol of {name}:", protocol, filter(None, benchmark.protocols))
     protocol = protocol or benchmark.protocols[0]
     for option in options:
-        if option not in benchmark.options:
-            raise unknown(f"option of {name}:", option, benchmark.options or ["(none)"])
-    full = f"{name}/{domain}" if domain else name
-    full = f"{full}@{protocol}" if len(benchmark.protocols) > 1 and protocol else full
+        if benchmark.look is None or option not in OPTIONS:
+            raise unknown(f"option of {name}:", option, OPTIONS if benchmark.look else ["(none)"])
+    full = (f"{name}/{domain}" if domain else name) + (f"@{protocol}" if protocol else "")
     return Asked(full, domain, protocol, Path(folder) / benchmark.folder, options)
 
 
@@ -77,17 +78,16 @@ def needed(benchmark: Benchmark, domain: str) -> list[File]:
     return [file for file in benchmark.files if not file.domains or domain in file.domains]
 
 
-def described(file: File) -> str:
+def described(file: File, domain: str) -> str:
     """'train.zip (24426788 bytes, sha256 72c8e36b...)', with what is known."""
     known = [f"{file.size} bytes"] * bool(file.size) + [f"sha256 {file.sha256}"] * bool(file.sha256)
-    return f"{file.name} ({', '.join(known) or 'size and sha256 not recorded'})" + (
-        f" or {file.instead}" if file.instead else ""
-    )
+    text = f"{file.name} ({', '.join(known) or 'size and sha256 not recorded'})"
+    return (f"{text} or {file.instead}" if file.instead else text).format(domain=domain)
 
 
 def absent(benchmark: Benchmark, asked: Asked, have_folder: bool) -> UserError:
     """Where it was looked for, its page, its files, and where to put them."""
-    files = "; ".join(described(file) for file in needed(benchmark, asked.domain))
+    files = "; ".join(described(file, asked.domain) for file in needed(benchmark, asked.domain))
     unpacked = f", or unpack so that {asked.folder / benchmark.layout} exists" if benchmark.layout else ""
     tfds = f" Or prepare it with TensorFlow Datasets: {tfds_name(benchmark, asked)}." if benchmark.tfds else ""
     where = asked.folder if have_folder else f"DATA_DIR/{benchmark.folder}"

@@ -56,7 +56,7 @@ def load(spec: Spec, data_dir: str) -> Domain:
     benchmark, asked = asked_for(spec, data_dir)
     found = original(spec, data_dir)
     if isinstance(found, Listing):
-        return folder.opened(found, images.look(spec))
+        return folder.opened(found, images.look(spec, benchmark.look or images.Look()))
     if found is not None:
         return found
     if benchmark.tfds and tfds.prepared(tfds_name(benchmark, asked), data_dir):
