@@ -1,6 +1,6 @@
 """A domain: named classes and fixed splits of examples, in memory or memory-mapped."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -34,9 +34,9 @@ class Domain:
     train: Examples
     validation: Examples
     test: Examples
-    modality: str = "image"
-    rate: int = 0
-    vocabulary: int = 0
+    modality: str = field(default="image", kw_only=True)
+    rate: int = field(default=0, kw_only=True)
+    vocabulary: int = field(default=0, kw_only=True)
 
     @property
     def splits(self) -> dict[str, Examples]:

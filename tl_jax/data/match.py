@@ -13,9 +13,11 @@ LABEL_SPACES = ("closed", "partial", "open")
 
 
 def matched(
-    sources: Sequence[Domain], target: Domain, label_space: str = "closed"
+    sources: Sequence[Domain], target: Domain, same_task: bool = True, label_space: str = "closed"
 ) -> tuple[tuple[Domain, ...], Domain]:
     """Sources and target alike in shape, with the first source's classes in its order.
+
+    Where the target is another task (not `same_task`), its classes are its own unless their names are the source's.
 
     Images take the first source's size, and colour if any domain has it; waves and texts are padded to the longest.
     partial: the target's labels are numbered among all the source's. open: the target's own classes are all
@@ -23,16 +25,25 @@ def matched(
     count that number as "unknown". Raises UserError where modalities, widths, rates or class sets do not fit.
     """
     require("label space", label_space, LABEL_SPACES)
-    domains = [*sources, target]
-    for domain in domains[1:]:
-        _same_kind(sources[0], domain)
-    classes = sources[0].classes
+    first = sources[0]
     for source in sources[1:]:
-        _check_classes(sources[0], source, "closed")
-    _check_classes(sources[0], target, label_space)
-    shape = _common_shape(domains)
-    ready = [_fitted(domain, shape, classes) for domain in domains]
+        _same_labels(first, source, "closed")
+    if same_task:
+        _same_labels(first, target, label_space)
+    own = not same_task and set(target.classes) != set(first.classes)
+    ready = [_renamed(domain, first.classes) for domain in sources]
+    ready.append(target if own else _renamed(target, first.classes))
+    ready = alike(ready)
     return tuple(ready[:-1]), ready[-1]
+
+
+def alike(domains: Sequence[Domain]) -> list[Domain]:
+    """The domains with one shape of examples (see `matched`). Raises UserError where they cannot have one."""
+    for domain in domains[1:]:
+        _same_kind(domains[0], domain)
+    shape = _common_shape(domains)
+    fit = lambda domain: {n: Examples(_shaped(p.x, shape, domain.modality), p.y) for n, p in domain.splits.items()}
+    return [replace(domain, **fit(domain)) for domain in domains]
 
 
 def _same_kind(first: Domain, other: Domain) -> None:
@@ -45,13 +56,13 @@ def _same_kind(first: Domain, other: Domain) -> None:
             f"{first.name} has {first.vocabulary} token ids, {other.name} {other.vocabulary}: the same word would be "
             "another id. Read both with the same ?buckets=."
         )
+
+
+def _same_labels(first: Domain, other: Domain, label_space: str) -> None:
+    """Raises UserError unless the class sets are related as the label space says, with the one that would fit."""
     if bool(first.classes) != bool(other.classes):
         kinds = ["classes" if domain.classes else "values (regression)" for domain in (first, other)]
         raise UserError(f"{first.name} has {kinds[0]} as labels, {other.name} {kinds[1]}: they cannot be matched.")
-
-
-def _check_classes(first: Domain, other: Domain, label_space: str) -> None:
-    """Raises UserError unless the class sets are related as the label space says, with the one that would fit."""
     ours, theirs = set(first.classes), set(other.classes)
     fits = fitting(first.classes, other.classes)
     if label_space == fits or fits == "closed" or (label_space == "open" and ours & theirs):
@@ -100,11 +111,13 @@ def _common_shape(domains: Sequence[Domain]) -> tuple[int, ...]:
     return shapes[0]
 
 
-def _fitted(domain: Domain, shape: tuple[int, ...], classes: tuple[str, ...]) -> Domain:
+def _renamed(domain: Domain, classes: tuple[str, ...]) -> Domain:
+    """The domain with labels numbered among `classes`, those that are not there len(classes)."""
+    if domain.classes == classes:
+        return domain
     place = np.array([classes.index(c) if c in classes else len(classes) for c in domain.classes], np.int32)
-    label = lambda y: place[y] if domain.classes else y
-    fit = lambda part: Examples(_shaped(part.x, shape, domain.modality), label(part.y))
-    return replace(domain, classes=classes, **{name: fit(part) for name, part in domain.splits.items()})
+    parts = {name: Examples(part.x, place[part.y]) for name, part in domain.splits.items()}
+    return replace(domain, classes=classes, **parts)
 
 
 def _shaped(x: np.ndarray, shape: tuple[int, ...], modality: str) -> np.ndarray:

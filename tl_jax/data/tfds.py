@@ -13,6 +13,7 @@ from tl_jax.core.errors import UserError, unknown
 from tl_jax.data import images, text
 from tl_jax.data.assemble import make
 from tl_jax.data.domain import Domain
+from tl_jax.data.files import Files
 from tl_jax.data.sound import padded
 from tl_jax.data.spec import Spec, accept, data_folder, whole
 from tl_jax.data.splits import given
@@ -21,10 +22,14 @@ FORMS = {"image": "image", "text": "text", "wave": "sound", "vector": "vector"}
 """The feature that holds x, and the modality it makes."""
 
 
+def own_folder() -> str:
+    """Where TFDS keeps what it prepares: TFDS_DATA_DIR, or ~/tensorflow_datasets."""
+    return os.path.expanduser(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets"))
+
+
 def folders(data_dir: str) -> list[str]:
     """Where prepared sets are looked for: the data folder, then TFDS's own."""
-    own = os.path.expanduser(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets"))
-    return [folder for folder in dict.fromkeys((data_folder(data_dir), own)) if folder]
+    return [folder for folder in dict.fromkeys((data_folder(data_dir), own_folder())) if folder]
 
 
 def _parts(name: str) -> tuple[str, str]:
@@ -69,7 +74,7 @@ def load(spec: Spec, data_dir: str) -> Domain:
         places = folders(data_dir)
         raise UserError(
             f"tfds:{name} is not prepared under {' nor '.join(places)}. There is no automatic download. Prepare it "
-            f"once, where TensorFlow is installed: tfds build {name} --data_dir={places[0]} "
+            f"once, where TensorFlow is installed: tfds build {name} --data_dir={places[-1]} "
             "--file_format=array_record (or: python -m launch.data prefetch tfds:NAME); "
             "or point --data_dir at the folder that holds it."
         )
@@ -90,7 +95,7 @@ def _assembled(spec: Spec, builder: Any, key: str, only: str, rate: int) -> Doma
     wanted = [only] if only else [s for s in ("train", "validation", "test") if s in splits]
     if not only and "train" not in wanted:
         raise UserError(f"{spec.text} has splits {splits}: name one, as in tfds:{builder.name}:{splits[0]}.")
-    parts = {s: _read(spec, builder.as_data_source(s), key) for s in wanted}
+    parts = {s: _read(spec, builder, s, key) for s in wanted}
     if key == "wave":
         longest = max(x.shape[1] for x, _ in parts.values())
         parts = {s: (padded(list(x), longest), y) for s, (x, y) in parts.items()}
@@ -114,18 +119,29 @@ def _assembled(spec: Spec, builder: Any, key: str, only: str, rate: int) -> Doma
     return finish(x, y, test=None if only else parts.get("test"))
 
 
-def _read(spec: Spec, source: Any, key: str) -> tuple[np.ndarray, np.ndarray]:
+def _read(spec: Spec, builder: Any, split: str, key: str) -> tuple[np.ndarray, np.ndarray]:
     """x and labels of one split."""
-    examples = [(example[key], example["label"]) for example in source]
-    values, labels = [value for value, _ in examples], np.array([label for _, label in examples])
     if key == "image":
-        if spec.options or len({value.shape for value in values}) > 1:
-            how = images.look(spec)
-            values = [images.fitted(value, how) for value in values]
-        return np.stack(values), labels
+        return _images(spec, builder, split)
+    examples = [(example[key], example["label"]) for example in builder.as_data_source(split)]
+    values, labels = [value for value, _ in examples], np.array([label for _, label in examples])
     if key == "text":
         lines = [value.decode() if isinstance(value, bytes) else value for value in values]
         length = whole(spec, "length", text.LENGTH)
         out = text.tokens(lines, whole(spec, "buckets", text.BUCKETS, 2), length)
         return np.pad(out, ((0, 0), (0, length - out.shape[1]))), labels
     return padded(values) if key == "wave" else np.stack(values).astype(np.float32), labels
+
+
+def _images(spec: Spec, builder: Any, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images decoded by this library, so that they are cached: at their own size where the set says one, else 64."""
+    import tensorflow_datasets as tfds
+
+    source = builder.as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
+    labels = np.array([source[i]["label"] for i in range(len(source))])
+    h, w, channels = builder.info.features["image"].shape
+    default = images.Look(h, h, channels) if h and h == w else images.Look(channels=channels or 3)
+    made = os.stat(os.path.join(builder.data_path, "dataset_info.json")).st_mtime_ns
+    names = tuple(map(str, range(len(source))))
+    files = Files(f"{builder.data_path}/{split}", names, ((len(source), made),), lambda i: source[int(i)]["image"])
+    return images.read_images(files, images.look(spec, default)), labels

@@ -75,7 +75,7 @@ def _usps_h5(folder: Path) -> list[tuple[np.ndarray, np.ndarray]] | None:
         return None
     refuse_html(path)
     try:
-        import h5py
+        import h5py  # pyright: ignore[reportMissingImports]
     except ImportError:
         if _first(folder, "usps.bz2"):
             return None
@@ -97,7 +97,7 @@ def _usps_svmlight(folder: Path) -> list[tuple[np.ndarray, np.ndarray]] | None:
         return None
     from sklearn.datasets import load_svmlight_files
 
-    x, y, x_test, y_test = load_svmlight_files([str(path) for path in paths], n_features=256, zero_based=False)
+    x, y, x_test, y_test = load_svmlight_files([str(p) for p in paths], n_features=256, zero_based=False)  # pyright: ignore
     return [(_bytes((v.toarray() + 1) / 2), k.astype(np.int32) - 1) for v, k in ((x, y), (x_test, y_test))]
 
 

@@ -133,7 +133,7 @@ def amazon_reviews(asked: Asked) -> Domain | None:
         return None
     files = open_files(asked.folder if unpacked else archive)
     read = [io.BytesIO(files.read(name)) for name in names]
-    x, y, x_test, y_test = load_svmlight_files(read, n_features=5000, zero_based=True)
+    x, y, x_test, y_test = load_svmlight_files(read, n_features=5000, zero_based=True)  # pyright: ignore
     dense = lambda rows: unit_rows(rows.toarray().astype(np.float32))
     label = lambda y: (y > 0).astype(np.int32)
     test = (dense(x_test), label(y_test))
