@@ -132,10 +132,10 @@ def _rule(text: str) -> tuple[str, str]:
     return pattern, action
 
 
-def launch(main: Callable[[], None], about: str | None) -> None:
+def launch(main: Callable[..., None], about: str | None, words: bool = False) -> None:
     """Parse the flags, run `main`; a mistake prints its message and exits with code 2.
 
-    about: the text above the flags in --help.
+    about: the text above the flags in --help. words: what is no flag is handed to `main`, not refused.
     """
 
     def parse(argv: Sequence[str]) -> list[str]:
@@ -150,13 +150,13 @@ def launch(main: Callable[[], None], about: str | None) -> None:
             raise SystemExit(_mistake(f"Unknown flag --{error.flagname}.{hint} --help lists all.")) from None
         except flags.Error as error:
             raise SystemExit(_mistake(str(error))) from None
-        if len(rest) > 1:
+        if len(rest) > 1 and not words:
             raise SystemExit(_mistake(f"'{rest[1]}' is not a flag: flags begin with --, as in --method=mcc."))
         return rest
 
-    def guarded(_: list[str]) -> None:
+    def guarded(arguments: list[str]) -> None:
         try:
-            main()
+            main(*arguments[1:])
         except UserError as error:
             raise SystemExit(_mistake(str(error))) from None
         except KeyboardInterrupt:

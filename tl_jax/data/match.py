@@ -31,8 +31,8 @@ def matched(
     if same_task:
         _same_labels(first, target, label_space)
     own = not same_task and set(target.classes) != set(first.classes)
-    ready = [_renamed(domain, first.classes) for domain in sources]
-    ready.append(target if own else _renamed(target, first.classes))
+    ready = [renamed(domain, first.classes) for domain in sources]
+    ready.append(target if own else renamed(target, first.classes))
     ready = alike(ready)
     return tuple(ready[:-1]), ready[-1]
 
@@ -111,7 +111,7 @@ def _common_shape(domains: Sequence[Domain]) -> tuple[int, ...]:
     return shapes[0]
 
 
-def _renamed(domain: Domain, classes: tuple[str, ...]) -> Domain:
+def renamed(domain: Domain, classes: tuple[str, ...]) -> Domain:
     """The domain with labels numbered among `classes`, those that are not there len(classes)."""
     if domain.classes == classes:
         return domain
