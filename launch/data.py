@@ -17,6 +17,7 @@ from launch.flags import FLAGS, launch
 from tl_jax.core.errors import UserError, require
 from tl_jax.data import check, folder, where
 from tl_jax.data.benchmarks import table
+from tl_jax.data.check_pair import pair
 from tl_jax.data.load import load
 from tl_jax.data.match import renamed
 from tl_jax.data.prefetch import prefetch
@@ -52,7 +53,7 @@ def look(specs: list[str]) -> None:
     domains = [load(text, FLAGS.data_dir) for text in specs]
     findings = [check.single(*each) for each in zip(domains, listings, strict=True)]
     if len(domains) == 2:
-        findings.append(check.pair(*domains))
+        findings.append(pair(*domains))
     print("\n".join(line for found in findings for line in found.facts))
     warnings = [line for found in findings for line in found.warnings]
     print("\n".join(f"! {line}" for line in warnings) if warnings else "nothing suspicious was found")

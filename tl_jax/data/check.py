@@ -1,6 +1,5 @@
-"""What is in a domain, and what is wrong with it or with a pair of domains, in words."""
+"""What is in a domain, and what is wrong with it, in words."""
 
-import difflib
 import hashlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,11 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tl_jax.core.errors import UserError
 from tl_jax.data import images
 from tl_jax.data.domain import Domain
 from tl_jax.data.folder import Listing
-from tl_jax.data.match import alike, fitting
 
 IMBALANCE = 10.0
 _SHOWN = 12
@@ -39,21 +36,6 @@ def single(domain: Domain, found: Listing | None = None) -> Findings:
     if found is not None:
         names = {s: [found.files.names[i] for i in rows] for s, rows in found.rows._asdict().items()}
     warnings += [*_balance(domain), *_doubles(domain, names), *_dead(domain)]
-    return Findings(facts, warnings)
-
-
-def pair(source: Domain, target: Domain) -> Findings:
-    """How source and target fit: classes and their order, shared examples, scale, and class proportions."""
-    facts, warnings = _classes(source, target)
-    try:
-        source, target = alike([source, target])
-    except UserError as error:
-        return Findings(facts, [*warnings, str(error)])
-    warnings += _shared(source, target)
-    warnings += _scale(source, target)
-    if source.classes and set(source.classes) == set(target.classes):
-        p, q = (_proportions(domain, source.classes) for domain in (source, target))
-        facts.append(f"class proportions differ by {np.abs(p - q).sum() / 2:.0%} (total variation)")
     return Findings(facts, warnings)
 
 
@@ -125,18 +107,19 @@ def _doubles(domain: Domain, names: Mapping[str, Sequence[str]]) -> list[str]:
     n = sum(len(part.y) for part in domain.splits.values())
     out = []
     if within:
-        out.append(f"{domain.name}: {len(within)} of {n} examples are copies within their split ({_first(within)}).")
+        out.append(f"{domain.name}: {len(within)} of {n} examples are copies within their split ({first_of(within)}).")
     if across:
         why = "the test is not independent of what was trained on. Remove them, or split by group=."
         if domain.name.endswith(("@all", "-all")):
             why = "this protocol tests on every example, so its target_only means nothing."
-        out.append(f"{domain.name}: {len(across)} examples stand in two splits ({_first(across)}): {why}")
+        out.append(f"{domain.name}: {len(across)} examples stand in two splits ({first_of(across)}): {why}")
     if quarrel:
-        out.append(f"{domain.name}: {len(quarrel)} equal examples have different labels ({_first(quarrel)}).")
+        out.append(f"{domain.name}: {len(quarrel)} equal examples have different labels ({first_of(quarrel)}).")
     return out
 
 
-def _first(found: Sequence[str]) -> str:
+def first_of(found: Sequence[str]) -> str:
+    """The first three of them in one line."""
     return "; ".join(found[:3]) + (", ..." if len(found) > 3 else "")
 
 
@@ -158,68 +141,3 @@ def _dead(domain: Domain) -> list[str]:
     what = {"image": "images of one colour", "sound": "silent waves", "text": "texts without a known word"}
     kind = what.get(domain.modality, "constant series")
     return [f"{domain.name}: {empty} of {len(x)} training examples are {kind}."] if empty else []
-
-
-def _classes(source: Domain, target: Domain) -> tuple[list[str], list[str]]:
-    """The overlap and order of the classes."""
-    if not (source.classes and target.classes):
-        return [], [] if source.classes == target.classes else ["one has classes, the other values (regression)."]
-    ours, theirs = set(source.classes), set(target.classes)
-    both = len(ours & theirs)
-    same = source.classes == target.classes
-    facts = [f"classes: {len(ours)} and {len(theirs)}, {both} in common"]
-    if ours == theirs:
-        order = "in the same order" if same else "in another order (labels are matched by name, so that is safe here)"
-        return [f"{facts[0]}, {order}"], []
-    near = [
-        f"'{name}' and '{match[0]}'"
-        for name in sorted(ours - theirs)
-        if (match := difflib.get_close_matches(name.lower(), [t.lower() for t in theirs - ours], 1, 0.8))
-    ]
-    space = fitting(source.classes, target.classes)
-    fix = {"partial": "use --label_space=partial", "open": "use --label_space=open"}.get(space, "rename the classes")
-    spelling = f" Spelled differently? {'; '.join(near[:5])}." if near else ""
-    warning = (
-        f"the class sets differ. Only in {source.name}: {sorted(ours - theirs)[:5]}. Only in {target.name}: "
-        f"{sorted(theirs - ours)[:5]}. Closed-set training needs equal sets; {fix}, or fix the folders.{spelling}"
-    )
-    return facts, [warning]
-
-
-def _shared(source: Domain, target: Domain) -> list[str]:
-    theirs: Mapping[bytes, str] = {
-        code: f"{split} {row}" for split, part in target.splits.items() for row, code in enumerate(hashes(part.x))
-    }
-    found = [
-        f"{split} {row} = {theirs[code]}"
-        for split, part in source.splits.items()
-        for row, code in enumerate(hashes(part.x))
-        if code in theirs
-    ]
-    if not found:
-        return []
-    return [
-        f"{len(found)} examples are in both domains (source {_first(found)}): the target's labels reach training "
-        "through them. Remove them from one of the two."
-    ]
-
-
-def _scale(source: Domain, target: Domain) -> list[str]:
-    """Brightness or scale so different that the preparation may differ rather than the domains."""
-    if source.modality == "text":
-        return []
-    a, b = (np.asarray(domain.train.x[:1000], np.float64) for domain in (source, target))
-    if source.modality == "image":
-        if abs(a.mean() - b.mean()) > 127 and abs(a.mean() - (255 - b.mean())) < 40:
-            return [
-                f"mean brightness {a.mean():.0f} and {b.mean():.0f} of 255: is one dark on light, the other inverted?"
-            ]
-        return []
-    if max(a.std(), b.std()) > 10 * min(a.std(), b.std()):
-        return [f"deviations {a.std():.3g} and {b.std():.3g}: was only one of the two normalised?"]
-    return []
-
-
-def _proportions(domain: Domain, classes: Sequence[str]) -> np.ndarray:
-    n = np.bincount(domain.train.y, minlength=len(domain.classes)) / len(domain.train.y)
-    return np.array([n[domain.classes.index(name)] for name in classes])

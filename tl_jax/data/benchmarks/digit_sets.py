@@ -1,8 +1,7 @@
-"""Digits in their original files: MNIST, USPS, MNIST-M, SVHN, synthetic digits."""
+"""Digits kept as arrays: MNIST, USPS, SVHN, synthetic digits."""
 
 import gzip
 import io
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,8 @@ from tl_jax.core.errors import UserError
 from tl_jax.data.assemble import make
 from tl_jax.data.benchmarks.record import Asked, Benchmark, File
 from tl_jax.data.domain import Domain
-from tl_jax.data.files import Files, below, chosen, open_files, refuse_html
-from tl_jax.data.folder import Listing
-from tl_jax.data.images import Look
-from tl_jax.data.splits import Rows, given, hold_out
+from tl_jax.data.files import open_files, refuse_html
+from tl_jax.data.splits import Rows, hold_out
 
 CLASSES = tuple("0123456789")
 
@@ -32,14 +29,14 @@ def idx(path: Path) -> np.ndarray:
         raise UserError(f"{path} is not a whole idx file ({error}). Get it again and compare its size.") from None
 
 
-def _first(folder: Path, *names: str) -> Path | None:
+def first_of(folder: Path, *names: str) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
 def mnist(asked: Asked) -> Domain | None:
     """60000 / 10000 scans, 28 x 28, grey."""
     names = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
-    paths = [_first(asked.folder, f"{name}.gz", name, name.replace("-idx", ".idx")) for name in names]
+    paths = [first_of(asked.folder, f"{name}.gz", name, name.replace("-idx", ".idx")) for name in names]
     if None in paths:
         return None
     x, y, x_test, y_test = (idx(path) for path in paths if path)
@@ -77,7 +74,7 @@ def _usps_h5(folder: Path) -> list[tuple[np.ndarray, np.ndarray]] | None:
     try:
         import h5py  # pyright: ignore[reportMissingImports]
     except ImportError:
-        if _first(folder, "usps.bz2"):
+        if first_of(folder, "usps.bz2"):
             return None
         raise UserError(
             f"{path} needs h5py: pip install 'tl_jax[data]'. Or put usps.bz2 and usps.t.bz2 (LIBSVM's page) beside it."
@@ -92,7 +89,7 @@ def _usps_h5(folder: Path) -> list[tuple[np.ndarray, np.ndarray]] | None:
 
 def _usps_svmlight(folder: Path) -> list[tuple[np.ndarray, np.ndarray]] | None:
     """LIBSVM's files: values from -1 to 1, labels from 1 to 10."""
-    paths = [_first(folder, f"{name}.bz2", name) for name in ("usps", "usps.t")]
+    paths = [first_of(folder, f"{name}.bz2", name) for name in ("usps", "usps.t")]
     if None in paths:
         return None
     from sklearn.datasets import load_svmlight_files
@@ -101,50 +98,10 @@ def _usps_svmlight(folder: Path) -> list[tuple[np.ndarray, np.ndarray]] | None:
     return [(_bytes((v.toarray() + 1) / 2), k.astype(np.int32) - 1) for v, k in ((x, y), (x_test, y_test))]
 
 
-def mnist_m(asked: Asked) -> Listing | None:
-    """MNIST over crops of photographs, 32 x 32: 59001 / 9001 images, or the first 5000 of the training images."""
-    parts = [_mnist_m_part(asked.folder, part) for part in ("train", "test")]
-    if None in parts:
-        return None
-    (train, pairs), (test, more) = (part for part in parts if part)
-    if asked.protocol == "5000":
-        pairs = pairs[:5000]
-    if asked.protocol not in ("", str(len(pairs))):
-        raise UserError(f"{asked.name}: {asked.folder} holds {len(pairs)} training images: mnist_m@{len(pairs)}.")
-    names, labels = zip(*pairs, *more, strict=True)
-    y = np.array(labels, np.int32)
-    part = np.repeat([0, 2], [len(pairs), len(more)])
-    return Listing(f"mnist_m@{len(pairs)}", _joined(train, test, names), y, CLASSES, given(y, part))
-
-
-def _mnist_m_part(folder: Path, part: str) -> tuple[Files, list[tuple[str, int]]] | None:
-    """The files of a split and its (name, label) in order of name, of those images that are there."""
-    archive = _first(folder, f"mnist_m_{part}.zip", f"mnist_m_{part}_first5000.zip")
-    if (folder / f"mnist_m_{part}").is_dir():
-        files = open_files(folder)
-    elif archive:
-        files = open_files(archive)
-    elif whole := _first(folder, "mnist_m.tar.gz"):
-        files = below(open_files(whole), "mnist_m")
-    else:
-        return None
-    there = set(files.names)
-    lines = [line.split() for line in files.read(f"mnist_m_{part}_labels.txt").decode().splitlines() if line.strip()]
-    pairs = sorted((f"mnist_m_{part}/{name}", int(label)) for name, label in lines)
-    return files, [pair for pair in pairs if pair[0] in there]
-
-
-def _joined(train: Files, test: Files, names: Sequence[str]) -> Files:
-    """Two archives read as one."""
-    stamps = dict(zip(train.names + test.names, train.stamps + test.stamps, strict=True))
-    read = lambda name: (train if name.startswith("mnist_m_train") else test).read(name)
-    return chosen(Files(train.root, tuple(stamps), tuple(stamps.values()), read), names)
-
-
 def matlab_digits(asked: Asked) -> Domain | None:
     """Cropped colour digits, 32 x 32: X [32, 32, 3, n], y [n, 1] with the digit, or 10 for zero."""
     stem = {"svhn": "", "syn": "synth_"}[asked.name]
-    archive = _first(asked.folder, "SynthDigits.zip") if stem else None
+    archive = first_of(asked.folder, "SynthDigits.zip") if stem else None
     parts = []
     for name in (f"{stem}train_32x32.mat", f"{stem}test_32x32.mat"):
         path = asked.folder / name
@@ -196,30 +153,6 @@ USPS = Benchmark(
     ),
     usps,
     protocols=("7291", "7438"),
-)
-MNIST_M = Benchmark(
-    "MNIST-M (Ganin et al. 2016, arXiv:1505.07818)",
-    "http://yaroslav.ganin.net/",
-    "mnist_m",
-    (
-        File("mnist_m.tar.gz", instead="the two zips that follow, which hold the first 5000 training images"),
-        File(
-            "mnist_m_train_first5000.zip",
-            11430826,
-            "67549178c258fd18ea7b0574624a180c9f4c48b5bd02f5f7b5a82259fb46f0f9",
-            instead="mnist_m.tar.gz",
-        ),
-        File(
-            "mnist_m_test.zip",
-            19145102,
-            "eb91d33806c81e56e471bca60c46cd1030f54241861b639a74ee650be6da2493",
-            instead="mnist_m.tar.gz",
-        ),
-    ),
-    mnist_m,
-    protocols=("", "59001", "5000"),
-    layout="mnist_m_train/00000000.png",
-    look=Look(32, 32),
 )
 SVHN = Benchmark(
     "SVHN, cropped (Netzer et al. 2011)",

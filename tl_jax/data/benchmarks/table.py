@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from tl_jax.core.errors import UserError, unknown
 from tl_jax.data import folder, images, tfds
-from tl_jax.data.benchmarks import digit_sets, others, pictures
+from tl_jax.data.benchmarks import digit_sets, others, pictures, small_images
+from tl_jax.data.benchmarks.mnist_m import MNIST_M
 from tl_jax.data.benchmarks.record import Asked, Benchmark, absent, resolved, tfds_name
 from tl_jax.data.domain import Domain
 from tl_jax.data.folder import Listing
@@ -13,7 +14,7 @@ from tl_jax.data.spec import Spec, data_folder
 BENCHMARKS: Mapping[str, Benchmark] = {
     "mnist": digit_sets.MNIST,
     "usps": digit_sets.USPS,
-    "mnist_m": digit_sets.MNIST_M,
+    "mnist_m": MNIST_M,
     "svhn": digit_sets.SVHN,
     "syn": digit_sets.SYN,
     "office31": pictures.OFFICE31,
@@ -24,9 +25,9 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "visda": pictures.VISDA,
     "domainnet": pictures.DOMAINNET,
     "imagenet_r": pictures.IMAGENET_R,
-    "cifar10": others.CIFAR10,
-    "cifar10_c": others.CIFAR10_C,
-    "omniglot": others.OMNIGLOT,
+    "cifar10": small_images.CIFAR10,
+    "cifar10_c": small_images.CIFAR10_C,
+    "omniglot": small_images.OMNIGLOT,
     "amazon_reviews": others.AMAZON_REVIEWS,
     "fsdd": others.FSDD,
     "school": others.SCHOOL,
