@@ -125,7 +125,8 @@ def _listed(name: str, files: Files, table: Path) -> Listing:
         lines = list(csv.DictReader(text))
     for column in ("file", "label"):
         if not lines or column not in lines[0]:
-            raise unknown(f"{table}: it has no column", column, lines[0] if lines else [])
+            near = unknown("column", column, lines[0] if lines else [])
+            raise UserError(f"{table} needs the columns file and label (and may have split). {near}")
     known = set(files.names)
     for number, line in enumerate(lines, 2):
         if line["file"] not in known:

@@ -29,22 +29,28 @@ def split(y: np.ndarray, fractions: Sequence[float] = FRACTIONS, *, groups=None,
     if groups is not None:
         return _by_group(np.asarray(groups), fractions, rng)
     kinds = y if np.issubdtype(y.dtype, np.integer) else np.zeros(len(y), np.int32)
-    parts = ([], [], [])
+    parts, owed = ([], [], []), [0.0, 0.0]
     for kind in np.unique(kinds):
         rows = rng.permutation(np.flatnonzero(kinds == kind))
-        test = min(round(fractions[2] * len(rows)), len(rows) - 1)
-        validation = min(round(fractions[1] * len(rows)), len(rows) - 1 - test)
+        free, taken = len(rows) - 1, []
+        for i, share in enumerate((fractions[2], fractions[1])):
+            # What rounding took from one class the next one gets, or ten classes of four would have no tenth.
+            wanted = share * len(rows) + owed[i]
+            taken.append(min(round(wanted), free))
+            free, owed[i] = free - taken[i], float(np.clip(wanted - taken[i], -0.5, 0.5))
+        test, validation = taken
         for part, some in zip(parts, np.split(rows, [len(rows) - test - validation, len(rows) - test]), strict=True):
             part.append(some)
     return Rows(*(rng.permutation(np.concatenate(part)) for part in parts))
 
 
 def _by_group(groups: np.ndarray, fractions: Sequence[float], rng: np.random.Generator) -> Rows:
-    """Whole groups, in random order, each to the split that lacks most of its share."""
+    """Whole groups, the largest first and equal ones in random order, each to the split that lacks most."""
     names, number = np.unique(groups, return_inverse=True)
     counts = np.bincount(number)
     where, have = np.empty(len(names), np.int64), np.zeros(3)
-    for group in rng.permutation(len(names)):
+    mixed = rng.permutation(len(names))
+    for group in mixed[np.argsort(-counts[mixed], kind="stable")]:
         where[group] = np.argmax(np.asarray(fractions) * len(groups) - have)
         have[where[group]] += counts[group]
     return Rows(*(rng.permutation(np.flatnonzero(where[number] == part)) for part in range(3)))
