@@ -50,8 +50,11 @@ def _by_group(groups: np.ndarray, fractions: Sequence[float], rng: np.random.Gen
     counts = np.bincount(number)
     where, have = np.empty(len(names), np.int64), np.zeros(3)
     mixed = rng.permutation(len(names))
-    for group in mixed[np.argsort(-counts[mixed], kind="stable")]:
-        where[group] = np.argmax(np.asarray(fractions) * len(groups) - have)
+    for done, group in enumerate(mixed[np.argsort(-counts[mixed], kind="stable")]):
+        lacking = np.asarray(fractions) * len(groups) - have
+        if len(names) - done <= (have == 0).sum():  # the last groups go where none is yet
+            lacking[have > 0] = -np.inf
+        where[group] = np.argmax(lacking)
         have[where[group]] += counts[group]
     return Rows(*(rng.permutation(np.flatnonzero(where[number] == part)) for part in range(3)))
 
