@@ -9,6 +9,7 @@ from absl import app, flags, logging
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
+from tl_jax.data.match import LABEL_SPACES
 from tl_jax.evaluation.selection import CRITERIA
 from tl_jax.methods import BY_KIND
 from tl_jax.models.networks import NETWORKS
@@ -23,7 +24,7 @@ from tl_jax.training.optimizer import RULES
 
 FLAGS = flags.FLAGS
 DEFAULT = Config()
-SPECS = "digits:printed, digits:handwritten, digits:photo, digits:parity, tfds:NAME"
+SPECS = "digits:NAME, folder:PATH, npz:PATH, csv:PATH, wav:PATH, tfds:NAME, mnist, ... (python -m launch.data list)"
 
 
 def names(table) -> str:
@@ -57,6 +58,9 @@ def define(default: Config) -> None:
         "labels_per_class",
         ",".join(map(str, default.labels_per_class)),
         "How many target examples of each class are labelled; several (1,2,5,10) are trials of one program.",
+    )
+    string(
+        "label_space", default.label_space, f"How the target's classes relate to the source's: {names(LABEL_SPACES)}."
     )
     string("label_fraction", "", "The same as a share of each class, as in 0.15.")
     string("seeds", str(len(default.seeds)), "A count (3 means 0,1,2), or a list such as 4,7.")
@@ -104,7 +108,7 @@ def define(default: Config) -> None:
 def config_fields() -> dict:
     """The flags of `define` that are fields of Config, read and checked."""
     plain = ("network", "lam", "lam_schedule", "lr", "lr_schedule", "weight_decay", "optimizer", "batch_size")
-    more = ("steps", "clip_norm", "forward_plan", "precision", "select", "eval_every")
+    more = ("label_space", "steps", "clip_norm", "forward_plan", "precision", "select", "eval_every")
     return {name: getattr(FLAGS, name) for name in plain + more} | {
         "methods": tuple(FLAGS.method),
         "seeds": _seeds(FLAGS.seeds),
@@ -159,10 +163,10 @@ def train(config: Config) -> None:
         raise SystemExit(130)
 
 
-def launch(main: Callable[[], None], about: str | None) -> None:
+def launch(main: Callable[..., None], about: str | None, words: bool = False) -> None:
     """Parse the flags, run `main`; a mistake prints its message and exits with code 2.
 
-    about: the text above the flags in --help.
+    about: the text above the flags in --help. words: what is no flag is handed to `main`, not refused.
     """
 
     def parse(argv: Sequence[str]) -> list[str]:
@@ -177,13 +181,13 @@ def launch(main: Callable[[], None], about: str | None) -> None:
             raise SystemExit(_mistake(f"Unknown flag --{error.flagname}.{hint} --help lists all.")) from None
         except flags.Error as error:
             raise SystemExit(_mistake(str(error))) from None
-        if len(rest) > 1:
+        if len(rest) > 1 and not words:
             raise SystemExit(_mistake(f"'{rest[1]}' is not a flag: flags begin with --, as in --method=mcc."))
         return rest
 
-    def guarded(_: list[str]) -> None:
+    def guarded(arguments: list[str]) -> None:
         try:
-            main()
+            main(*arguments[1:])
         except UserError as error:
             raise SystemExit(_mistake(str(error))) from None
         except KeyboardInterrupt:

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tl_jax.run.rundir import RunDirectory, read_lines, slug, write_atomically, write_json
+from tl_jax.core.places import write_atomically
+from tl_jax.run.rundir import RunDirectory, read_lines, slug, write_json
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):

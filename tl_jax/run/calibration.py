@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tl_jax.run.devices import user_cache
+from tl_jax.core.places import user_cache
 from tl_jax.run.rundir import write_json
 from tl_jax.run.trials import Programs
 from tl_jax.training.state import Data, Start

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tl_jax.core.calls import Call, parse
 from tl_jax.core.errors import UserError, require, unknown
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
+from tl_jax.data.match import LABEL_SPACES
 from tl_jax.evaluation.selection import CRITERIA
 from tl_jax.methods import ADAPTATION, BY_KIND
 from tl_jax.methods.base import Method
@@ -34,20 +35,20 @@ class Config:
     freeze: ((pattern, action), ...), first match wins. eval_every 0: a tenth of the steps.
     labels_per_class, label_fraction: how much of the target's training split is labelled, several values
     being swept; empty: all of it in inductive transfer, none in transductive. strategies: of inductive transfer
-    only. init_from: a file of weights that the jobs begin from; empty: pretrain_steps on the source (0: steps).
+    only; pretrain_steps: on the source (0: steps).
     """
 
     kind: str = "transductive"
     source: tuple[str, ...] = ("digits:printed",)
     target: str = "digits:handwritten"
-    network: str = "lenet"
+    network: str = "cnn"
     methods: tuple[str, ...] = ("source_only", "dann", "mcc", "target_only")
     seeds: tuple[int, ...] = (0, 1, 2)
     sweep: tuple[tuple[str, tuple[float, ...]], ...] = ()
     strategies: tuple[str, ...] = ()
     labels_per_class: tuple[int, ...] = ()
     label_fraction: tuple[float, ...] = ()
-    init_from: str = ""
+    label_space: str = "closed"
     pretrain_steps: int = 0
     lam: float | None = None
     lam_schedule: str | None = None
@@ -56,7 +57,7 @@ class Config:
     weight_decay: float = 1e-2
     optimizer: str = "adamw"
     batch_size: int = 64
-    steps: int = 500
+    steps: int = 600
     clip_norm: float = 0.0
     freeze: tuple[tuple[str, str], ...] = ()
     forward_plan: str = "joint"
@@ -123,6 +124,7 @@ def check(config: Config) -> None:
         ("trade-off schedule", config.lam_schedule or "constant", LAM_SCHEDULES),
         ("optimizer", config.optimizer, RULES),
         ("precision", config.precision, PRECISIONS),
+        ("label space", config.label_space, LABEL_SPACES),
     ):
         require(kind, value, choices)
     if config.select == "oracle":
@@ -215,7 +217,7 @@ def _job(config: Config, name: str, method: Method) -> Job:
 def _fine_tuning(config: Config, job: Job, strategy: Strategy) -> Job:
     """The job under a strategy: from one pretrained model that all trials and all strategies share."""
     start = None
-    if strategy.pretrained and not config.init_from:
+    if strategy.pretrained:
         method = ADAPTATION["source_only"]()
         trials = ((config.seeds[0], tuple(_values(config, method).items())),)
         start = Job("pretrain", method, trials, config.pretrain_steps or config.steps)

@@ -3,7 +3,6 @@
 import contextlib
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -11,14 +10,10 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from tl_jax.core.errors import UserError
+from tl_jax.core.places import user_cache
 from tl_jax.core.types import Batch, Tree
 
 PLATFORMS = ("auto", "cpu", "gpu", "tpu")
-
-
-def user_cache() -> Path:
-    """Where what was learnt of this machine is kept between runs."""
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "tl_jax"
 
 
 def setup(platform: str = "auto", devices: int = 0) -> None:

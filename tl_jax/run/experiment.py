@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tl_jax.core.places import write_atomically
 from tl_jax.data.domain import Domain
 from tl_jax.run import plots, report
 from tl_jax.run.config import AMOUNTS, Config, Job
@@ -15,7 +16,7 @@ from tl_jax.run.pretrained import on_features, pretrained
 from tl_jax.run.problem import describe
 from tl_jax.run.progress import Reporter, StopRequest
 from tl_jax.run.results import job_results
-from tl_jax.run.rundir import RunDirectory, read_lines, slug, write_arrays, write_atomically, write_json
+from tl_jax.run.rundir import RunDirectory, read_lines, slug, write_arrays, write_json
 from tl_jax.run.setup import Options, Setup, Task, execution, prepare
 from tl_jax.run.trials import Programs, predict_all, programs
 from tl_jax.training.state import State

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tl_jax.core.places import write_atomically
 from tl_jax.data.domain import Domain
-from tl_jax.run.rundir import write_atomically
 
 
 def save(figure: Figure, path: Path) -> None:

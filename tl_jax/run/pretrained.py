@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from tl_jax.core.batching import in_batches
+from tl_jax.core.places import user_cache
 from tl_jax.data.domain import Examples
-from tl_jax.run.devices import user_cache
 from tl_jax.run.problem import Problem
 from tl_jax.run.rundir import write_arrays
 from tl_jax.run.setup import Task, make_network, make_task

@@ -93,7 +93,7 @@ def footnote(config: Config) -> str:
     n = len(config.seeds)
     spread = f"mean ± sample standard deviation over {n} seeds" if n > 1 else "one seed, so no spread"
     if config.kind == "inductive":
-        begin = config.init_from or f"{config.pretrain_steps or config.steps} steps on {' + '.join(config.source)}"
+        begin = f"{config.pretrain_steps or config.steps} steps on {' + '.join(config.source)}"
         how = (
             f"Pretrained once ({begin}); seeds vary the labelled examples, the new head and the batches. selected: the "
             f"step chosen by {config.select}"

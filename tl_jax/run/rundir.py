@@ -16,22 +16,8 @@ import jax
 import numpy as np
 
 from tl_jax.core.errors import UserError
+from tl_jax.core.places import write_atomically
 from tl_jax.run.config import Config
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """The whole file or nothing: a temporary file in the same folder, synced, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def write_json(path: Path, value: Any) -> None:

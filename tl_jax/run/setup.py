@@ -11,7 +11,8 @@ import numpy as np
 from tl_jax.core.types import Network
 from tl_jax.data.domain import Domain
 from tl_jax.data.labels import labelled_rows, repeated
-from tl_jax.data.load import load, matched
+from tl_jax.data.load import load
+from tl_jax.data.match import matched
 from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import build
 from tl_jax.run.calibration import choose
@@ -88,7 +89,9 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
     network_call(config)
     todo = jobs(config)
     get = lambda spec: domains[spec] if spec in domains else load(spec, options.data_dir)
-    sources, target = matched([get(spec) for spec in config.source], get(config.target), config.kind != "inductive")
+    sources, target = matched(
+        [get(spec) for spec in config.source], get(config.target), config.kind != "inductive", config.label_space
+    )
     problem = Problem(sources, target)
     for job in todo:
         place(options.devices, len(job.trials), config.batch_size, options.trials == "vmap")

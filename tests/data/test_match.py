@@ -1,0 +1,118 @@
+"""The fit of sources and target: names, order, shapes, label spaces."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tl_jax.core.errors import UserError
+from tl_jax.data.domain import Domain, Examples
+from tl_jax.data.match import matched
+
+
+def domain(classes=("a", "b", "c"), shape=(6, 6, 3), name="d", modality="image", **rest):
+    rng = np.random.default_rng(len(name))
+    kind = {"image": np.uint8, "sound": np.int16, "text": np.int32}.get(modality, np.float32)
+    n = 4 * max(len(classes), 1)
+    part = lambda: Examples(
+        rng.integers(0, 200 if kind == np.uint8 else 9, (n, *shape)).astype(kind),
+        np.arange(n, dtype=np.int32) % max(len(classes), 1),
+    )
+    return Domain(name, classes, part(), part(), part(), modality=modality, **rest)
+
+
+def said(*args, **rest):
+    with pytest.raises(UserError) as caught:
+        matched(*args, **rest)
+    return str(caught.value)
+
+
+def names(domain, split="train"):
+    return [domain.classes[c] for c in domain.splits[split].y]
+
+
+def test_labels_are_matched_by_name():
+    source, target = domain(name="s"), domain(("c", "a", "b"), name="t")
+    (first,), second = matched([source], target)
+    assert first is not None
+    assert second.classes == first.classes == ("a", "b", "c")
+    for split in source.splits:
+        assert names(second, split) == names(target, split)
+        np.testing.assert_array_equal(second.splits[split].x, target.splits[split].x)
+
+
+def test_images_take_the_first_size_and_any_colour():
+    grey, colour = domain(shape=(6, 6, 1), name="s"), domain(shape=(9, 7, 3), name="colour")
+    (first,), second = matched([grey], colour)
+    assert first.train.x.shape[1:] == second.train.x.shape[1:] == (6, 6, 3)
+    np.testing.assert_array_equal(first.train.x, np.repeat(grey.train.x, 3, -1))
+    expected = Image.fromarray(colour.test.x[0]).resize((6, 6), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(second.test.x[0], np.asarray(expected))
+    (first,), second = matched([colour], grey)
+    assert second.train.x.shape[1:] == (9, 7, 3)
+
+
+@pytest.mark.parametrize("modality", ["sound", "text"])
+def test_sound_and_text_are_padded_to_the_longest(modality):
+    (short,), long = matched(
+        [domain(shape=(5,), modality=modality)], domain(shape=(8,), modality=modality, name="long")
+    )
+    assert short.train.x.shape[1:] == long.test.x.shape[1:] == (8,)
+    assert (short.train.x[:, 5:] == 0).all()
+
+
+def test_partial_and_open_label_spaces():
+    source, few = domain(name="s"), domain(("c", "a"), name="few")
+    message = said([source], few)
+    assert "s has 3 classes, few has 2. Only in s: ['b']. Only in few: []" in message
+    assert "Closed-set adaptation needs equal sets; labels are matched by name. Use --label_space=partial" in message
+    _, target = matched([source], few, label_space="partial")
+    assert target.classes == ("a", "b", "c")
+    assert names(target) == names(few)
+    more = domain(("x", "a", "b", "c", "y"), name="more")
+    assert "--label_space=open" in said([source], more, label_space="partial")
+    _, target = matched([source], more, label_space="open")
+    known = [name if name in source.classes else None for name in names(more)]
+    assert [target.classes[c] if c < 3 else None for c in target.train.y] == known
+    assert target.train.y.max() == 3
+    assert "nothing in common" in said([source], domain(("0", "1", "2"), name="numbers"), label_space="open")
+    assert "Only in t: ['d']" in said([source, domain(("a", "b", "d"), name="t")], source, label_space="open")
+
+
+def test_another_task_keeps_its_classes_but_not_its_shape():
+    (_,), target = matched([domain()], domain(("odd", "even"), (9, 9, 1), name="t"), False)
+    assert target.classes == ("odd", "even")
+    assert target.train.x.shape[1:] == (6, 6, 3)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "message"),
+    [
+        ({}, {"shape": (5,), "modality": "vector"}, "s holds image, t vector"),
+        ({"shape": (5,), "modality": "vector"}, {"shape": (4,), "modality": "vector"}, "t has examples of shape [4]"),
+        (
+            {"shape": (5,), "modality": "sound", "rate": 8000},
+            {"shape": (5,), "modality": "sound", "rate": 16000},
+            "s has 8000 Hz, t 16000 Hz",
+        ),
+        (
+            {"shape": (5,), "modality": "text", "vocabulary": 10},
+            {"shape": (5,), "modality": "text", "vocabulary": 20},
+            "Read both with the same ?buckets=",
+        ),
+        ({}, {"classes": ()}, "s has classes as labels, t values (regression)"),
+        ({}, {"label_space": "opne"}, "Did you mean 'open'?"),
+    ],
+)
+def test_what_cannot_be_matched_is_named(source, target, message):
+    target = dict(target)
+    space = target.pop("label_space", "closed")
+    assert message in said([domain(name="s", **source)], domain(name="t", **target), label_space=space)
+
+
+def test_nothing_is_copied_where_nothing_changes():
+    source = domain()
+    target = replace(source, name="t")
+    _, ready = matched([source], target)
+    assert ready.train.x is target.train.x

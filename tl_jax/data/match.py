@@ -1,0 +1,143 @@
+"""The fit between sources and target: one shape, one order of classes, labels matched by class name."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tl_jax.core.errors import UserError, require
+from tl_jax.data.domain import Domain, Examples
+
+LABEL_SPACES = ("closed", "partial", "open")
+"""closed: equal sets of classes; partial: the target has some of the source's; open: it has others besides."""
+
+
+def matched(
+    sources: Sequence[Domain], target: Domain, same_task: bool = True, label_space: str = "closed"
+) -> tuple[tuple[Domain, ...], Domain]:
+    """Sources and target alike in shape, with the first source's classes in its order.
+
+    Where the target is another task (not `same_task`), its classes are its own unless their names are the source's.
+
+    Images take the first source's size, and colour if any domain has it; waves and texts are padded to the longest.
+    partial: the target's labels are numbered among all the source's. open: the target's own classes are all
+    numbered len(classes), which is no output of a network: training sees no target label, and evaluation may
+    count that number as "unknown". Raises UserError where modalities, widths, rates or class sets do not fit.
+    """
+    require("label space", label_space, LABEL_SPACES)
+    first = sources[0]
+    for source in sources[1:]:
+        _same_labels(first, source, "closed")
+    if same_task:
+        _same_labels(first, target, label_space)
+    own = not same_task and set(target.classes) != set(first.classes)
+    ready = [renamed(domain, first.classes) for domain in sources]
+    ready.append(target if own else renamed(target, first.classes))
+    ready = alike(ready)
+    return tuple(ready[:-1]), ready[-1]
+
+
+def alike(domains: Sequence[Domain]) -> list[Domain]:
+    """The domains with one shape of examples (see `matched`). Raises UserError where they cannot have one."""
+    for domain in domains[1:]:
+        _same_kind(domains[0], domain)
+    shape = _common_shape(domains)
+    fit = lambda domain: {n: Examples(_shaped(p.x, shape, domain.modality), p.y) for n, p in domain.splits.items()}
+    return [replace(domain, **fit(domain)) for domain in domains]
+
+
+def _same_kind(first: Domain, other: Domain) -> None:
+    if first.modality != other.modality:
+        raise UserError(f"{first.name} holds {first.modality}, {other.name} {other.modality}: they cannot be matched.")
+    if first.rate != other.rate:
+        raise UserError(f"{first.name} has {first.rate} Hz, {other.name} {other.rate} Hz: resample one of them first.")
+    if first.vocabulary != other.vocabulary:
+        raise UserError(
+            f"{first.name} has {first.vocabulary} token ids, {other.name} {other.vocabulary}: the same word would be "
+            "another id. Read both with the same ?buckets=."
+        )
+
+
+def _same_labels(first: Domain, other: Domain, label_space: str) -> None:
+    """Raises UserError unless the class sets are related as the label space says, with the one that would fit."""
+    if bool(first.classes) != bool(other.classes):
+        kinds = ["classes" if domain.classes else "values (regression)" for domain in (first, other)]
+        raise UserError(f"{first.name} has {kinds[0]} as labels, {other.name} {kinds[1]}: they cannot be matched.")
+    ours, theirs = set(first.classes), set(other.classes)
+    fits = fitting(first.classes, other.classes)
+    if label_space == fits or fits == "closed" or (label_space == "open" and ours & theirs):
+        return
+    only = lambda mine, others: _some(sorted(mine - others))
+    hint = {
+        "partial": "Use --label_space=partial",
+        "open": "Use --label_space=open",
+        "": "Their names have nothing in common: is one of them numbers, or spelled otherwise?",
+    }[fits]
+    needs = {"closed": "equal sets", "partial": "target classes that the source has", "open": "common classes"}
+    raise UserError(
+        f"{first.name} has {len(ours)} classes, {other.name} has {len(theirs)}. "
+        f"Only in {first.name}: {only(ours, theirs)}. Only in {other.name}: {only(theirs, ours)}. "
+        f"{label_space.capitalize()}-set adaptation needs {needs[label_space]}; labels are matched by name. {hint}"
+        f"{', or rename the classes' if fits else ''}."
+    )
+
+
+def fitting(source: Sequence[str], target: Sequence[str]) -> str:
+    """The strictest label space that allows these classes, or '' if they have none in common."""
+    ours, theirs = set(source), set(target)
+    if ours == theirs:
+        return "closed"
+    return "partial" if theirs < ours else "open" if ours & theirs else ""
+
+
+def _some(names: Sequence[str]) -> str:
+    return f"{list(names[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''}"
+
+
+def _common_shape(domains: Sequence[Domain]) -> tuple[int, ...]:
+    """The shape of an example to which all domains are brought."""
+    first = domains[0]
+    shapes = [domain.train.x.shape[1:] for domain in domains]
+    if first.modality == "image":
+        return (*shapes[0][:2], max(shape[2] for shape in shapes))
+    if first.modality in ("sound", "text"):
+        return (max(shape[0] for shape in shapes),)
+    for domain, shape in zip(domains, shapes, strict=True):
+        if shape != shapes[0]:
+            raise UserError(
+                f"{domain.name} has examples of shape {list(shape)}, {first.name} {list(shapes[0])}: they cannot be "
+                "matched. The features must be the same in both, column by column."
+            )
+    return shapes[0]
+
+
+def renamed(domain: Domain, classes: tuple[str, ...]) -> Domain:
+    """The domain with labels numbered among `classes`, those that are not there len(classes)."""
+    if domain.classes == classes:
+        return domain
+    place = np.array([classes.index(c) if c in classes else len(classes) for c in domain.classes], np.int32)
+    parts = {name: Examples(part.x, place[part.y]) for name, part in domain.splits.items()}
+    return replace(domain, classes=classes, **parts)
+
+
+def _shaped(x: np.ndarray, shape: tuple[int, ...], modality: str) -> np.ndarray:
+    if x.shape[1:] == shape:
+        return x
+    if modality == "image":
+        return _resized(x, shape)
+    return np.pad(x, ((0, 0), (0, shape[0] - x.shape[1])))
+
+
+def _resized(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Images [n, h, w, c] resized (bilinear) and grey repeated to colour where the shapes differ."""
+    from PIL import Image
+
+    h, w, c = shape
+    if x.shape[1:3] == (h, w):
+        return np.repeat(x, c, axis=-1)
+    out = np.empty((len(x), *shape), np.uint8)
+    for i, image in enumerate(x):
+        picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+        picture = picture.convert("L" if c == 1 else "RGB").resize((w, h), Image.Resampling.BILINEAR)
+        out[i] = np.asarray(picture).reshape(shape)
+    return out

@@ -1,0 +1,89 @@
+"""The grammar of a domain's spec: SCHEME:PATH#LIST?option=value&option=value, or NAME/DOMAIN@PROTOCOL?options."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from tl_jax.core.errors import UserError, unknown
+
+SCHEME_FREE = ""
+
+
+class Spec(NamedTuple):
+    """A spec in its parts; `text` is what was written, `path` a file, a folder or a name."""
+
+    text: str
+    scheme: str
+    path: str
+    fragment: str
+    options: Mapping[str, str]
+
+
+def parse(text: str) -> Spec:
+    """The parts of a spec. A value may hold anything but '&' and '%', written %26 and %25.
+
+    'folder:/data/shop#split.csv?size=96' -> scheme folder, path /data/shop, fragment split.csv, {"size": "96"};
+    'usps@7291' -> no scheme, path usps@7291. Raises UserError where an option is not name=value.
+    """
+    front, _, query = text.partition("?")
+    scheme, colon, path = front.partition(":")
+    if not colon or "/" in scheme or "@" in scheme:
+        scheme, path = SCHEME_FREE, front
+    path, _, fragment = path.partition("#")
+    options = {}
+    for pair in filter(None, query.split("&")):
+        name, equals, value = pair.partition("=")
+        if not name or not equals:
+            raise UserError(f"{text}: '{pair}' is not name=value. Options follow '?' and are separated by '&'.")
+        options[name] = unquote(value)
+    return Spec(text, scheme, path, fragment, options)
+
+
+def accept(spec: Spec, names: Sequence[str]) -> None:
+    """Raises UserError if the spec has an option other than these, or a part after '#' that nothing reads."""
+    for name in spec.options:
+        if name not in names:
+            raise unknown(f"option of {spec.scheme or spec.path}", name, names)
+
+
+def whole(spec: Spec, name: str, default: int, least: int = 1) -> int:
+    """An option that is a whole number. Raises UserError if it is not, or is less than `least`."""
+    text = spec.options.get(name, str(default))
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise UserError(f"{spec.text}: {name}={text}; a whole number of at least {least} is needed.")
+    return value
+
+
+def choice(spec: Spec, name: str, choices: Sequence[str]) -> str:
+    """An option that is one of a few words, the first by default. Raises UserError for another word."""
+    value = spec.options.get(name, choices[0])
+    if value not in choices:
+        raise unknown(f"{name} in {spec.text}:", value, choices)
+    return value
+
+
+def data_folder(data_dir: str) -> str:
+    """--data_dir, or else the environment's TL_JAX_DATA, or else ''."""
+    return os.path.expanduser(data_dir or os.environ.get("TL_JAX_DATA", ""))
+
+
+def find(spec: Spec, path: str, data_dir: str) -> Path:
+    """The file or folder of a spec: under the working directory, then under the data folder.
+
+    Raises UserError that names every place looked at.
+    """
+    folder = data_folder(data_dir)
+    places = [Path(path).expanduser()]
+    if folder and not places[0].is_absolute():
+        places.append(Path(folder) / path)
+    for place in places:
+        if place.exists():
+            return place
+    hint = "" if folder else " Relative paths are also looked up under --data_dir (or TL_JAX_DATA), which is not set."
+    raise UserError(f"{spec.text}: there is no {' nor '.join(str(p.absolute()) for p in places)}.{hint}")
