@@ -1,9 +1,8 @@
 """A cache of its own for every test, and writers of small files."""
 
-import io
-
 import numpy as np
 import pytest
+from pictures import encoded
 
 
 @pytest.fixture(autouse=True)
@@ -14,15 +13,6 @@ def cache_home(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(home / "tfds"))
     monkeypatch.delenv("TL_JAX_DATA", raising=False)
     return home
-
-
-def encoded(x, form="PNG"):
-    """An image [h, w(, 3)] as the bytes of a file."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(x).save(buffer, form)
-    return buffer.getvalue()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import encoded
+from pictures import encoded
 from PIL import Image
 
 from tl_jax.core.errors import UserError
