@@ -111,6 +111,11 @@ def logits(model, x, torch):
     return getattr(y, "logits", y).numpy()
 
 
+def close(found, expected):
+    """To 1e-4, of the largest where logits are large (random statistics make a deep ResNet's 10^4)."""
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * max(1, np.abs(expected).max()))
+
+
 @pytest.mark.filterwarnings("default")  # of the other libraries
 @pytest.mark.parametrize(("name", "arguments", "naming", "pixels", "make"), CASES)
 def test_same_logits_and_the_same_file(name, arguments, naming, pixels, make, tmp_path):
@@ -137,10 +142,10 @@ def test_same_logits_and_the_same_file(name, arguments, naming, pixels, make, tm
     model.eval()
     found, expected = run(params, stats, x)[0].logits, logits(model, scaled, torch)
     assert np.abs(expected - expected.mean(1, keepdims=True)).max() > 0.05  # the weights matter
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    close(found, expected)
     model.train()
     output, new = run(params, stats, x, train=True)
-    np.testing.assert_allclose(output.logits, logits(model, scaled, torch), rtol=1e-4, atol=1e-4)
+    close(output.logits, logits(model, scaled, torch))
 
     saved = tmp_path / "saved.safetensors"
     save(str(saved), params, stats, naming)

@@ -55,7 +55,7 @@ def _find(path: str) -> Path:
 def _download(name: str) -> Path:
     """The hub's model.safetensors, from the cache where it is there."""
     try:
-        from huggingface_hub import hf_hub_download
+        from huggingface_hub import hf_hub_download  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise UserError(
             f"init_from: there is no file '{name}'; for a name on the hub, pip install huggingface_hub, "
