@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 from tl_jax.methods import METHODS
+from tl_jax.models.heads import HEADS
+from tl_jax.models.networks import NETWORKS
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -30,3 +32,17 @@ def test_the_example_method_works_and_is_short(monkeypatch):
 def test_the_example_domains_work(capsys):
     exec(code("adding_a_data_set.md").replace("seeds=2", "seeds=2, devices=1, quiet=True"), {})
     assert "deep_coral" in capsys.readouterr().out
+
+
+def test_the_example_of_loading_prints_its_report(capsys):
+    exec(code("networks.md"), {})
+    printed = capsys.readouterr().out.splitlines()
+    shown = [line.strip() for line in (DOCS / "networks.md").read_text().splitlines() if line.startswith("    ")]
+    assert printed[0].partition("(torch")[2] == next(a for a in shown if "init_from" in a).partition("(torch")[2]
+    assert {line.strip() for line in printed[1:]} <= set(shown)
+
+
+def test_the_table_of_networks_is_complete():
+    page = (DOCS / "networks.md").read_text()
+    assert all(f"`{name}`" in page for name in NETWORKS)
+    assert all(f"`{head}`" in page for head in HEADS)
