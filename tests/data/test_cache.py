@@ -93,7 +93,9 @@ def test_a_changed_picture_and_another_size_are_other_arrays(shop, picture, writ
     assert len(list(cache.folder().glob("*.npy"))) == 2
     write(shop / "mug" / "00.png", picture(999, 20, 20))
     after = load(f"folder:{shop}?size=8")
-    changed = [(a != b).any() for s in before.splits for a, b in zip(before.splits[s].x, after.splits[s].x, strict=True)]
+    changed = [
+        (a != b).any() for s in before.splits for a, b in zip(before.splits[s].x, after.splits[s].x, strict=True)
+    ]
     assert sum(changed) == 1
 
 

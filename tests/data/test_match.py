@@ -55,7 +55,9 @@ def test_images_take_the_first_size_and_any_colour():
 
 @pytest.mark.parametrize("modality", ["sound", "text"])
 def test_sound_and_text_are_padded_to_the_longest(modality):
-    (short,), long = matched([domain(shape=(5,), modality=modality)], domain(shape=(8,), modality=modality, name="long"))
+    (short,), long = matched(
+        [domain(shape=(5,), modality=modality)], domain(shape=(8,), modality=modality, name="long")
+    )
     assert short.train.x.shape[1:] == long.test.x.shape[1:] == (8,)
     assert (short.train.x[:, 5:] == 0).all()
 

@@ -96,7 +96,9 @@ def make(
     if test is None:
         y, names = numbered(name, labels, classes, task)
         if rows is None and groups is not None and len(np.unique(groups)) < 3:
-            raise UserError(f"{name}: {len(np.unique(groups))} groups; three splits that share none need at least three.")
+            raise UserError(
+                f"{name}: {len(np.unique(groups))} groups; three splits that share none need at least three."
+            )
         rows = rows or split(y, groups=groups)
         parts = [examples(x, y, part) for part in rows]
     else:
