@@ -8,6 +8,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.data import cache, tfds, tfds_builders
 from tl_jax.data.benchmarks import table
 from tl_jax.data.benchmarks.record import absent
+from tl_jax.data.images import DEFAULT
 from tl_jax.data.load import load
 from tl_jax.data.spec import Spec, data_folder, parse
 
@@ -52,7 +53,8 @@ def _ours(spec: Spec, data_dir: str) -> str:
     found = table.original(parse(text), data_dir)
     if found is None:
         raise absent(*table.asked_for(parse(text), data_dir), bool(data_folder(data_dir)))
-    builder = tfds_builders.builder(name, found, tfds.own_folder(), config=config, page=benchmark.page)
+    look = benchmark.look or DEFAULT
+    builder = tfds_builders.builder(name, found, tfds.own_folder(), config=config, page=benchmark.page, look=look)
     builder.download_and_prepare()
     return str(builder.data_path)
 

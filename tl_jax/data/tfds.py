@@ -140,7 +140,9 @@ def _images(spec: Spec, builder: Any, split: str) -> tuple[np.ndarray, np.ndarra
     source = builder.as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
     labels = np.array([source[i]["label"] for i in range(len(source))])
     h, w, channels = builder.info.features["image"].shape
-    default = images.Look(h, h, channels) if h and h == w else images.Look(channels=channels or 3)
+    ours = builder.info.metadata or {}
+    side = h if h and h == w else ours.get("size", images.SIDE)
+    default = images.Look(side, side, channels if h else ours.get("channels", 3))
     made = os.stat(os.path.join(builder.data_path, "dataset_info.json")).st_mtime_ns
     names = tuple(map(str, range(len(source))))
     files = Files(f"{builder.data_path}/{split}", names, ((len(source), made),), lambda i: source[int(i)]["image"])

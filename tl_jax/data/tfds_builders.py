@@ -8,6 +8,7 @@ import numpy as np
 
 from tl_jax.data.domain import Domain
 from tl_jax.data.folder import Listing
+from tl_jax.data.images import DEFAULT, Look
 
 _VERSION = "1.0.0"
 
@@ -17,17 +18,18 @@ def config_name(domain: str, protocol: str) -> str:
     return "-".join(part for part in (domain, protocol) if part) or "all"
 
 
-def builder(name: str, found: Domain | Listing, folder: str, *, config: str, page: str) -> Any:
+def builder(name: str, found: Domain | Listing, folder: str, *, config: str, page: str, look: Look = DEFAULT) -> Any:
     """A GeneratorBasedBuilder of a benchmark's domain that writes under `folder`/NAME/CONFIG.
 
-    Features: image (the original file where it is a JPEG or PNG in colour), vector, wave or text ids, and label.
+    Features: image (the original file where it is a JPEG or PNG in colour), vector or wave; and label.
+    look: the size at which images are read where they have several.
     """
     import tensorflow_datasets as tfds
 
     tfds.disable_progress_bar()
     names = found.classes
     modality = found.modality if isinstance(found, Domain) else "image"
-    rate = found.rate if isinstance(found, Domain) else 0
+    kept = {"rate": found.rate if isinstance(found, Domain) else 0, "size": look.size, "channels": look.channels}
     label: Any = tfds.features.ClassLabel(names=list(names)) if names else np.float32
     features = tfds.features.FeaturesDict({_KEYS[modality]: _feature(tfds, found, modality), "label": label})
 
@@ -39,7 +41,7 @@ def builder(name: str, found: Domain | Listing, folder: str, *, config: str, pag
 
         def _info(self):
             return tfds.core.DatasetInfo(
-                builder=self, features=features, homepage=page, metadata=tfds.core.MetadataDict(rate=rate)
+                builder=self, features=features, homepage=page, metadata=tfds.core.MetadataDict(kept)
             )
 
         def _split_generators(self, dl_manager):
