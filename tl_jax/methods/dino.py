@@ -6,35 +6,37 @@ from tl_jax.core.trees import moving_average
 from tl_jax.methods.base import HEAD_FROZEN, Method, Own, Terms, View, two_views
 
 
-def dino(decay: float = 0.996, sharp: float = 0.04, soft: float = 0.1, prototypes: int = 1024, hidden: int = 256,
-         view: str = "strong") -> Method:  # fmt: skip
+def dino(
+    decay: float = 0.996, sharp: float = 0.04, soft: float = 0.1, *, prototypes: int = 1024, view: str = "strong"
+) -> Method:
     """L = mean over two views of CE(softmax((t - mean t) / sharp), softmax(s / soft)), t the teacher's of a third.
 
-    s, t: cosines of a projection, d-hidden-hidden-64, with `prototypes` directions. The teacher is the moving
+    s, t: cosines of a projection, d-256-256-64, with `prototypes` directions. The teacher is the moving
     average of everything, with decay 1 - (1 - decay) (1 + cos(pi p)) / 2; its centre is the mean of the batch
     (momentum 0); all views have one size. The teacher predicts. Reads no label. Caron et al. 2021, arXiv 2104.14294.
     """
 
     def init(key, example, model):
-        projector = mlp.init(mlp.named(key, "projector"), (example.features.shape[-1], hidden, hidden, 64))
         last = mlp.init(mlp.named(key, "prototypes"), (64, prototypes), last_bias=False)
-        own = {"projector": projector, "prototypes": last["dense0"]}
+        own = {
+            "projector": mlp.init(key, (example.features.shape[-1], 256, 256, 64)),
+            "prototypes": last["dense0"],
+        }
         return Own(own, {"params": model.params, "stats": model.stats, "own": own})
 
     def scores(own, features):
-        z = contrastive.unit(mlp.apply(own["projector"], features))
-        return z @ contrastive.unit(own["prototypes"]["kernel"].T).T
+        directions = contrastive.unit(own["prototypes"]["kernel"].T)
+        return contrastive.unit(mlp.apply(own["projector"], features)) @ directions.T
 
     def terms(own, out, batch, at):
         teacher = scores(own.memory["own"], out["teacher"].features)
-        temperatures = (at.values["soft"], at.values["sharp"])
-        loss = lambda o: contrastive.dino(scores(own.params, o.features), teacher, temperatures, teacher.mean(0))
+        heat, centre = (at.values["soft"], at.values["sharp"]), teacher.mean(0)
+        loss = lambda o: contrastive.dino(scores(own.params, o.features), teacher, heat, centre)
         return Terms({"distillation": (loss(out["one"]) + loss(out["two"])) / 2})
 
     def after(model, at):
-        slow = 1 - (1 - at.values["decay"]) * cosine(at.progress)
         now = {"params": model.params, "stats": model.stats, "own": model.own}
-        return moving_average(model.memory, now, slow)
+        return moving_average(model.memory, now, 1 - (1 - at.values["decay"]) * cosine(at.progress))
 
     def predict(network, model, x, domain):
         stats = model.memory["stats"]

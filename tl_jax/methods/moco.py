@@ -8,7 +8,7 @@ from tl_jax.methods.base import HEAD_FROZEN, Method, Own, Terms, View, two_views
 
 
 def moco(
-    temperature: float = 0.2, decay: float = 0.99, hidden: int = 512, width: int = 128, view: str = "strong"
+    temperature: float = 0.2, decay: float = 0.99, *, hidden: int = 512, width: int = 128, view: str = "strong"
 ) -> Method:
     """L = sum over two views of 2 T InfoNCE(h(z), keys), the keys being the teacher's projections of a third view.
 

@@ -5,7 +5,7 @@ from tl_jax.methods.base import HEAD_FROZEN, Method, Own, Terms, two_views
 
 
 def vicreg(
-    invariance: float = 25.0, variance: float = 25.0, covariance: float = 1.0, width: int = 512, view: str = "strong"
+    invariance: float = 25.0, variance: float = 25.0, covariance: float = 1.0, *, width: int = 512, view: str = "strong"
 ) -> Method:
     """L = 25 invariance + 25 variance + covariance of the projections of two views (Bardes et al. 2022).
 
