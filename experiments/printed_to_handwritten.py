@@ -28,8 +28,15 @@ COMMAND = "python -m experiments.printed_to_handwritten"
 
 def main() -> None:
     """Run (or resume) and write the page."""
-    where = {"run_dir": "runs/printed_to_handwritten"}
-    result = fit("digits:printed", "digits:handwritten", METHODS, seeds=5, network="lenet", steps=500, **where)
+    result = fit(
+        "digits:printed",
+        "digits:handwritten",
+        METHODS,
+        seeds=5,
+        network="lenet",
+        steps=500,
+        run_dir="runs/printed_to_handwritten",
+    )
     if not result.complete:
         raise SystemExit(130)
     table = (result.run_dir / "table.md").read_text()
