@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tl_jax.methods import METHODS
+from tl_jax.methods import ADAPTATION
 from tl_jax.models.heads import HEADS
 from tl_jax.models.networks import NETWORKS
 
@@ -20,11 +20,11 @@ def test_the_example_method_works_and_is_short(monkeypatch):
     assert len(source.splitlines()) < 60
     found: dict = {}
     exec(source, found)
-    monkeypatch.setitem(METHODS, "afn", found["afn"])  # pyright: ignore
+    monkeypatch.setitem(ADAPTATION, "feature_norm", found["feature_norm"])  # pyright: ignore
     import tl_jax
 
     result = tl_jax.fit(
-        methods="afn", network="mlp(hidden=(16,), bottleneck=8)", steps=4, seeds=1, devices=1, quiet=True
+        methods="feature_norm", network="mlp(hidden=(16,), bottleneck=8)", steps=4, seeds=1, devices=1, quiet=True
     )
     assert result.records[0]["values"]["delta"] == 1.0
 

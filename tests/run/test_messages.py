@@ -115,7 +115,7 @@ def test_nan_names_the_term_the_step_and_the_last_finite_checkpoint(tmp_path):
 
 
 def test_nan_keeps_the_last_finite_checkpoint(tmp_path, monkeypatch):
-    from tl_jax.methods import METHODS
+    from tl_jax.methods import ADAPTATION
     from tl_jax.methods.base import Method, Terms
 
     def explodes() -> Method:
@@ -125,7 +125,7 @@ def test_nan_keeps_the_last_finite_checkpoint(tmp_path, monkeypatch):
 
         return Method(terms)
 
-    monkeypatch.setitem(METHODS, "explodes", explodes)  # pyright: ignore
+    monkeypatch.setitem(ADAPTATION, "explodes", explodes)  # pyright: ignore
     with pytest.raises(
         UserError, match=r"explodes, step 7: term 'explosion' is nan .*Last finite checkpoint: step 6\."
     ):

@@ -26,7 +26,7 @@ class Domain:
     sound       int16 waves [n, samples] at `rate` Hz, zeros after the end
     series      float32 [n, t, c]
 
-    classes: () for regression.
+    modality: as the examples' type and rank say unless it is given. classes: () for regression.
     """
 
     name: str
@@ -34,11 +34,21 @@ class Domain:
     train: Examples
     validation: Examples
     test: Examples
-    modality: str = field(default="image", kw_only=True)
+    modality: str = field(default="", kw_only=True)
     rate: int = field(default=0, kw_only=True)
     vocabulary: int = field(default=0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not self.modality:
+            object.__setattr__(self, "modality", _modality(self.train.x))
 
     @property
     def splits(self) -> dict[str, Examples]:
         """{"train", "validation", "test"} -> examples."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+def _modality(x: np.ndarray) -> str:
+    if x.ndim == 2:
+        return {"int16": "sound", "int32": "text"}.get(x.dtype.name, "vector")
+    return "series" if x.ndim == 3 else "image"

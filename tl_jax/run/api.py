@@ -37,7 +37,8 @@ def fit(
         require("setting", name, fields)
     many = [source] if isinstance(source, str | Domain) else list(source)
     names, domains = domain_names([*many, target])
-    others: dict[str, Any] = {k: tuple(map(tuple, v)) if k == "freeze" else v for k, v in settings.items()}
+    plain = lambda name, v: tuple(map(tuple, v)) if name == "freeze" else tuple(v) if isinstance(v, list) else v
+    others: dict[str, Any] = {name: plain(name, v) for name, v in settings.items()}
     config = Config(
         source=names[:-1],
         target=names[-1],

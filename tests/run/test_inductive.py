@@ -1,0 +1,77 @@
+"""Inductive transfer: one pretrained model, strategies, few labels."""
+
+import json
+
+import numpy as np
+import pytest
+from tiny import FAST, SOURCE, domain
+
+import tl_jax
+from tl_jax.core.errors import UserError
+
+OTHER = domain("other", 0.5, classes=("p", "q"))
+STRATEGIES = ["scratch", "full", "linear_probe", "feature_extraction", "lora(rank=2)", "lp_ft"]
+SETTINGS = {**FAST, "kind": "inductive", "select": "target_val", "devices": 1, "trials": "map", "steps": 12}
+
+
+def transfer(run_dir, **change):
+    settings = {**SETTINGS, "strategies": STRATEGIES, "labels_per_class": [1, 4], "seeds": 2, **change}
+    return tl_jax.fit(SOURCE, OTHER, "fine_tune", run_dir=str(run_dir), **settings)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        return transfer(tmp_path_factory.mktemp("inductive") / "run")
+
+
+def test_every_strategy_has_a_record_for_every_amount_and_seed(finished):
+    found = {(r["method"], r["values"]["labels_per_class"], r["seed"]) for r in finished.records}
+    assert found == {(s, n, seed) for s in STRATEGIES for n in (1.0, 4.0) for seed in (0, 1)}
+    assert {"oracle"} & {name for r in finished.records for name in r["selectors"]} == {"oracle"}
+    assert "no transfer" in finished.table
+    assert "over scratch" in finished.table or "under scratch" in finished.table
+    assert (finished.run_dir / "labels.png").stat().st_size > 5000
+
+
+def test_the_source_is_learnt_once_for_all_strategies(finished):
+    lines = [json.loads(line) for line in (finished.run_dir / "metrics.jsonl").read_text().splitlines()]
+    assert len([line for line in lines if line["job"] == "pretrain" and line["step"] == 12]) == 1
+    assert not any("source model" in line["job"] for line in lines)
+
+
+def test_a_finished_run_is_read_back(finished, tmp_path):
+    again = transfer(finished.run_dir)
+    assert again.records == finished.records
+
+
+def test_a_head_of_the_same_classes_is_kept(tmp_path):
+    """Without a step of training the target is already told apart: the head came along."""
+    result = tl_jax.fit(
+        SOURCE,
+        domain("near too", 0.0),
+        "fine_tune",
+        run_dir=str(tmp_path / "run"),
+        **{**SETTINGS, "strategies": ["full"], "pretrain_steps": 60, "steps": 1, "seeds": 1},
+    )
+    assert result.records[0]["selectors"]["last"]["target/accuracy"] > 0.8
+
+
+def test_more_labels_than_there_are_is_a_mistake(tmp_path):
+    with pytest.raises(UserError, match=r"--labels_per_class=50: class number 0 of the target has 30 training"):
+        transfer(tmp_path / "run", labels_per_class=[50])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_method_without_target_labels_is_refused(tmp_path):
+    with pytest.raises(UserError, match="Unknown method 'dann'"):
+        tl_jax.fit(SOURCE, OTHER, "dann", run_dir=str(tmp_path / "run"), **{**SETTINGS, "strategies": ["full"]})
+
+
+def test_a_partly_labelled_target_joins_the_sources_of_adaptation(tmp_path):
+    settings = {**FAST, "devices": 1, "seeds": 1, "trials": "map", "labels_per_class": [8], "steps": 24}
+    result = tl_jax.fit(SOURCE, domain("far", 3.0), ["source_only"], run_dir=str(tmp_path / "run"), **settings)
+    (record,) = result.records
+    assert record["values"]["labels_per_class"] == 8
+    assert np.isfinite(record["selectors"]["last"]["target/accuracy"])

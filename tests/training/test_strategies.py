@@ -1,0 +1,90 @@
+"""Strategies as rules, and low-rank adaptation."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tl_jax.core.errors import UserError
+from tl_jax.core.trees import flatten, unflatten
+from tl_jax.models.networks import build
+from tl_jax.training import strategies
+from tl_jax.training.freezing import resolve
+from tl_jax.training.lora import with_lora
+
+X = jnp.asarray(np.random.default_rng(0).normal(size=(4, 16, 16, 3)), jnp.float32)
+NET = build(("lenet", {}), 3)
+LAYOUT = strategies.layout(NET, X)
+PATHS = list(flatten(jax.eval_shape(NET.init, jax.random.key(0), X)[0]))
+
+
+def moving(strategy, step=0, total=100):
+    factors = resolve(strategy.rules(LAYOUT, total), PATHS, step)
+    return {path.rpartition("/")[0] for path, factor in factors.items() if factor}
+
+
+def test_blocks_stand_in_the_order_of_use():
+    names = [block[0] for block in LAYOUT.blocks]
+    assert names == ["backbone/conv1", "backbone/conv2", "backbone/dense1", "bottleneck", "head"]
+    assert LAYOUT.blocks[0] == ("backbone/conv1", "backbone/norm1")
+
+
+EXPECTED = {
+    "linear_probe": {"head"},
+    "last_k": {"head", "bottleneck/dense1", "bottleneck/norm1"},
+    "surgical": {"head", "backbone/conv1", "backbone/norm1"},
+    "bn_only": {"head", "backbone/norm1", "backbone/norm2", "bottleneck/norm1"},
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_what_moves(name):
+    assert moving(strategies.STRATEGIES[name]()) == EXPECTED[name]
+
+
+def test_the_head_alone_then_everything():
+    assert moving(strategies.lp_ft(), 49) == {"head"}
+    assert len(moving(strategies.lp_ft(), 50)) == len({p.rpartition("/")[0] for p in PATHS})
+
+
+def test_blocks_thaw_from_the_top():
+    counts = [len(moving(strategies.gradual_unfreeze(), step)) for step in (0, 20, 40, 60, 80)]
+    assert counts == sorted(set(counts))
+    assert moving(strategies.gradual_unfreeze(), 20) == {"head", "bottleneck/dense1", "bottleneck/norm1"}
+
+
+def test_learning_rates_fall_with_depth():
+    factors = resolve(strategies.layer_decay(factor=0.5).rules(LAYOUT, 100), PATHS)
+    assert [factors[p] for p in ("head/kernel", "bottleneck/dense1/kernel", "backbone/conv1/kernel")] == [
+        1,
+        0.5,
+        0.0625,
+    ]
+
+
+def test_biases_and_head():
+    factors = resolve(strategies.bitfit().rules(LAYOUT, 100), PATHS)
+    assert {p for p, f in factors.items() if f} == {p for p in PATHS if p.endswith("/bias") or p == "head/kernel"}
+
+
+@pytest.mark.parametrize("wrong", [strategies.last_k(k=9), strategies.surgical(block=7)])
+def test_a_block_that_is_not_there_is_named(wrong):
+    with pytest.raises(UserError, match=r"backbone/conv1, backbone/conv2"):
+        wrong.rules(LAYOUT, 10)
+
+
+def test_low_rank_adaptation_begins_at_the_network_and_adds_the_product():
+    network = with_lora(NET, 2, 4.0)
+    params, stats = network.init(jax.random.key(1), X)
+    plain = {name: value for name, value in params.items() if name != "lora"}
+    ours, theirs = network.apply(params, stats, X)[0].logits, NET.apply(plain, stats, X)[0].logits
+    np.testing.assert_array_equal(ours, theirs)
+    flat = flatten(params)
+    b = "lora/bottleneck/dense1/kernel/b"
+    flat[b] = jnp.ones_like(flat[b])
+    a = np.asarray(flat["lora/bottleneck/dense1/kernel/a"])
+    changed = flatten(plain)
+    changed["bottleneck/dense1/kernel"] += 2.0 * a @ np.ones((2, a.shape[0] and flat[b].shape[1]), np.float32)
+    expected = NET.apply(unflatten(changed), stats, X)[0].logits
+    np.testing.assert_allclose(network.apply(unflatten(flat), stats, X)[0].logits, expected, rtol=1e-4, atol=1e-4)
+    assert not any(path.startswith("lora/head") for path in flat)
