@@ -47,9 +47,8 @@ def _builder(name: str, data_dir: str) -> Any:
     try:
         for folder in folders(data_dir):
             with contextlib.suppress(Exception):  # an unknown name or an unreadable folder, in many forms
-                builder = tfds.builder(name, data_dir=folder)
-                if builder.is_prepared():
-                    return builder
+                # From what lies there, of whatever version: the set's own code may want another, and TensorFlow.
+                return tfds.core.read_only_builder.builder_from_files(name, data_dir=folder)
         return None
     finally:
         logging.set_verbosity(before)
