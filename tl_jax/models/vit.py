@@ -82,7 +82,7 @@ class ViT(nn.Module):
 SCALES: dict[str, Pixels] = {"imagenet": IMAGENET, "half": HALF}
 
 
-def vit(width: int, heads: int, scale: str, bottleneck: int, head: str) -> Recipe:
+def vit(width: int, heads: int, *, scale: str, bottleneck: int, head: str) -> Recipe:
     """A depth of 12 and patches of 16; `scale` names what the weights expect of pixels."""
     if scale not in SCALES:
         raise UserError(f"scale={scale!r}: use 'imagenet' (torchvision, DeiT) or 'half' (timm's augreg, Hugging Face).")
@@ -91,12 +91,12 @@ def vit(width: int, heads: int, scale: str, bottleneck: int, head: str) -> Recip
 
 def vit_tiny(*, scale: str = "half", bottleneck: int = 256, head: str = "linear") -> Recipe:
     """ViT-Ti/16, 192 features: x [n, h, w, 1 or 3], multiples of 16 px. scale="imagenet" for DeiT's weights."""
-    return vit(192, 3, scale, bottleneck, head)
+    return vit(192, 3, scale=scale, bottleneck=bottleneck, head=head)
 
 
 def vit_small(*, scale: str = "half", bottleneck: int = 256, head: str = "linear") -> Recipe:
     """ViT-S/16, 384 features: x [n, h, w, 1 or 3], multiples of 16 px. scale="imagenet" for DeiT's weights."""
-    return vit(384, 6, scale, bottleneck, head)
+    return vit(384, 6, scale=scale, bottleneck=bottleneck, head=head)
 
 
 def vit_base(*, scale: str = "half", bottleneck: int = 256, head: str = "linear") -> Recipe:
@@ -104,4 +104,4 @@ def vit_base(*, scale: str = "half", bottleneck: int = 256, head: str = "linear"
 
     scale="imagenet" for torchvision's and DeiT's weights, "half" for Google's (Hugging Face, timm's augreg).
     """
-    return vit(768, 12, scale, bottleneck, head)
+    return vit(768, 12, scale=scale, bottleneck=bottleneck, head=head)
