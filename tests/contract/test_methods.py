@@ -79,7 +79,8 @@ def watched(net, calls):
     return net._replace(apply=apply)
 
 
-@pytest.fixture(scope="module", params=METHODS)
+# joint reads a target that is labelled, which the problem here is not: see tests/methods/test_joint.py.
+@pytest.fixture(scope="module", params=[name for name in METHODS if name != "joint"])
 def run(request):
     """The module's one training run of each method, and everything that is to be compared with it."""
     method, calls, traces = made(request.param), [], []

@@ -246,7 +246,7 @@ def test_cifar10_and_its_corruptions(tmp_path, write):
 
 
 def test_omniglot_splits_by_who_drew(tmp_path, write):
-    from conftest import encoded
+    from pictures import encoded
 
     root = tmp_path / "omniglot"
     for part, alphabet in (("background", "Greek"), ("evaluation", "ULOG")):
