@@ -48,7 +48,7 @@ def _builder(name: str, data_dir: str) -> Any:
         for folder in folders(data_dir):
             with contextlib.suppress(Exception):  # an unknown name or an unreadable folder, in many forms
                 # From what lies there, of whatever version: the set's own code may want another, and TensorFlow.
-                return tfds.core.read_only_builder.builder_from_files(name, data_dir=folder)
+                return tfds.core.read_only_builder.builder_from_files(name, data_dir=folder)  # pyright: ignore[reportAttributeAccessIssue]
         return None
     finally:
         logging.set_verbosity(before)
