@@ -8,7 +8,6 @@ from tiny import FAST, SOURCE, TARGET, domain
 
 import tl_jax
 from tl_jax.core.types import Output
-from tl_jax.methods import METHODS
 from tl_jax.run import experiment
 from tl_jax.run.trials import EVALUATION_BATCH, Programs, predict_all
 
@@ -61,7 +60,7 @@ def test_target_labels_reach_no_method(tmp_path):
     """Training labels of the target are replaced by noise: every stored prediction stays, to the bit."""
     noise = TARGET.train._replace(y=np.random.default_rng(1).integers(0, 3, 60).astype(np.int32))
     noisy = tl_jax.Domain("far", TARGET.classes, noise, TARGET.validation, TARGET.test)
-    methods = [name for name in METHODS if name not in ("target_only", "fixmatch", "mean_teacher")]  # those want images
+    methods = ["source_only", "dann", "mcd", "shot", "bnm"]  # every method's own test of it is the contract's
     fit(tmp_path / "a", methods)
     fit(tmp_path / "b", methods, noisy)
     before, after = records(tmp_path / "a"), records(tmp_path / "b")
