@@ -44,7 +44,7 @@ def test_without_the_lower_bound_nothing_is_flagged():
 
 
 def test_a_missing_method_has_no_number():
-    table = report.text(CONFIG, report.rows(CONFIG, RECORDS[:2], {"mcc": "stopped at step 300 of 600"}))
+    table = report.table(CONFIG, RECORDS[:2], {"mcc": "stopped at step 300 of 600"}).text()
     (line,) = [line for line in table.splitlines() if line.startswith("mcc")]
     assert line.split()[1:4] == ["-", "-", "-"]
     assert line.endswith("stopped at step 300 of 600")
@@ -58,6 +58,7 @@ def test_every_table_says_how_it_was_made():
 
 def test_swept_values_have_rows_of_their_own():
     config = Config(seeds=(0,), sweep=(("lam", (0.1, 1.0)),))
-    rows = report.rows(config, [record("mcc", 0, 0.8, lam=0.1), record("mcc", 0, 0.9, lam=1.0)], {})
+    records = [record("mcc", 0, 0.8, lam=0.1), record("mcc", 0, 0.9, lam=1.0)]
+    rows = report.rows(config, records, {})
     assert [(row.swept["lam"], row.scores["last"]) for row in rows] == [(0.1, [0.8]), (1.0, [0.9])]
-    assert "| mcc | 0.1 | 0.800 |" in report.markdown(config, rows)
+    assert "| mcc | 0.1 | 0.800 |" in report.table(config, records, {}).markdown()

@@ -11,12 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from tl_jax.core.errors import UserError
-from tl_jax.evaluation.metrics import accuracy
 from tl_jax.run.checkpoints import Checkpoints
 from tl_jax.run.config import Job
+from tl_jax.run.kinds import KINDS
 from tl_jax.run.rundir import RunDirectory, write_arrays
 from tl_jax.run.setup import Task
-from tl_jax.run.trials import Programs, predict_all
+from tl_jax.run.trials import Programs
 from tl_jax.training.freezing import Rule, boundaries, carry_over, resolve
 from tl_jax.training.state import Data, State
 from tl_jax.training.step import Progress
@@ -143,19 +143,16 @@ def _next(step: int, every: int) -> int:
 
 
 def _evaluate(work: Work, programs: Programs, states: State, step: int, progress: Progress) -> dict[str, float]:
-    """Store every evaluation set's logits, and one metrics line a trial."""
-    record = {
-        name: np.asarray(predict_all(programs, states, x, domain).logits, np.float32)
-        for name, (domain, x) in work.task.problem.evaluation().items()
-    }
+    """Store what the kind of transfer observes, and one metrics line a trial."""
+    kind = KINDS[work.task.config.kind]
+    record = kind.observe(work.task, programs, states)
     write_arrays(work.directory.record_path(work.job.name, step), record)
-    labels = work.task.problem.target.test.y
-    scores = [accuracy(logits, labels) for logits in record["target_test/logits"]]
+    scores = kind.score(work.task, record)
     lines = []
     for i, (seed, values) in enumerate(work.job.trials):
         means = {name: float(value[i]) for name, value in progress.means.items()}
         line = {"job": work.job.name, "step": step, "seed": seed, "values": dict(values), **means}
-        lines.append({**line, "target/accuracy": scores[i]})
+        lines.append({**line, **{name: values[i] for name, values in scores.items()}})
     work.directory.add_metrics(lines)
     return {"loss": float(np.mean(progress.means["total"]))}
 

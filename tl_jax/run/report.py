@@ -16,6 +16,28 @@ Key = tuple[str, tuple[tuple[str, float], ...]]
 Scores = dict[str, list[float]]
 
 
+class Table(NamedTuple):
+    """Text cells, the first row the head, and a note on what the numbers are."""
+
+    cells: list[list[str]]
+    note: str
+
+    def text(self) -> str:
+        """For a terminal."""
+        widths = [max(len(row[i]) for row in self.cells) for i in range(len(self.cells[0]))]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in self.cells
+        ]
+        lines.insert(1, "  ".join("-" * width for width in widths if width))
+        return "\n".join(lines) + "\n\n" + self.note + "\n"
+
+    def markdown(self) -> str:
+        """For a document."""
+        head, *body = self.cells
+        lines = [head, ["---"] * len(head), *body]
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n\n" + self.note + "\n"
+
+
 class Row(NamedTuple):
     """One method at one set of swept values: its scores by selector over the seeds, and a remark."""
 
@@ -23,6 +45,11 @@ class Row(NamedTuple):
     swept: dict[str, float]
     scores: dict[str, list[float]]
     remark: str
+
+
+def table(config: Config, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str]) -> Table:
+    """The table of a run that classifies."""
+    return Table(cells(config, rows(config, records, unfinished)), footnote(config))
 
 
 def rows(config: Config, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str]) -> list[Row]:
@@ -108,19 +135,3 @@ def footnote(config: Config) -> str:
         f"{' + '.join(config.source)} -> {config.target}: accuracy on the target's test split, {spread}. "
         f"last: step {config.steps}. {how} Network {config.network}, forward plan {config.forward_plan}."
     )
-
-
-def text(config: Config, table: Sequence[Row]) -> str:
-    """The table for a terminal."""
-    grid = cells(config, table)
-    widths = [max(len(row[i]) for row in grid) for i in range(len(grid[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in grid]
-    lines.insert(1, "  ".join("-" * width for width in widths[:-1]))
-    return "\n".join(lines) + "\n\n" + footnote(config) + "\n"
-
-
-def markdown(config: Config, table: Sequence[Row]) -> str:
-    """The table for a document."""
-    head, *body = cells(config, table)
-    lines = [head, ["---"] * len(head), *body]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n\n" + footnote(config) + "\n"

@@ -75,6 +75,10 @@ class RunDirectory:
         """Where the predictions of one evaluation are kept."""
         return self.root / "records" / slug(job) / f"{step:08d}.npz"
 
+    def features_path(self, job: str) -> Path:
+        """Features to be shown. Written last: where it exists, the job is finished."""
+        return self.root / "records" / slug(job) / "features.npz"
+
     def records(self, job: str) -> dict[int, dict[str, np.ndarray]]:
         """Every stored evaluation of a job by step."""
         found = {}

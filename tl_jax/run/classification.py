@@ -1,0 +1,146 @@
+"""A run whose target is classified: what is stored, and from that last, selected and oracle, computed afterwards."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from tl_jax.evaluation.metrics import accuracy, evaluate
+from tl_jax.evaluation.selection import CRITERIA, Selection, select
+from tl_jax.run import plots, report
+from tl_jax.run.config import AMOUNTS, TARGET_VAL, Config
+from tl_jax.run.problem import Problem
+from tl_jax.run.rundir import RunDirectory, read_lines
+from tl_jax.run.setup import Setup, Task
+from tl_jax.run.trials import Programs, predict_all
+from tl_jax.training.state import State
+
+SHOWN_IN_EMBEDDING = 300
+Stored = Mapping[int, Mapping[str, np.ndarray]]
+
+
+def observe(task: Task, programs: Programs, states: State) -> dict[str, np.ndarray]:
+    """Logits [T, n, classes] on every evaluation set."""
+    return {
+        name: np.asarray(predict_all(programs, states, x, domain).logits, np.float32)
+        for name, (domain, x) in task.problem.evaluation().items()
+    }
+
+
+def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[float]]:
+    """Accuracy on the target's test split."""
+    labels = task.problem.target.test.y
+    return {"target/accuracy": [accuracy(logits, labels) for logits in observed["target_test/logits"]]}
+
+
+def features(task: Task, programs: Programs, states: State) -> dict[str, np.ndarray]:
+    """The first trial's features of some target test and source validation examples, with their labels."""
+    problem = task.problem
+    shown = {"target": ("target", problem.target.test)}
+    if problem.sources:
+        shown["source"] = ("source0", problem.sources[0].validation)
+    found = {}
+    for side, (domain, part) in shown.items():
+        out = predict_all(programs, states, part.x[:SHOWN_IN_EMBEDDING], domain)
+        found |= {side: out.features[0], f"{side}_y": part.y[:SHOWN_IN_EMBEDDING]}
+    return found
+
+
+def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
+    """One record a trial of a finished job; none if its last evaluation is not there yet."""
+    config, job = task.config, task.job
+    stored = directory.records(job.name)
+    if job.steps not in stored:
+        return []
+    shared = {
+        "kind": config.kind,
+        "method": job.name,
+        "source": "+".join(config.source),
+        "target": config.target,
+        "network": config.network,
+        "forward_plan": config.forward_plan,
+    }
+    return [
+        {
+            **shared,
+            "seed": seed,
+            "values": dict(values),
+            "selectors": _selectors(config, task.problem, _trial(stored, i)),
+        }
+        for i, (seed, values) in enumerate(job.trials)
+    ]
+
+
+def _trial(stored: Stored, i: int) -> dict[int, dict[str, np.ndarray]]:
+    return {step: {name: array[i] for name, array in record.items()} for step, record in stored.items()}
+
+
+def _selectors(config: Config, problem: Problem, stored: Mapping[int, dict[str, np.ndarray]]) -> dict[str, Any]:
+    """{"last", "selected", "oracle"}: the step of each and every metric there."""
+    labels = problem.target.validation.y
+    scored = {step: accuracy(record["target_validation/logits"], labels) for step, record in stored.items()}
+    best = max(stored, key=lambda step: (scored[step], step))
+    if config.select == TARGET_VAL:
+        chosen = Selection(best, scored[best], {}, "")
+    else:
+        unlabelled = [(step, label_free(record, problem.source_labels())) for step, record in stored.items()]
+        chosen = select(unlabelled, CRITERIA[config.select])
+    at = lambda step: {"step": step, **_metrics(stored[step], problem)}
+    selected = {**at(chosen.step), "criterion": config.select, "score": chosen.score}
+    if chosen.note:
+        selected["note"] = chosen.note
+    return {
+        "last": at(max(stored)),
+        "selected": selected,
+        "oracle": {**at(best), "criterion": "target validation labels"},
+    }
+
+
+def label_free(record: Mapping[str, np.ndarray], source_labels: np.ndarray) -> dict[str, np.ndarray]:
+    """What a criterion may see: source validation with labels, the target's training examples without."""
+    sources = [record[name] for name in sorted(record) if name.startswith("source")]
+    seen = {"source_val/logits": np.concatenate(sources), "source_val/y": source_labels} if sources else {}
+    return {**seen, "target/logits": record["target/logits"]}
+
+
+def _metrics(record: Mapping[str, np.ndarray], problem: Problem) -> dict[str, float]:
+    target = evaluate(record["target_test/logits"], problem.target.test.y)
+    source = label_free(record, problem.source_labels())
+    scores = {f"target/{name}": value for name, value in target.items()}
+    if problem.sources:
+        scores["source/accuracy"] = accuracy(source["source_val/logits"], source["source_val/y"])
+    return scores
+
+
+def figures(
+    setup: Setup, directory: RunDirectory, records: Sequence[Mapping[str, Any]]
+) -> dict[str, Callable[[], Figure]]:
+    """Learning curves, samples and embedding; accuracy over labels where their number is swept."""
+    names = [task.job.name for task in setup.tasks]
+    domains = (*setup.problem.sources, setup.problem.target)
+    amounts = [name for name in AMOUNTS if getattr(setup.config, name)]
+    found = {
+        "curves.png": lambda: plots.curves(read_lines(directory.root / "metrics.jsonl"), names),
+        "samples.png": lambda: plots.samples(domains),
+        "embedding.png": lambda: plots.embedding(_embedded(setup, directory, records), setup.problem.target.classes),
+    }
+    return found | ({"labels.png": lambda: plots.few_labels(records, amounts[0])} if amounts else {})
+
+
+def _embedded(
+    setup: Setup, directory: RunDirectory, records: Sequence[Mapping[str, Any]]
+) -> dict[str, dict[str, np.ndarray]]:
+    """Features of source_only (or the first method) and of the best other one by the label-free score."""
+    scores: dict[str, list[float]] = {}
+    for record in records:
+        scores.setdefault(record["method"], []).append(record["selectors"]["selected"]["score"] or 0.0)
+    first = "source_only" if "source_only" in scores else next(iter(scores))
+    others = [name for name in scores if name not in (first, *report.BOUNDS)]
+    best = max(others, key=lambda name: float(np.mean(scores[name])), default=None)
+    found = {}
+    for task in setup.tasks:
+        if task.job.name in (first, best):
+            with np.load(directory.features_path(task.job.name)) as file:
+                found[task.job.name] = dict(file)
+    return found

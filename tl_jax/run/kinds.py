@@ -1,0 +1,47 @@
+"""What the kinds of transfer do differently around one and the same loop."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from tl_jax.run import classification, report
+from tl_jax.run.config import Config
+from tl_jax.run.rundir import RunDirectory
+from tl_jax.run.setup import Setup, Task
+from tl_jax.run.trials import Programs
+from tl_jax.training.state import State
+
+Arrays = Mapping[str, np.ndarray]
+Records = Sequence[Mapping[str, Any]]
+
+
+class Kind(NamedTuple):
+    """From a trained state to results.
+
+    observe(task, programs, states) -> what is stored at every evaluation, [T, ...] each, without labels.
+    score(task, observed) -> {metric: one value a trial}, for the learning curves.
+    features(task, programs, states) -> what is stored at the end of a job, for the figures.
+    results(task, directory) -> one record a trial of a finished job, as in results.json.
+    table(config, records, {job: why it is not finished}) -> the table.
+    figures(setup, directory, records) -> {file name: drawn when called}.
+    """
+
+    observe: Callable[[Task, Programs, State], Arrays]
+    score: Callable[[Task, Arrays], Mapping[str, Sequence[float]]]
+    features: Callable[[Task, Programs, State], Arrays]
+    results: Callable[[Task, RunDirectory], list[dict[str, Any]]]
+    table: Callable[[Config, Records, Mapping[str, str]], report.Table]
+    figures: Callable[[Setup, RunDirectory, Records], Mapping[str, Callable[[], Figure]]]
+
+
+CLASSIFICATION = Kind(
+    classification.observe,
+    classification.score,
+    classification.features,
+    classification.results,
+    report.table,
+    classification.figures,
+)
+KINDS: Mapping[str, Kind] = {"transductive": CLASSIFICATION, "inductive": CLASSIFICATION}
