@@ -41,6 +41,10 @@ def define(default: Config) -> None:
         list(default.methods),
         f"Repeatable. Method or call, as in 'mcc(temperature=2.0)': {names(BY_KIND[default.kind])}.",
     )
+    string("init_from", "", "Weights to begin from: .safetensors or .npz, a folder with one, or a name on the hub.")
+    flags.DEFINE_multi_string(
+        "allow_mismatch", [], "Repeatable. Glob of paths outside the head that may differ from them."
+    )
     number("lam", None, "Trade-off lambda of L_S + lambda L_T. Default: each method's own.")
     string(
         "lam_schedule",
@@ -108,9 +112,10 @@ def define(default: Config) -> None:
 def config_fields() -> dict:
     """The flags of `define` that are fields of Config, read and checked."""
     plain = ("network", "lam", "lam_schedule", "lr", "lr_schedule", "weight_decay", "optimizer", "batch_size")
-    more = ("label_space", "steps", "clip_norm", "forward_plan", "precision", "select", "eval_every")
+    more = ("init_from", "label_space", "steps", "clip_norm", "forward_plan", "precision", "select", "eval_every")
     return {name: getattr(FLAGS, name) for name in plain + more} | {
         "methods": tuple(FLAGS.method),
+        "allow_mismatch": tuple(FLAGS.allow_mismatch),
         "seeds": _seeds(FLAGS.seeds),
         "sweep": tuple(_sweep(text) for text in FLAGS.sweep),
         "freeze": tuple(_rule(text) for text in FLAGS.freeze),

@@ -2,6 +2,7 @@
 
     python -m launch.inductive
     python -m launch.inductive --strategy=full --strategy='lora(rank=2)' --labels_per_class=5 --seeds=5
+    python -m launch.inductive --init_from=mobilenet_v2.safetensors --network=mobilenet_v2 --target=folder:/data/shop
     python -m launch.inductive --target=digits:parity --strategy=scratch --strategy='last_k(k=1)' --method=l2_sp
 
 Pretrains once on the source, then fine-tunes under every strategy at every number of labels. Without flags:
@@ -34,7 +35,7 @@ def main() -> None:
     setup_devices(FLAGS.platform, FLAGS.devices)
     config = dataclasses.replace(
         INDUCTIVE,
-        source=tuple(FLAGS.source),
+        source=() if FLAGS.init_from and not FLAGS["source"].present else tuple(FLAGS.source),
         strategies=tuple(FLAGS.strategy),
         pretrain_steps=FLAGS.pretrain_steps,
         **config_fields(),

@@ -25,6 +25,8 @@ def matched(
     count that number as "unknown". Raises UserError where modalities, widths, rates or class sets do not fit.
     """
     require("label space", label_space, LABEL_SPACES)
+    if not sources:
+        return (), target
     first = sources[0]
     for source in sources[1:]:
         _same_labels(first, source, "closed")

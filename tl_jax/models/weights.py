@@ -38,7 +38,10 @@ def _safetensors(file: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
 def _find(path: str) -> Path:
     file = Path(path).expanduser()
     if file.is_dir():
-        file = file / "model.safetensors"
+        found = sorted(file.glob("*.safetensors"))
+        if len(found) > 1 and file / "model.safetensors" not in found:
+            raise UserError(f"init_from {file}: which of {', '.join(one.name for one in found)}? Give the file's path.")
+        file = found[0] if len(found) == 1 else file / "model.safetensors"
     if file.is_file():
         if file.suffix in (".safetensors", ".npz"):
             return file

@@ -35,7 +35,8 @@ class Config:
     freeze: ((pattern, action), ...), first match wins. eval_every 0: a tenth of the steps.
     labels_per_class, label_fraction: how much of the target's training split is labelled, several values
     being swept; empty: all of it in inductive transfer, none in transductive. strategies: of inductive transfer
-    only; pretrain_steps: on the source (0: steps).
+    only; pretrain_steps: on the source (0: steps). init_from: weights to begin from (then nothing is pretrained);
+    allow_mismatch: globs of what may differ outside the head.
     """
 
     kind: str = "transductive"
@@ -46,6 +47,8 @@ class Config:
     seeds: tuple[int, ...] = (0, 1, 2)
     sweep: tuple[tuple[str, tuple[float, ...]], ...] = ()
     strategies: tuple[str, ...] = ()
+    init_from: str = ""
+    allow_mismatch: tuple[str, ...] = ()
     labels_per_class: tuple[int, ...] = ()
     label_fraction: tuple[float, ...] = ()
     label_space: str = "closed"
@@ -147,6 +150,8 @@ def check(config: Config) -> None:
         )
     for rule in config.freeze:
         parse_action(rule)
+    if config.allow_mismatch and not config.init_from:
+        raise UserError("--allow_mismatch says what may differ from the weights of --init_from, which is not given.")
     if config.labels_per_class and config.label_fraction:
         raise UserError("--labels_per_class and --label_fraction both say how much is labelled: give one of them.")
     if any(n < 1 for n in config.labels_per_class) or any(not 0 < f <= 1 for f in config.label_fraction):
@@ -215,9 +220,9 @@ def _job(config: Config, name: str, method: Method) -> Job:
 
 
 def _fine_tuning(config: Config, job: Job, strategy: Strategy) -> Job:
-    """The job under a strategy: from one pretrained model that all trials and all strategies share."""
+    """The job under a strategy: from one pretrained model that all trials and all strategies share, or from a file."""
     start = None
-    if strategy.pretrained:
+    if strategy.pretrained and not config.init_from:
         method = ADAPTATION["source_only"]()
         trials = ((config.seeds[0], tuple(_values(config, method).items())),)
         start = Job("pretrain", method, trials, config.pretrain_steps or config.steps)

@@ -11,7 +11,7 @@ from tl_jax.run.config import Config
 from tl_jax.run.kinds import KINDS
 from tl_jax.run.loop import StoppedError, Work, run_job
 from tl_jax.run.plots import save
-from tl_jax.run.pretrained import on_features, pretrained
+from tl_jax.run.pretrained import from_file, on_features, pretrained
 from tl_jax.run.problem import describe
 from tl_jax.run.progress import Reporter, StopRequest
 from tl_jax.run.rundir import RunDirectory, slug, write_arrays, write_json
@@ -33,7 +33,8 @@ class Result(NamedTuple):
 
 def default_run_dir(config: Config) -> Path:
     """A directory of its own for every configuration, so that the same command finds its run again."""
-    return Path("runs") / f"{config.kind}-{slug('+'.join(config.source))}-{slug(config.target)}-{config.digest()}"
+    origin = slug("+".join(config.source) or Path(config.init_from).name)
+    return Path("runs") / f"{config.kind}-{origin}-{slug(config.target)}-{config.digest()}"
 
 
 def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Result:
@@ -44,6 +45,8 @@ def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Resu
     reporter = Reporter(options.quiet)
     reporter.say(f"{config.kind}: {', '.join(task.job.name for task in setup.tasks)} -> {directory.root}")
     reporter.say(describe((*setup.problem.sources, setup.problem.target)))
+    if setup.weights:
+        reporter.say(str(setup.weights.report))
     todo = [task for task in setup.tasks if not directory.features_path(task.job.name).exists()]
     if not todo:
         reporter.say(f"This run is complete: {config.steps} of {config.steps} steps of every method. Nothing to train.")
@@ -63,11 +66,11 @@ def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Resu
 
 def _finish(setup: Setup, task: Task, directory: RunDirectory, models: dict[str, Any], ears: Ears) -> None:
     """Train a job (the model it begins from first, unless `models` has it) and store features of its first trial."""
-    model = None
+    model = from_file(task, setup.weights)
     if task.start is not None:
         name = task.start.job.name
         if name not in models:
-            states, _ = _train(setup, task.start, directory, ears)
+            states, _ = _train(setup, task.start, directory, ears, from_file(task.start, setup.weights))
             models[name] = states.params, states.stats
         model = pretrained(task, models[name])
     if task.job.strategy.cached:

@@ -11,10 +11,11 @@ import numpy as np
 from tl_jax.core.batching import in_batches
 from tl_jax.core.places import user_cache
 from tl_jax.data.domain import Examples
+from tl_jax.run.init_from import Weights, for_trials
 from tl_jax.run.problem import Problem
 from tl_jax.run.rundir import write_arrays
 from tl_jax.run.setup import Task, make_network, make_task
-from tl_jax.training.forward import stats_of
+from tl_jax.training.forward import initial_stats, stats_of
 from tl_jax.training.objective import split_params
 from tl_jax.training.strategies import full
 
@@ -30,9 +31,17 @@ def pretrained(task: Task, model: Any) -> Any:
     params, stats = jax.device_get(model)
     same = task.start.problem.target.classes == task.problem.target.classes
     kept = {path: x for path, x in params.items() if path in task.shapes and (same or not path.startswith("head/"))}
-    trials = len(task.job.trials)
-    spread = lambda x: x if len(x) == trials else np.broadcast_to(x, (trials, *x.shape[1:]))
-    return jax.tree.map(spread, (kept, stats))
+    return for_trials(len(task.job.trials), (kept, stats))
+
+
+def from_file(task: Task, weights: Weights | None) -> Any:
+    """The (params, stats) [T, ...] of --init_from for a task that does not begin at random, else None."""
+    if weights is None or not task.job.strategy.pretrained:
+        return None
+    domains = [f"source{i}" for i in range(len(task.data.sources))] + ["target"]
+    params = {path: x for path, x in weights.params.items() if path in task.shapes}
+    model = params, initial_stats(task.config.forward_plan, weights.stats, domains)
+    return for_trials(len(task.job.trials), jax.tree.map(lambda x: np.asarray(x)[None], model))
 
 
 def on_features(task: Task, model: Any) -> Task:

@@ -32,6 +32,7 @@ def dry_run(setup: Setup) -> str:
     """The resolved configuration, parameter counts, frozen and trained lists, steps and bytes on the device."""
     config = setup.config
     head = json.dumps(config.to_json(), indent=1)
+    head += f"\n{setup.weights.report}" if setup.weights else ""
     return "\n".join([head, *(_job(setup, task) for task in setup.tasks), "Nothing was trained or written."])
 
 

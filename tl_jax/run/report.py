@@ -120,10 +120,11 @@ def footnote(config: Config) -> str:
     n = len(config.seeds)
     spread = f"mean ± sample standard deviation over {n} seeds" if n > 1 else "one seed, so no spread"
     if config.kind == "inductive":
-        begin = f"{config.pretrain_steps or config.steps} steps on {' + '.join(config.source)}"
+        steps = f"{config.pretrain_steps or config.steps} steps on {' + '.join(config.source)}"
+        begin = f"Weights of {config.init_from}" if config.init_from else f"Pretrained once ({steps})"
         how = (
-            f"Pretrained once ({begin}); seeds vary the labelled examples, the new head and the batches. selected: the "
-            f"step chosen by {config.select}"
+            f"{begin}; seeds vary the labelled examples, the new head and the batches. selected: the step chosen by "
+            f"{config.select}"
             + (", which needs the labels of the target's validation split." if config.select == TARGET_VAL else ".")
         )
     else:
@@ -132,6 +133,7 @@ def footnote(config: Config) -> str:
             "oracle: the step chosen with the target's validation labels, for comparison only."
         )
     return (
-        f"{' + '.join(config.source)} -> {config.target}: accuracy on the target's test split, {spread}. "
+        f"{' + '.join(config.source) or config.init_from} -> {config.target}: accuracy on the target's test split, "
+        f"{spread}. "
         f"last: step {config.steps}. {how} Network {config.network}, forward plan {config.forward_plan}."
     )

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tl_jax.core.errors import UserError
 from tl_jax.core.types import Network
 from tl_jax.data.domain import Domain
 from tl_jax.data.labels import labelled_rows, repeated
@@ -18,6 +19,7 @@ from tl_jax.models.networks import build
 from tl_jax.run.calibration import choose
 from tl_jax.run.config import AMOUNTS, Config, Job, check, jobs, network_call
 from tl_jax.run.devices import Placement, place
+from tl_jax.run.init_from import Weights, read_weights
 from tl_jax.run.problem import Problem, check_batches
 from tl_jax.run.trials import Programs, programs, starts
 from tl_jax.training.freezing import Rule, resolve
@@ -62,12 +64,13 @@ class Task(NamedTuple):
 
 
 class Setup(NamedTuple):
-    """A checked config with its problem and tasks."""
+    """A checked config with its problem, its tasks and the weights of --init_from."""
 
     config: Config
     options: Options
     problem: Problem
     tasks: list[Task]
+    weights: Weights | None
 
 
 class Execution(NamedTuple):
@@ -95,7 +98,28 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
     problem = Problem(sources, target)
     for job in todo:
         place(options.devices, len(job.trials), config.batch_size, options.trials == "vmap")
-    return Setup(config, options, problem, [make_task(config, problem, job) for job in todo])
+    config, weights = _begun(config, problem, plain(todo[0])) if config.init_from else (config, None)
+    return Setup(config, options, problem, [make_task(config, problem, job) for job in todo], weights)
+
+
+def _begun(config: Config, problem: Problem, job: Job) -> tuple[Config, Weights]:
+    """The weights of --init_from and the config that uses them.
+
+    In inductive transfer what is new is the head: a bottleneck that the file does not have is left out.
+    """
+    weights = read_weights(config, make_network(config, problem, job, "map"), _example(problem))
+    new = {path for path in weights.report.reinitialised if path.startswith("bottleneck/")}
+    if config.kind != "inductive" or not new:
+        return config, weights
+    call = network_call(config)
+    if "bottleneck" in call.arguments:
+        raise UserError(
+            f"--network={call.text}: {config.init_from} has no such bottleneck, and a strategy that freezes the trunk "
+            "would freeze it as it was drawn. Leave the bottleneck out: the features then go into the new head."
+        )
+    arguments = ", ".join(f"{k}={v!r}" for k, v in {**call.arguments, "bottleneck": 0}.items())
+    config = dataclasses.replace(config, network=f"{call.text.partition('(')[0]}({arguments})")
+    return config, read_weights(config, make_network(config, problem, job, "map"), _example(problem))
 
 
 def make_task(config: Config, problem: Problem, job: Job) -> Task:
@@ -111,13 +135,22 @@ def make_task(config: Config, problem: Problem, job: Job) -> Task:
     rows = _rows(problem, job, config.batch_size)
     check_batches(problem, config.batch_size, labelled=rows is None)
     net = make_network(config, problem, job, "map")
-    bare = make_network(config, problem, dataclasses.replace(job, strategy=Job.strategy), "map")
-    example = jnp.zeros((2, *problem.target.train.x.shape[1:]), problem.target.train.x.dtype)
-    task = Task(job, config, problem, {}, job.rules(config, layout(bare, example)), rows, start)
+    blocks = layout(make_network(config, problem, plain(job), "map"), _example(problem))
+    task = Task(job, config, problem, {}, job.rules(config, blocks), rows, start)
     begin = lambda one, data: create(net, job.method, config.forward_plan, data, one)
     state: State = jax.eval_shape(begin, jax.tree.map(lambda x: x[0], task.starts()), task.data)
     resolve(task.rules, state.params)
     return task._replace(shapes=state.params)
+
+
+def plain(job: Job) -> Job:
+    """The job with the network as it is."""
+    return dataclasses.replace(job, strategy=Job.strategy)
+
+
+def _example(problem: Problem) -> jax.Array:
+    x = problem.target.train.x
+    return jnp.zeros((2, *x.shape[1:]), x.dtype)
 
 
 def _rows(problem: Problem, job: Job, least: int) -> np.ndarray | None:

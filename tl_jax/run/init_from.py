@@ -1,0 +1,39 @@
+"""Where a run begins instead of at random: weights from a file."""
+
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from tl_jax.core.trees import flatten
+from tl_jax.core.types import Array, Network, Tree
+from tl_jax.models.pretrained import Report, load
+from tl_jax.run.config import Config
+
+
+class Weights(NamedTuple):
+    """What a file gave: {path: array} of the parameters it had, all statistics, and the report."""
+
+    params: dict[str, np.ndarray]
+    stats: Tree
+    report: Report
+
+
+def read_weights(config: Config, network: Network, x: Array) -> Weights:
+    """The file that --init_from names, for a network that takes x [n, ...]. Raises UserError where it does not fit.
+
+    In inductive transfer the head is another task's and always new.
+    """
+    key = jax.random.key(0)
+    shapes, _ = jax.eval_shape(network.init, key, x)
+    stats = jax.jit(lambda: network.init(key, x)[1])()
+    params, stats, report = load(config.init_from, shapes, stats, allow_mismatch=config.allow_mismatch)
+    flat = flatten(params)
+    kept = [p for p in report.loaded if p in flat and not (config.kind == "inductive" and p.startswith("head/"))]
+    return Weights({path: np.asarray(flat[path]) for path in kept}, stats, report)
+
+
+def for_trials(count: int, model: Any) -> Any:
+    """A model [1, ...] or [count, ...] -> [count, ...], the same for every trial if it was one."""
+    spread = lambda x: x if len(x) == count else np.broadcast_to(x, (count, *x.shape[1:]))
+    return jax.tree.map(spread, model)
