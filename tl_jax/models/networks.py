@@ -15,7 +15,7 @@ from tl_jax.models.convnext import convnext_tiny
 from tl_jax.models.heads import HEADS, Bottleneck
 from tl_jax.models.layers import BatchNorm, Dropout, max_pool
 from tl_jax.models.mobilenet import mobilenet_v2
-from tl_jax.models.recipe import Frozen, Pixels, Recipe
+from tl_jax.models.recipe import HALF, Frozen, Pixels, Recipe
 from tl_jax.models.resnet import resnet18, resnet34, resnet50, resnet101
 from tl_jax.models.series import conv1d, gru
 from tl_jax.models.sound import audio_cnn
@@ -159,6 +159,12 @@ NETWORKS: dict[str, Callable[..., Recipe]] = {
     "text_transformer": text_transformer,
     "audio_cnn": audio_cnn,
 }
+
+
+def pixels_of(call: Callable[[], Recipe]) -> dict[str, tuple[float, ...]]:
+    """Mean and standard deviation, on the scale [0, 1], that a network's input in [0, 1] is brought to."""
+    pixels = call().pixels or HALF
+    return {"mean": pixels.mean, "std": pixels.std}
 
 
 def build(call: tuple[str, Mapping[str, Any]], classes: int, dtype: Any = jnp.float32, form: str = "lax") -> Network:

@@ -167,10 +167,10 @@ def _rows(problem: Problem, job: Job, least: int) -> np.ndarray | None:
     return np.stack([repeated(rows, longest) for rows in chosen])
 
 
-def make_network(config: Config, problem: Problem, job: Job, mode: str) -> Network:
-    """The config's network for the job's classes; its convolutions suit the platform and the mode."""
+def make_network(config: Config, problem: Problem, job: Job, mode: str, *, form: str = "") -> Network:
+    """The config's network for the job's classes; its convolutions suit the platform and the mode unless given."""
     call = network_call(config)
-    form = conv_form(jax.default_backend(), mode == "vmap")
+    form = form or conv_form(jax.default_backend(), mode == "vmap")
     dtype = jnp.dtype(config.precision)
     name = call.text.partition("(")[0]
     built = build((name, call.arguments), len(problem.target.classes), dtype, form)

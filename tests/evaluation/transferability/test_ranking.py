@@ -17,23 +17,28 @@ def draw(seed, n=60, d=5, apart=1.0):
     return Sample(y, x, np.abs(rng.normal(size=(n, 3))) + 0.1 + np.eye(2, 3)[y], 0.5)
 
 
-def test_resampling_keeps_every_class_at_its_size():
+def test_half_samples_keep_half_of_every_class_and_repeat_no_row():
     y = np.array([3, 1, 1, 3, 3, 0, 7, 7])
-    rows = np.asarray(jax.vmap(lambda key: ranking.resample(key, y))(jax.random.split(jax.random.key(0), 500)))
-    np.testing.assert_array_equal(y[rows], np.tile(y, (500, 1)))
-    np.testing.assert_allclose((rows[:, 0][:, None] == [0, 3, 4]).mean(0), 1 / 3, atol=0.08)
-    assert (rows[:, 5] == 5).all()
+    rows = np.asarray(jax.vmap(lambda key: ranking.halves(key, y))(jax.random.split(jax.random.key(0), 500)))
+    np.testing.assert_array_equal(np.sort(y[rows]), np.tile([0, 1, 3, 3, 7], (500, 1)))
+    assert all(len(set(each)) == 5 for each in rows)
+    np.testing.assert_allclose([(rows == i).any(1).mean() for i in (0, 3, 4)], 2 / 3, atol=0.08)
+
+
+def test_the_interval_holds_the_score_with_fewer_examples_than_dimensions():
+    found = ranking.interval("logme", draw(3, n=24, d=60), jax.random.key(0), resamples=40)
+    assert found.low < found.value < found.high
 
 
 @pytest.mark.parametrize("name", ["logme", "knn", "leep", "static"])
 def test_scores_of_each_kind_have_an_interval(name):
     s = draw(0)
     s = s._replace(source_probs=s.source_probs / s.source_probs.sum(1, keepdims=True))
-    found = ranking.bootstrap(name, s, jax.random.key(0), resamples=40)
+    found = ranking.interval(name, s, jax.random.key(0), resamples=40)
     assert found.value == pytest.approx(score(name, s), rel=1e-5)
     assert found.low <= found.high
     assert (found.low < found.high) == (name != "static")
-    assert ranking.bootstrap(name, s, jax.random.key(0), resamples=40) == found
+    assert ranking.interval(name, s, jax.random.key(0), resamples=40) == found
 
 
 def test_the_interval_of_a_mean_over_rows_is_the_textbook_one():
@@ -42,16 +47,16 @@ def test_the_interval_of_a_mean_over_rows_is_the_textbook_one():
     hits = np.asarray(SCORES["knn"].of(jax.numpy.asarray(s.features), jax.numpy.asarray(s.y), 2))
     within = [((s.y == c).mean(), hits[s.y == c]) for c in (0, 1)]
     deviation = np.sqrt(sum(share**2 * h.var() / len(h) for share, h in within))
-    found = ranking.bootstrap("knn", s, jax.random.key(0), resamples=2000)
+    found = ranking.interval("knn", s, jax.random.key(0), resamples=2000)
     assert found.high - found.low == pytest.approx(2 * 1.96 * deviation, rel=0.1)
 
 
 def test_more_examples_narrow_the_interval():
     width = []
-    for n in (60, 960):
-        found = ranking.bootstrap("h_score", draw(2, n=n), jax.random.key(0), resamples=40)
+    for n in (240, 960):
+        found = ranking.interval("h_score", draw(2, n=n), jax.random.key(0), resamples=40)
         width.append(found.high - found.low)
-    assert width[1] < width[0] / 2
+    assert width[1] < 0.6 * width[0]
 
 
 # Agreement and chance ---------------------------------------------------------------------------

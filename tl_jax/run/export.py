@@ -1,0 +1,139 @@
+"""A trained model of a run as files that others can load: weights, class names, preprocessing, a StableHLO program."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from tl_jax.core.errors import UserError, require
+from tl_jax.core.places import write_atomically
+from tl_jax.core.types import Array, Model
+from tl_jax.models.networks import pixels_of
+from tl_jax.models.pretrained import save
+from tl_jax.run.checkpoints import Checkpoints
+from tl_jax.run.config import Config
+from tl_jax.run.pretrained import from_file, pretrained
+from tl_jax.run.rundir import slug, write_json
+from tl_jax.run.setup import Options, Task, execution, make_network, make_recipe, network_call, prepare
+from tl_jax.run.trials import Programs, programs
+from tl_jax.training.forward import stats_of
+from tl_jax.training.freezing import resolve
+from tl_jax.training.state import State, model_of
+
+
+class Choice(NamedTuple):
+    """Which model of a run: its job (empty: the only one), its trial, and the naming of its weights."""
+
+    job: str = ""
+    trial: int = 0
+    naming: str = "plain"
+
+
+def export(root: Path, choice: Choice, out: Path, data_dir: str = "") -> list[Path]:
+    """Write weights.safetensors, model.json and model.stablehlo of a run's last checkpoint; returns their paths.
+
+    model.json: class names, shape and scale of the input, job, seed, step. model.stablehlo: a serialised
+    jax.export of x [b, ...] (as the domain stores it, uint8 for images) -> logits [b, classes], with b free.
+    Raises UserError for a directory that is no run, an unknown job or trial, or a job without a checkpoint.
+    """
+    config = _config(root)
+    setup = prepare(config, Options(data_dir=data_dir, devices=1), {})
+    tasks = {task.job.name: task for task in setup.tasks}
+    if not choice.job and len(tasks) > 1:
+        raise UserError(f"{root} has several models: choose one with --job. There are: {', '.join(tasks)}.")
+    name = choice.job or next(iter(tasks))
+    require("job", name, tasks)
+    task = tasks[name]
+    if task.job.strategy.cached:
+        raise UserError(f"{name}: only its head was trained, on cached features. Export a run of linear_probe instead.")
+    if not 0 <= choice.trial < len(task.job.trials):
+        raise UserError(f"--trial={choice.trial}: {name} has trials 0 to {len(task.job.trials) - 1}.")
+    step, state = _last(root, task, setup.weights)
+    one = jax.tree.map(lambda x: jnp.asarray(x[choice.trial]), state)
+    return _write(out, task, (choice, step), model_of(one))
+
+
+def _config(root: Path) -> Config:
+    try:
+        fields = json.loads((root / "config.json").read_text())
+        return Config(**{name: _tuples(value) for name, value in fields.items()})
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{root} is not a run directory of this version: config.json: {error}.") from None
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _last(root: Path, task: Task, weights: Any) -> tuple[int, State]:
+    """The step and the states of a job's last checkpoint."""
+    if not (root / "checkpoints" / slug(task.job.name)).is_dir():
+        raise UserError(f"{root} has no checkpoint of {task.job.name}: it has not been trained there.")
+    modes = json.loads((root / "execution.json").read_text())
+    how = execution(task, Options(devices=1), modes[task.job.name])
+    built: Programs = programs(make_recipe(task, how.mode, how.placement), _factors(task), how.mode)
+    like = jax.eval_shape(built.begin, task.starts(_model(task, weights)), how.data)
+    checkpoints = Checkpoints(root, task.job.name)
+    try:
+        step = checkpoints.last_step()
+        if step is None:
+            raise UserError(f"{root} has no complete checkpoint of {task.job.name}.")
+        return step, checkpoints.restore(step, like)
+    finally:
+        checkpoints.close()
+
+
+def _factors(task: Task) -> dict[str, float]:
+    return resolve(task.rules, task.shapes, max(task.job.steps - 1, 0))
+
+
+def _model(task: Task, weights: Any) -> Any:
+    """Something of the shape of what the task begins from."""
+    if task.start is None:
+        return from_file(task, weights)
+    begin = programs(make_recipe(task.start, "map", _nowhere(task.start)), _factors(task.start), "map").begin
+    states = begin(task.start.starts(), task.start.data)
+    return pretrained(task, (states.params, states.stats))
+
+
+def _nowhere(task: Task) -> Any:
+    return execution(task, Options(devices=1), "map").placement
+
+
+def _write(out: Path, task: Task, about: tuple[Choice, int], model: Model) -> list[Path]:
+    choice, step = about
+    network = make_network(task.config, task.problem, task.job, "map", form="lax")  # as any platform runs it
+    predict = task.job.method.predict
+    shown = model._replace(stats=stats_of(model.stats, "target"))
+
+    def logits(x: Array) -> Array:
+        if predict is not None:
+            return predict(network, shown, x, "target").logits
+        return network.apply(shown.params, shown.stats, x)[0].logits
+
+    target = task.problem.target
+    shape, dtype = target.train.x.shape[1:], target.train.x.dtype
+    (batch,) = jax.export.symbolic_shape("b")
+    example = jax.ShapeDtypeStruct((batch, *shape), dtype)
+    program = jax.export.export(jax.jit(logits), platforms=("cpu", "cuda", "tpu"))(example)
+    out.mkdir(parents=True, exist_ok=True)
+    files = [out / name for name in ("weights.safetensors", "model.json", "model.stablehlo")]
+    save(str(files[0]), model.params, shown.stats, choice.naming)
+    write_atomically(files[2], bytes(program.serialize()))
+    seed, values = task.job.trials[choice.trial]
+    write_json(
+        files[1],
+        {
+            "network": task.config.network,
+            "job": task.job.name,
+            "seed": seed,
+            "values": dict(values),
+            "step": step,
+            "classes": list(target.classes),
+            "input": {"shape": list(shape), "dtype": dtype.name, "pixels": pixels_of(network_call(task.config))},
+            "naming": choice.naming,
+        },
+    )
+    return files
