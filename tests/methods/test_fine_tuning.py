@@ -3,9 +3,9 @@
 import jax
 import numpy as np
 import pytest
-from cases import CE, OTHER, C, D, N, S, gradient, softmax, terms, weights
+from cases import BATCH, CE, OTHER, C, D, N, S, gradient, softmax, terms, weights
 
-from tl_jax.core.types import Model, Output
+from tl_jax.core.types import At, Model, Output
 from tl_jax.methods import METHODS
 
 REFERENCE = Output(OTHER.features[:N], OTHER.logits[:N])
@@ -13,7 +13,7 @@ VIEWS = {"source": S, "reference": REFERENCE}
 HEAD = weights(1, D, C)
 
 
-@pytest.mark.parametrize("name", ["bss", "delta", "lwf"])
+@pytest.mark.parametrize("name", ["bss", "delta", "l2_sp", "lwf"])
 def test_only_labelled_examples_are_seen(name):
     method = METHODS[name]()
     assert {view.domain for view in method.views.values()} == {"source"}
@@ -42,6 +42,19 @@ def test_delta_is_half_the_squared_distance_of_the_features():
     losses, _ = terms(METHODS["delta"]().terms, VIEWS)
     want = 0.5 * np.square(S.features - REFERENCE.features).sum(1).mean()
     np.testing.assert_allclose(losses["behaviour"], want, rtol=1e-9)
+
+
+def test_l2_sp_penalises_the_way_from_the_start_and_the_size_of_the_head():
+    rng = np.random.default_rng(2)
+    start, now = ({"backbone": {"w": rng.normal(size=(3, 2))}, "head": {"b": rng.normal(size=2)}} for _ in range(2))
+    method = METHODS["l2_sp"](head=0.5)
+    own = method.init(jax.random.key(0), S, Model(start, {}, {}, {}))
+    at = At(0, 0.0, 0.1, method.values, jax.random.key(0))
+    losses = method.terms(own._replace(network=now), {"source": S}, BATCH, at).losses
+    moved = now["backbone"]["w"] - start["backbone"]["w"]
+    np.testing.assert_allclose(losses["anchor"], np.square(moved).sum() / 2, rtol=1e-9)
+    np.testing.assert_allclose(losses["decay"], np.square(now["head"]["b"]).sum() / 2, rtol=1e-9)
+    assert dict(method.weights(at)) == {"decay": pytest.approx(0.05)}
 
 
 def distilled(temperature):

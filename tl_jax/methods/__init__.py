@@ -23,6 +23,7 @@ from tl_jax.methods.fine_tune import fine_tune
 from tl_jax.methods.fixmatch import fixmatch
 from tl_jax.methods.jan import jan
 from tl_jax.methods.joint import joint
+from tl_jax.methods.l2_sp import l2_sp
 from tl_jax.methods.lwf import lwf
 from tl_jax.methods.mcc import mcc
 from tl_jax.methods.mcd import mcd
@@ -68,6 +69,7 @@ FINE_TUNING: Mapping[str, Callable[..., Method]] = {
     "joint": joint,
     "bss": bss,
     "delta": delta,
+    "l2_sp": l2_sp,
     "lwf": lwf,
 }
 SELF_SUPERVISION: Mapping[str, Callable[..., Method]] = {

@@ -12,10 +12,14 @@ from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Tree
 
 
 class Own(NamedTuple):
-    """What belongs to the method: trained parameters and memory that no gradient touches."""
+    """What belongs to the method: trained parameters and memory that no gradient touches.
+
+    network: in `terms`, the network's parameters, for penalties on them; `init` leaves it out.
+    """
 
     params: Tree
     memory: Tree
+    network: Tree = None
 
 
 class View(NamedTuple):

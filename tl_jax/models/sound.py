@@ -58,12 +58,13 @@ def audio_cnn(
     window: float = 0.025,
     hop: float = 0.01,
     bands: int = 40,
+    widths: tuple[int, ...] = (16, 32, 64),
     dropout: float = 0.2,
     bottleneck: int = 128,
 ) -> Recipe:
-    """Log-mel spectrogram, normalised per utterance, then conv 3x3 32-64-128: sound [n, samples], int16 or float.
+    """Log-mel spectrogram, normalised per utterance, then conv 3x3 of `widths`: sound [n, samples], int16 or float.
 
     rate: samples a second; window, hop: seconds. Zeros at the end are padding and change nothing.
     """
     frames = Frames(rate, round(window * rate), round(hop * rate), bands)
-    return Recipe(lambda dtype, form: AudioCnn(frames, (32, 64, 128), dropout, dtype, form), bottleneck)
+    return Recipe(lambda dtype, form: AudioCnn(frames, tuple(widths), dropout, dtype, form), bottleneck)

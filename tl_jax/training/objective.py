@@ -38,7 +38,7 @@ def objective(method: Method, forward: Forward, terms: TermsFunction) -> Callabl
     def total(trained: Mapping[str, Array], around: Surroundings):
         network, own = split_params({**around.kept, **trained})
         outputs, stats = _outputs(method, forward, network, around)
-        losses, metrics = terms(Own(own, around.memory), outputs, around.batch, around.at)
+        losses, metrics = terms(Own(own, around.memory, network), outputs, around.batch, around.at)
         weights = {"source": 1.0, **method.weights(around.at)}
         value = sum(weights.get(name, around.at.lam) * loss for name, loss in losses.items())
         return value, (stats, {**losses, **metrics, "total": value})

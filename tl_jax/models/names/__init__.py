@@ -17,6 +17,8 @@ NAMINGS: dict[str, dict[str, Naming]] = {
     "vit": {"torchvision": VIT, "timm": VIT_TIMM, "huggingface": VIT_HF},
     "convnext": {"torchvision": CONVNEXT, "timm": CONVNEXT_TIMM, "huggingface": CONVNEXT_HF},
 }
+MARKS = {"vgg": "backbone/conv13/kernel"}
+"""What tells a family from networks whose paths fit its rules by chance: LeNet has the layers of a short VGG."""
 PLAIN = Naming((), "head")
 """Our own paths with dots, for networks that no library publishes."""
 
@@ -31,9 +33,13 @@ class Entry(NamedTuple):
 def namings(paths: Iterable[str]) -> dict[str, Naming]:
     """{"torchvision": ..., ..., "plain": ...} for the architecture of these paths."""
     backbone = [path for path in paths if path.startswith("backbone/")]
-    for table in NAMINGS.values():
+    for family, table in NAMINGS.items():
         first = next(iter(table.values()))
-        if backbone and all(_ruled(path.removeprefix("backbone/"), first) for path in backbone):
+        if (
+            backbone
+            and MARKS.get(family, backbone[0]) in backbone
+            and all(_ruled(path.removeprefix("backbone/"), first) for path in backbone)
+        ):
             return table | {"plain": PLAIN}
     return {"plain": PLAIN}
 

@@ -1,0 +1,139 @@
+"""From a run to files, and from files into another run."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+from tiny import FAST, NETWORK, SOURCE, TARGET, domain
+
+import tl_jax
+from tl_jax.core.errors import UserError
+from tl_jax.data import load as loading
+from tl_jax.run import export as exporting
+from tl_jax.run import setup
+from tl_jax.run.export import Choice, export
+from tl_jax.run.rank import Candidate, labelled, score_all, table
+
+OTHER = domain("other", 0.5, classes=("p", "q"))
+INDUCTIVE = {**FAST, "kind": "inductive", "select": "target_val", "devices": 1, "trials": "map", "steps": 1, "seeds": 1}
+DOMAINS = {d.name: d for d in (SOURCE, TARGET, OTHER)}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A finished run and the files of its second trial."""
+    root = tmp_path_factory.mktemp("trained") / "run"
+    settings = {**FAST, "devices": 1, "trials": "map", "seeds": 2}
+    result = tl_jax.fit(SOURCE, TARGET, ["source_only", "mcd"], run_dir=str(root), **settings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(setup, "load", lambda spec, data_dir: DOMAINS[spec])
+        export(root, Choice("source_only", 1), root / "out")
+        export(root, Choice("mcd", 0), root / "mcd")
+    return result
+
+
+@pytest.fixture
+def domains_by_name(monkeypatch):
+    monkeypatch.setattr(setup, "load", lambda spec, data_dir: DOMAINS[spec])
+    assert loading
+
+
+@pytest.mark.parametrize(("job", "folder", "trial"), [("source_only", "out", 1), ("mcd", "mcd", 0)])
+def test_the_exported_program_predicts_what_the_run_did(trained, job, folder, trial):
+    program = jax.export.deserialize(bytearray((trained.run_dir / folder / "model.stablehlo").read_bytes()))
+    with np.load(sorted(trained.run_dir.glob(f"records/{job}/0*.npz"))[-1]) as stored:
+        want = stored["target_test/logits"][trial]
+    np.testing.assert_allclose(program.call(TARGET.test.x), want, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(program.call(TARGET.test.x[:3]), want[:3], rtol=1e-4, atol=1e-5)
+
+
+def test_the_exported_description_says_what_goes_in_and_comes_out(trained):
+    about = json.loads((trained.run_dir / "out" / "model.json").read_text())
+    assert (about["classes"], about["seed"], about["step"]) == (["a", "b", "c"], 1, 24)
+    assert about["input"]["shape"] == [8]
+
+
+def test_weights_are_where_training_begins(trained):
+    """After one step at learning rate 0 the predictions are those of the file."""
+    path = str(trained.run_dir / "out")
+    settings = {**FAST, "steps": 1, "lr": 0.0, "seeds": 2, "forward_plan": "frozen", "init_from": path}
+    records = tl_jax.fit(SOURCE, TARGET, "source_only", **settings).records
+    want = next(r for r in trained.records if r["method"] == "source_only" and r["seed"] == 1)
+    for record in records:
+        assert record["selectors"]["last"]["target/accuracy"] == want["selectors"]["last"]["target/accuracy"]
+
+
+def test_in_inductive_transfer_the_trunk_comes_from_the_file_and_nothing_is_pretrained(trained, tmp_path):
+    settings = {**INDUCTIVE, "strategies": ["scratch", "linear_probe"], "init_from": str(trained.run_dir / "out")}
+    result = tl_jax.fit([], OTHER, "fine_tune", run_dir=str(tmp_path / "run"), **settings)
+    assert {path.name for path in (result.run_dir / "checkpoints").iterdir()} == {"scratch", "linear_probe"}
+    assert "Weights of" in result.table
+    with np.load(result.run_dir / "records" / "linear_probe" / "features.npz") as stored:
+        features = stored["target"]
+    arrays = load_file(trained.run_dir / "out" / "weights.safetensors")
+    x = OTHER.test.x @ arrays["backbone.dense1.weight"].T + arrays["backbone.dense1.bias"]
+    z = np.maximum(x, 0) @ arrays["bottleneck.dense1.weight"].T + arrays["bottleneck.dense1.bias"]
+    mean, var = arrays["bottleneck.norm1.running_mean"], arrays["bottleneck.norm1.running_var"]
+    z = (z - mean) / np.sqrt(var + 1e-5) * arrays["bottleneck.norm1.weight"] + arrays["bottleneck.norm1.bias"]
+    np.testing.assert_allclose(features, np.maximum(z, 0), rtol=1e-4, atol=1e-5)
+
+
+def test_a_bottleneck_that_the_file_lacks_is_left_out(trained, tmp_path):
+    arrays = load_file(trained.run_dir / "out" / "weights.safetensors")
+    save_file({n: a for n, a in arrays.items() if n.startswith("backbone")}, tmp_path / "trunk.safetensors")
+    settings = {**INDUCTIVE, "strategies": ["linear_probe"], "init_from": str(tmp_path / "trunk.safetensors")}
+    plain = {**settings, "network": "mlp(hidden=(16,))"}
+    assert "Network mlp(hidden=(16,), bottleneck=0)" in tl_jax.fit([], OTHER, "fine_tune", **plain).table
+    with pytest.raises(UserError, match="has no such bottleneck"):
+        tl_jax.fit([], OTHER, "fine_tune", **settings)
+
+
+def test_mistakes_are_named_before_anything_is_written(trained, tmp_path):
+    run_dir = str(tmp_path / "run")
+    changed = {**FAST, "network": "mlp(bottleneck=8, hidden=(20,))"}
+    with pytest.raises(UserError, match="Wrong architecture"):
+        tl_jax.fit(SOURCE, TARGET, "mcc", run_dir=run_dir, **changed, init_from=str(trained.run_dir / "out"))
+    with pytest.raises(UserError, match="there is no file"):
+        tl_jax.fit(SOURCE, TARGET, "mcc", run_dir=run_dir, **FAST, init_from="./nothing.safetensors")
+    with pytest.raises(UserError, match="--init_from, which is not given"):
+        tl_jax.fit(SOURCE, TARGET, "mcc", run_dir=run_dir, **FAST, allow_mismatch=["backbone/*"])
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        (Choice(), "several models: choose one with --job. There are: source_only, mcd"),
+        (Choice("mdc"), "Did you mean 'mcd'"),
+        (Choice("mcd", 7), "trials 0 to 1"),
+        (Choice("mcd", 0, "timm"), "Unknown naming of this network 'timm'"),
+    ],
+)
+def test_what_cannot_be_exported_is_named(trained, domains_by_name, tmp_path, choice, message):
+    with pytest.raises(UserError, match=message):
+        export(trained.run_dir, choice, tmp_path / "out")
+    with pytest.raises(UserError, match="is not a run directory"):
+        exporting.export(tmp_path, choice, tmp_path / "out")
+
+
+# Choosing among files ---------------------------------------------------------------------------
+
+
+def test_candidates_are_ranked_on_the_same_examples(trained):
+    seen = labelled(OTHER, 10, 0)
+    assert len(seen.y) == 20
+    paths = [str(trained.run_dir / name) for name in ("out", "mcd")]
+    candidates = [Candidate(NETWORK, path, 0.5, truth) for path, truth in zip(paths, (0.6, 0.8), strict=True)]
+    scored = score_all(candidates, seen, resamples=8, seed=0)
+    assert {"logme", "leep", "nce", "knn", "static"} <= set(scored[0].scores)
+    text = table(scored, seen, "other").text()
+    assert "accuracy lost by its choice" in text
+    assert "20 labelled examples" in text
+    assert all(one.low <= one.value <= one.high for each in scored for one in each.scores.values())
+
+
+def test_ranking_needs_two_candidates(trained):
+    with pytest.raises(UserError, match="at least two"):
+        score_all([Candidate(NETWORK, str(trained.run_dir / "out"))], labelled(OTHER, 0, 0), 4, 0)

@@ -1,0 +1,36 @@
+"""L2-SP: fine-tuning that is drawn to where it began, not to zero."""
+
+import jax
+import jax.numpy as jnp
+
+from tl_jax.core.losses import cross_entropy
+from tl_jax.methods.base import Method, Own, Terms, View
+
+
+def l2_sp(head: float = 1.0) -> Method:
+    """L = CE + lam * (1/2) ||w - w0||^2 + lam * head * (1/2) ||v||^2, v the head's parameters, w all others.
+
+    w0: the parameters that training begins from. Labels are the target's; the penalties replace weight decay
+    (set it to 0). lam = .01. Li et al. 2018, arXiv 1802.01483.
+    """
+
+    def squares(tree):
+        return sum(jnp.square(x).sum() for x in jax.tree.leaves(tree)) / 2
+
+    def trunk(params):
+        return {group: tree for group, tree in params.items() if group != "head"}
+
+    def terms(own, out, batch, at):
+        anchor = squares(jax.tree.map(jnp.subtract, trunk(own.network), own.memory["start"]))
+        losses = {"source": cross_entropy(out["source"].logits, batch.y), "anchor": anchor}
+        return Terms({**losses, "decay": squares(own.network["head"])})
+
+    return Method(
+        terms,
+        init=lambda key, example, model: Own({}, {"start": trunk(model.params)}),
+        views={"source": View("source")},
+        weights=lambda at: {"decay": at.lam * at.values["head"]},
+        values={"head": head},
+        lam=0.01,
+        labels="target",
+    )
