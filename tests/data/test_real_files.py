@@ -117,7 +117,7 @@ def test_speech_across_people_with_a_linear_model():
 
 
 def _log_mel(wave, rate=8000, bands=40, frames=16):
-    """Log energies [bands * frames] of a wave without its padding, each band's mean removed, time brought to `frames`."""
+    """Log energies [bands * frames] of a wave without its padding, less each band's mean, at `frames` times."""
     wave = np.trim_zeros(wave, "b") / 32768
     wave = np.pad(wave, (0, max(0, 400 - len(wave))))
     windows = np.lib.stride_tricks.sliding_window_view(wave, 200)[::80] * np.hanning(200)
