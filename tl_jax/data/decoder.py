@@ -13,6 +13,7 @@ import numpy as np
 
 HEADER = struct.Struct("<Q")
 """Before every message, in both directions: the number of bytes that follow."""
+BUFFER = 1 << 20
 
 
 class Look(NamedTuple):
@@ -60,22 +61,23 @@ def _cropped(image, how: Look) -> np.ndarray:
     return np.asarray(image).reshape(how.size, how.size, how.channels)
 
 
-def _serve(out: np.ndarray, rows: range) -> None:
-    """Decode every image on standard input into its row, and answer with '' or with what is wrong with it."""
-    source, sink = sys.stdin.buffer, sys.stdout.buffer
-    how = Look(out.shape[1], int(sys.argv[1]), out.shape[3])
-    for row in rows:
-        data = source.read(HEADER.unpack(source.read(HEADER.size))[0])
-        try:
-            out[row] = decode(data, how)
+def _serve(path: str, offset: int, how: Look, rows: range) -> None:
+    """Decode every image on standard input into its row of the file, and answer with '' or with what is wrong."""
+    size = how.size * how.size * how.channels
+    with open(0, "rb", BUFFER) as source, open(1, "wb", BUFFER) as sink, open(path, "r+b", 0) as file:
+        for row in rows:
+            data = source.read(HEADER.unpack(source.read(HEADER.size))[0])
             answer = b""
-        except Exception as error:  # PIL raises OSError, SyntaxError, ValueError and its own for broken files
-            answer = f"{type(error).__name__}: {error}".encode()
-        sink.write(HEADER.pack(len(answer)) + answer)
-        sink.flush()
+            try:
+                pixels = decode(data, how).tobytes()
+                file.seek(offset + row * size)
+                file.write(pixels)
+            except Exception as error:  # PIL raises OSError, SyntaxError, ValueError and its own for broken files
+                answer = f"{type(error).__name__}: {error}".encode()
+            sink.write(HEADER.pack(len(answer)) + answer)
 
 
 if __name__ == "__main__":
-    # resize, file of the array, its offset, its shape (4), the first row, the step
-    offset, *shape, first, step = map(int, sys.argv[3:])
-    _serve(np.memmap(sys.argv[2], np.uint8, "r+", offset, tuple(shape)), range(first, shape[0], step))
+    # the file, where its array begins, the look (3), and the rows (start, stop, step)
+    begin, *numbers = map(int, sys.argv[2:])
+    _serve(sys.argv[1], begin, Look(*numbers[:3]), range(*numbers[3:]))

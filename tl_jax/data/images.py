@@ -11,7 +11,7 @@ import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.data import cache, decoder
-from tl_jax.data.decoder import HEADER, Look, decode
+from tl_jax.data.decoder import BUFFER, HEADER, Look, decode
 from tl_jax.data.files import Files
 from tl_jax.data.spec import Spec, whole
 
@@ -96,13 +96,13 @@ def _here(files: Files, how: Look, out: np.ndarray, rows: Sequence[int]) -> dict
 
 
 def _there(files: Files, how: Look, out: np.memmap, rows: range) -> dict[int, str]:
-    """Those rows by a worker process, which writes to the mapped file itself: one thread feeds it, this one listens."""
-    numbers = map(str, (out.offset, *out.shape, rows.start, rows.step))
-    command = [sys.executable, "-P", decoder.__file__, str(how.resize), str(out.filename), *numbers]
+    """Those rows by a worker process, which writes to the file itself: one thread feeds it, this one listens."""
+    numbers = map(str, (out.offset, *how, rows.start, rows.stop, rows.step))
+    command = [sys.executable, "-P", decoder.__file__, str(out.filename), *numbers]
     errors: dict[int, str] = {}
     failed: list[UserError] = []
     done = 0
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+    with subprocess.Popen(command, bufsize=BUFFER, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
         feeder = threading.Thread(target=_feed, args=(files, rows, worker.stdin, failed))
         feeder.start()
         source = worker.stdout
