@@ -18,6 +18,7 @@ from tl_jax.core.errors import UserError, require
 from tl_jax.data import check, folder, where
 from tl_jax.data.benchmarks import table
 from tl_jax.data.check_pair import pair
+from tl_jax.data.images import unreadable
 from tl_jax.data.load import load
 from tl_jax.data.match import renamed
 from tl_jax.data.prefetch import prefetch
@@ -73,7 +74,7 @@ def readable(text: str) -> folder.Listing | None:
         found = table.original(spec, FLAGS.data_dir)
     if not isinstance(found, folder.Listing):
         return None
-    if broken := check.unreadable(found):
+    if broken := unreadable(found.files):
         lines = "\n  ".join(broken[:50])
         raise UserError(f"{text}: {len(broken)} of {len(found.y)} images cannot be decoded:\n  {lines}\nReplace them.")
     return found

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tl_jax.data.check import single, unreadable
+from tl_jax.data.check import single
 from tl_jax.data.check_pair import pair
 from tl_jax.data.domain import Domain, Examples
 from tl_jax.data.folder import listing
+from tl_jax.data.images import unreadable
 from tl_jax.data.load import load
 from tl_jax.data.spec import parse
 
@@ -124,5 +125,5 @@ def test_preparation_that_differs_is_suspected():
 def test_every_unreadable_file_is_listed(shop, picture, write):
     write(shop / "mug" / "05.jpg", picture(5, 64, 64, "JPEG")[:900])
     write(shop / "bike" / "note.png", "no picture")
-    found = unreadable(listing(parse(f"folder:{shop}"), ""))
+    found = unreadable(listing(parse(f"folder:{shop}"), "").files)
     assert [line.partition(":")[0] for line in found] == ["bike/note.png", "mug/05.jpg"]

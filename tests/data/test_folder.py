@@ -13,7 +13,9 @@ from PIL import Image
 
 from tl_jax.core.errors import UserError
 from tl_jax.data import cache, images
+from tl_jax.data.folder import listing
 from tl_jax.data.load import load
+from tl_jax.data.spec import parse
 
 
 def said(spec, **rest):
@@ -164,3 +166,24 @@ def test_names_in_archives_are_read_as_they_are(tmp_path, picture):
     a, b = load(f"folder:{tmp_path}/z.zip?size=8"), load(f"folder:{tmp_path}/t.tar?size=8")
     assert a.classes == b.classes == ("a", "b")
     np.testing.assert_array_equal(a.train.x, b.train.x)
+
+
+def test_worker_processes_decode_what_this_one_does(tmp_path, picture, write, monkeypatch):
+    """Enough images for two workers, one of them broken; an image is written to the row of its name."""
+    for i in range(420):
+        write(tmp_path / "set" / ("even", "odd")[i % 2] / f"{i:03d}.png", picture(i, 9, 8, "PNG"))
+    write(tmp_path / "set" / "odd" / "417.png", "no picture")
+    files = listing(parse(f"folder:{tmp_path / 'set'}"), "").files
+    look = images.Look(8, 8)
+    alone = np.zeros((420, 8, 8, 3), np.uint8)
+    errors = images.decode_all(files, look, alone)
+    np.save(tmp_path / "out.npy", np.zeros_like(alone))
+    together = np.load(tmp_path / "out.npy", mmap_mode="r+")
+    monkeypatch.setattr(images, "workers", lambda: 2)
+    assert (
+        images.decode_all(files, look, together)
+        == errors
+        == {418: "UnidentifiedImageError: cannot identify image file"}
+    )
+    assert files.names[418] == "odd/417.png"
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), alone)

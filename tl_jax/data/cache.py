@@ -1,8 +1,8 @@
 """Arrays that cost time to decode, kept as memory-mapped .npy files under a key of their content.
 
-A file is written under a temporary name and renamed, so that what has its name is whole, and two processes that
+A file is written under a temporary name and renamed, so that a kill leaves no half file, and two processes that
 build the same array do each other no harm. Its last eight bytes are a checksum; a file that was damaged since is
-found by it and made anew.
+found by it and made anew, as is one that a power cut left incomplete: nothing waits for the disk.
 """
 
 import contextlib
@@ -77,8 +77,6 @@ def kept(
         code = checksum(Path(temporary), size)
         with open(temporary, "ab") as file:
             file.write(code)
-            file.flush()
-            os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

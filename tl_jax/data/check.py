@@ -2,12 +2,10 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 
-from tl_jax.data import images
 from tl_jax.data.domain import Domain
 from tl_jax.data.folder import Listing
 
@@ -20,13 +18,6 @@ class Findings(NamedTuple):
 
     facts: list[str]
     warnings: list[str]
-
-
-def unreadable(found: Listing) -> list[str]:
-    """'NAME: reason' of every image that cannot be decoded."""
-    with ThreadPoolExecutor(images.workers()) as pool:
-        reasons = list(pool.map(lambda name: images.failure(found.files, name), found.files.names, chunksize=32))
-    return [f"{name}: {why}" for name, why in zip(found.files.names, reasons, strict=True) if why]
 
 
 def single(domain: Domain, found: Listing | None = None) -> Findings:

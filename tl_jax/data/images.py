@@ -1,33 +1,25 @@
-"""Image files to one array: decoded at reduced scale, short side resized, centre cropped, kept in the cache."""
+"""Image files to one array, decoded by several processes and kept in the cache."""
 
-import io
 import os
+import subprocess
+import sys
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
 
 import numpy as np
 
 from tl_jax.core.errors import UserError
-from tl_jax.data import cache
+from tl_jax.data import cache, decoder
+from tl_jax.data.decoder import BUFFER, HEADER, Look, decode, reason
 from tl_jax.data.files import Files
 from tl_jax.data.spec import Spec, whole
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
 OPTIONS = ("size", "resize", "channels")
-SIDE = 64
-_VERSION = 1  # of the decoding below: a change of its pixels must change this
-
-
-class Look(NamedTuple):
-    """How an image file becomes an array: [size, size, channels], the short side brought to `resize` first."""
-
-    size: int = SIDE
-    resize: int = SIDE
-    channels: int = 3
-
-
 DEFAULT = Look()
+_VERSION = 1  # of the decoding: a change of its pixels must change this
+_LEAST = 200  # images for which starting a process pays
 
 
 def look(spec: Spec, default: Look = DEFAULT) -> Look:
@@ -47,53 +39,8 @@ def is_image(name: str) -> bool:
 
 
 def workers() -> int:
-    """How many threads decode: one per processor this process may use."""
+    """How many processes decode: one per processor this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def decode(data: bytes, how: Look) -> np.ndarray:
-    """uint8 [size, size, channels] of an encoded image: bilinear to the short side `resize`, then the centre.
-
-    A JPEG is decoded at 1/2, 1/4 or 1/8 of its size where that is still at least `resize`. Raises OSError.
-    """
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data)) as image:
-        image.draft("RGB" if how.channels == 3 else "L", (how.resize, how.resize))
-        if image.mode == "P" and "transparency" in image.info:
-            image = image.convert("RGBA")
-        return _cropped(image, how)
-
-
-def fitted(image: np.ndarray, how: Look) -> np.ndarray:
-    """uint8 [h, w, c] brought to [size, size, channels] in the same way."""
-    from PIL import Image
-
-    return _cropped(Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image), how)
-
-
-def _cropped(image, how: Look) -> np.ndarray:
-    from PIL import Image
-
-    image = image.convert("L" if how.channels == 1 else "RGB")
-    scale = how.resize / min(image.size)
-    w, h = (max(how.size, round(side * scale)) for side in image.size)
-    if image.size != (w, h):
-        image = image.resize((w, h), Image.Resampling.BILINEAR)
-    left, top = (w - how.size) // 2, (h - how.size) // 2
-    image = image.crop((left, top, left + how.size, top + how.size))
-    return np.asarray(image).reshape(how.size, how.size, how.channels)
-
-
-def failure(files: Files, name: str) -> str:
-    """'' if the image can be decoded, else what is wrong with it."""
-    try:
-        decode(files.read(name), Look())
-    except UserError as error:
-        return str(error)
-    except Exception as error:  # PIL raises OSError, SyntaxError, ValueError and its own for broken files
-        return f"{type(error).__name__}: {error}"
-    return ""
 
 
 def read_images(files: Files, how: Look) -> np.ndarray:
@@ -105,15 +52,11 @@ def read_images(files: Files, how: Look) -> np.ndarray:
     name = cache.key(_VERSION, os.path.abspath(files.root), files.names, files.stamps, tuple(how))
 
     def fill(out: np.ndarray) -> None:
-        def one(i: int) -> None:
-            out[i] = decode(files.read(files.names[i]), how)
-
-        errors = _in_threads(one, range(len(files.names)))
-        if errors:
-            i, error = errors[0]
+        if errors := decode_all(files, how, out):
+            first = min(errors)
             more = f" and {len(errors) - 1} more" if len(errors) > 1 else ""
             raise UserError(
-                f"{files.root}/{files.names[i]}{more} cannot be decoded ({type(error).__name__}: {error}). "
+                f"{files.root}/{files.names[first]}{more} cannot be decoded ({errors[first]}). "
                 "A file that was copied half-way looks like this: replace or remove it. "
                 "'python -m launch.data check SPEC' lists every such file."
             )
@@ -121,17 +64,65 @@ def read_images(files: Files, how: Look) -> np.ndarray:
     return cache.kept(name, shape, np.uint8, fill)[0]
 
 
-def _in_threads(one, numbers: Sequence[int]) -> list[tuple[int, Exception]]:
-    """Call one(i) for every i, on all processors: PIL decodes and resizes outside Python's lock."""
+def unreadable(files: Files) -> list[str]:
+    """'NAME: reason' of every image that cannot be decoded."""
+    errors = decode_all(files, Look(8, 8), np.empty((len(files.names), 8, 8, 3), np.uint8))
+    return [f"{files.names[i]}: {errors[i]}" for i in sorted(errors)]
 
-    def guarded(i: int) -> tuple[int, Exception] | None:
+
+def decode_all(files: Files, how: Look, out: np.ndarray) -> dict[int, str]:
+    """Write the pixels of file i to out[i]; {i: what is wrong} of those that cannot be decoded.
+
+    A worker that dies or cannot be started is replaced by this process. Raises UserError for a damaged archive.
+    """
+    n = len(files.names)
+    count = min(workers(), n // _LEAST)
+    if count <= 1 or not isinstance(out, np.memmap) or out.mode != "r+":
+        return _here(files, how, out, range(n))
+    with ThreadPoolExecutor(count) as pool:
+        parts = list(pool.map(lambda first: _there(files, how, out, range(first, n, count)), range(count)))
+    return {i: why for part in parts for i, why in part.items()}
+
+
+def _here(files: Files, how: Look, out: np.ndarray, rows: Sequence[int]) -> dict[int, str]:
+    errors = {}
+    for i in rows:
+        data = files.read(files.names[i])
         try:
-            one(i)
-        except UserError:
-            raise
-        except Exception as error:  # see `failure`
-            return i, error
-        return None
+            out[i] = decode(data, how)
+        except Exception as error:  # as in the decoder
+            errors[i] = reason(error)
+    return errors
 
-    with ThreadPoolExecutor(workers()) as pool:
-        return [error for error in pool.map(guarded, numbers, chunksize=32) if error]
+
+def _there(files: Files, how: Look, out: np.memmap, rows: range) -> dict[int, str]:
+    """Those rows by a worker process, which writes to the file itself: one thread feeds it, this one listens."""
+    numbers = map(str, (out.offset, *how, rows.start, rows.stop, rows.step))
+    command = [sys.executable, "-P", decoder.__file__, str(out.filename), *numbers]
+    errors: dict[int, str] = {}
+    failed: list[UserError] = []
+    done = 0
+    with subprocess.Popen(command, bufsize=BUFFER, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+        feeder = threading.Thread(target=_feed, args=(files, rows, worker.stdin, failed))
+        feeder.start()
+        source = worker.stdout
+        while source and len(header := source.read(HEADER.size)) == HEADER.size:
+            if why := source.read(HEADER.unpack(header)[0]):
+                errors[rows[done]] = why.decode(errors="replace")
+            done += 1
+        feeder.join()
+    if failed:
+        raise failed[0]
+    return errors | _here(files, how, out, rows[done:])
+
+
+def _feed(files: Files, rows: Sequence[int], sink, failed: list[UserError]) -> None:
+    try:
+        with sink:
+            for i in rows:
+                data = files.read(files.names[i])
+                sink.write(HEADER.pack(len(data)) + data)
+    except UserError as error:
+        failed.append(error)
+    except BrokenPipeError:  # the worker died: what it left undone is done here
+        pass

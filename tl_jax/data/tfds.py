@@ -140,7 +140,7 @@ def _images(spec: Spec, builder: Any, split: str) -> tuple[np.ndarray, np.ndarra
     labels = np.array([source[i]["label"] for i in range(len(source))])
     h, w, channels = builder.info.features["image"].shape
     ours = builder.info.metadata or {}
-    side = h if h and h == w else ours.get("size", images.SIDE)
+    side = h if h and h == w else ours.get("size", images.DEFAULT.size)
     default = images.Look(side, side, channels if h else ours.get("channels", 3))
     made = os.stat(os.path.join(builder.data_path, "dataset_info.json")).st_mtime_ns
     names = tuple(map(str, range(len(source))))

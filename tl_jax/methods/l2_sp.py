@@ -15,7 +15,7 @@ def l2_sp(head: float = 1.0) -> Method:
     """
 
     def squares(tree):
-        return sum(jnp.square(x).sum() for x in jax.tree.leaves(tree)) / 2
+        return sum((jnp.square(x).sum() for x in jax.tree.leaves(tree)), jnp.zeros(())) / 2
 
     def trunk(params):
         return {group: tree for group, tree in params.items() if group != "head"}

@@ -89,7 +89,7 @@ def look(candidate: Candidate, seen: Examples) -> Sample:
     filled = unflatten({p: v if isinstance(v, jax.Array) else jnp.zeros(v.shape, v.dtype) for p, v in shapes})
     apply = jax.jit(lambda x: in_batches(lambda part: network.apply(filled, stats, part)[0], x))
     out = apply(seen.x)
-    return Sample(seen.y, out.features, jax.nn.softmax(out.logits) if whole else None, candidate.prior)
+    return Sample(jnp.asarray(seen.y), out.features, jax.nn.softmax(out.logits) if whole else None, candidate.prior)
 
 
 def table(scored: Sequence[Scored], seen: Examples, target: str) -> Table:
