@@ -14,6 +14,7 @@ import dataclasses
 from absl import flags
 
 from launch.flags import FLAGS, SPECS, config_fields, define, launch, train
+from tl_jax.data.augment import VIEWS
 from tl_jax.methods.aligned import ALIGNMENTS
 from tl_jax.run.config import UNSUPERVISED
 from tl_jax.run.devices import setup as setup_devices
@@ -27,6 +28,7 @@ flags.DEFINE_multi_string(
     list(UNSUPERVISED.align),
     f"Repeatable. What else draws the two domains together, with the trade-off lambda: {', '.join(ALIGNMENTS)}.",
 )
+flags.DEFINE_string("view", UNSUPERVISED.view, f"How examples are varied for learning: {', '.join(VIEWS['image'])}.")
 define(UNSUPERVISED)
 
 
@@ -34,7 +36,7 @@ def main() -> None:
     """Flags to config to run."""
     setup_devices(FLAGS.platform, FLAGS.devices)
     own = {"source": tuple(FLAGS.source), "target": FLAGS.target}
-    own |= {"pretrain_on": FLAGS.pretrain_on, "align": tuple(FLAGS.align)}
+    own |= {"pretrain_on": FLAGS.pretrain_on, "align": tuple(FLAGS.align), "view": FLAGS.view}
     train(dataclasses.replace(UNSUPERVISED, **own, **config_fields()))
 
 

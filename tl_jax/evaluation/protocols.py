@@ -1,6 +1,6 @@
 """A representation judged by several protocols: they rank methods differently, so all are reported."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,11 +17,11 @@ AT = (1, 5)
 
 
 class Sets(NamedTuple):
-    """One value for each set of examples: the source's training split, the target's, and the target's test split."""
+    """An array for each set of examples: the source's training split, the target's, and the target's test split."""
 
-    gallery: np.ndarray
-    train: np.ndarray
-    queries: np.ndarray
+    gallery: Any
+    train: Any
+    queries: Any
 
 
 def judge(features: Sets, labels: Sets, views: tuple[np.ndarray, np.ndarray]) -> dict[str, float]:
@@ -54,12 +54,12 @@ def judge(features: Sets, labels: Sets, views: tuple[np.ndarray, np.ndarray]) ->
     }
 
 
-def _probe(queries: np.ndarray, y_q: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:
+def _probe(queries: Any, y_q: Any, x: Any, y: Any) -> float:
     classes = 1 + int(max(y.max(), y_q.max()))
     return probes.accuracy(probes.logistic_probe(jnp.asarray(x), jnp.asarray(y), classes, L2), queries, y_q)
 
 
-def _clustering(x: np.ndarray, y: np.ndarray) -> float:
+def _clustering(x: Any, y: Any) -> float:
     """k-means on features of length one, as the cosine of the other protocols sees them."""
     unit = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
     return clustering_accuracy(kmeans(jnp.asarray(unit), jax.random.key(0), len(np.unique(y))).assigned, y)

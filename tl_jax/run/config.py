@@ -36,8 +36,8 @@ class Config:
     freeze: ((pattern, action), ...), first match wins. eval_every 0: a tenth of the steps.
     labels_per_class, label_fraction: how much of the target's training split is labelled, several values
     being swept; empty: all of it in inductive transfer, none in transductive. strategies: of inductive transfer
-    only; pretrain_steps: on the source (0: steps). pretrain_on and align (see methods/aligned.py): of
-    unsupervised transfer only.
+    only; pretrain_steps: on the source (0: steps). pretrain_on, view (what a method contrasts unless its call
+    says another) and align (see methods/aligned.py): of unsupervised transfer only.
     """
 
     kind: str = "transductive"
@@ -53,6 +53,7 @@ class Config:
     label_space: str = "closed"
     pretrain_steps: int = 0
     pretrain_on: str = "both"
+    view: str = "strong"
     align: tuple[str, ...] = ()
     lam: float | None = None
     lam_schedule: str | None = None
@@ -100,10 +101,13 @@ UNSUPERVISED = Config(
     kind="unsupervised",
     source=("digits:handwritten",),
     target="digits:photo",
+    network="cnn(dropout=0.0, widths=(16, 32, 64))",
     methods=("simclr", "untrained", "pixels"),
-    align=("none", "coral"),
+    view="distorted",
+    align=("none", "mmd"),
     seeds=(0, 1),
-    steps=400,
+    lr=1e-3,
+    steps=300,
 )
 """The defaults of unsupervised transfer."""
 
@@ -178,9 +182,10 @@ def jobs(config: Config) -> list[Job]:
 
     Raises UserError for unknown or repeated methods and strategies, and for a swept name that no method has.
     """
-    named = [(call.text, call()) for call in _calls(config.methods, BY_KIND[config.kind], "method")]
-    if config.align:
-        named = variants(named, config.align, 1 + len(config.source))
+    calls = _calls(config.methods, BY_KIND[config.kind], "method")
+    named = [(call.text, call()) for call in calls]
+    if config.kind == "unsupervised":
+        named = variants(calls, config.view, config.align, 1 + len(config.source))
     strategies = _calls(config.strategies, STRATEGIES, "strategy") if config.strategies else [None]
     known = [set(_values(config, method)) for _, method in named]
     for name, _ in config.sweep:

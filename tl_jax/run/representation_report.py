@@ -46,7 +46,8 @@ def footnote(config: Config) -> str:
     source = " + ".join(config.source)
     on = {"both": f"{source} and {config.target}", "source": source, "target": config.target}[config.pretrain_on]
     return (
-        f"Pretrained on {on} without labels, {config.steps} steps of {config.batch_size} examples of each; {spread}. "
+        f"Pretrained on {on} without labels, {config.steps} steps of {config.batch_size} examples of each, view "
+        f"{config.view}; {spread}. "
         f"Features are judged on the test split of {config.target}: kNN (cosine, weights exp(s / T)), probe and "
         "clustering by its own training labels unless it says the source's; retrieval has its queries there and its "
         f"gallery in the training split of {source}. RankMe compares runs of one method only; alignment: alpha 2, two "

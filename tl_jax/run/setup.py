@@ -99,7 +99,7 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
         [get(spec) for spec in config.source], get(config.target), config.kind != "inductive", config.label_space
     )
     if config.kind == "unsupervised":
-        pretraining.check_domains((*sources, target))
+        pretraining.check_domains((*sources, target), [(job.name, job.method) for job in todo])
     problem = Problem(sources, target)
     for job in todo:
         place(options.devices, len(job.trials), config.batch_size, options.trials == "vmap")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -52,7 +53,7 @@ def observe(task: Task, programs: Programs, states: State) -> dict[str, np.ndarr
     found = {name: _features(programs, states, x) for name, x in sets._asdict().items()}
     if last:
         for i in (0, 1):
-            view = augment("strong", jax.random.key(i), sets.queries[:CURVE])
+            view = augment("strong", jax.random.key(i), jnp.asarray(sets.queries[:CURVE]))
             found[f"view{i}"] = _features(programs, states, np.asarray(view))
     return found
 
@@ -63,10 +64,10 @@ def _features(programs: Programs, states: State, x: np.ndarray) -> np.ndarray:
 
 def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[float]]:
     """kNN accuracy and effective rank of the first examples of every set."""
-    y = labels(task.problem, CURVE)
+    y = Sets(*map(jnp.asarray, labels(task.problem, CURVE)))
     found: dict[str, list[float]] = {"target/knn_accuracy": [], "rankme": []}
-    for train, queries in zip(observed["train"], observed["queries"], strict=True):
-        train, queries = train[:CURVE], queries[:CURVE]
+    for trial in zip(observed["train"], observed["queries"], strict=True):
+        train, queries = (jnp.asarray(x[:CURVE]) for x in trial)
         k = min(K, len(train))
         near = knn_accuracy(queries, y.queries, train, y.train, k=k, temperature=TEMPERATURE)
         found["target/knn_accuracy"].append(near)
