@@ -16,9 +16,9 @@ from absl import flags
 from launch.flags import FLAGS, SPECS, config_fields, define, launch, train
 from tl_jax.data.augment import VIEWS
 from tl_jax.methods.aligned import ALIGNMENTS
-from tl_jax.run.config import UNSUPERVISED
 from tl_jax.run.devices import setup as setup_devices
 from tl_jax.run.pretraining import PRETRAIN_ON
+from tl_jax.run.unsupervised import UNSUPERVISED
 
 flags.DEFINE_multi_string("source", list(UNSUPERVISED.source), f"Repeatable. Domain of the gallery: {SPECS}.")
 flags.DEFINE_string("target", UNSUPERVISED.target, "Domain of the queries, on whose test split features are judged.")

@@ -97,20 +97,6 @@ INDUCTIVE = Config(
 )
 """The defaults of inductive transfer."""
 
-UNSUPERVISED = Config(
-    kind="unsupervised",
-    source=("digits:handwritten",),
-    target="digits:photo",
-    network="cnn(dropout=0.0, widths=(16, 32, 64))",
-    methods=("simclr", "untrained", "pixels"),
-    view="distorted",
-    align=("none", "mmd"),
-    seeds=(0, 1),
-    lr=1e-3,
-    steps=300,
-)
-"""The defaults of unsupervised transfer."""
-
 
 @dataclass(frozen=True)
 class Job:

@@ -49,7 +49,7 @@ CLASSIFICATION = Kind(
 UNSUPERVISED = Kind(
     unsupervised.observe,
     unsupervised.score,
-    unsupervised.features,
+    classification.features,
     unsupervised.results,
     representation_report.table,
     unsupervised.figures,

@@ -45,7 +45,7 @@ def curves(
                 panel.fill_between(steps, low, high, color=f"C{colour % 10}", alpha=0.15, linewidth=0)
         panel.set(title=title, xlabel="step")
         panel.grid(alpha=0.3)
-    grid[1].set_yscale("log")
+    grid[1].set_yscale("log" if panels == ACCURACY_AND_LOSS else "linear")
     grid[0].legend(fontsize="small")
     return figure
 

@@ -1,6 +1,7 @@
 """A run without labels: the features that are stored, and the protocols that judge them afterwards, with labels."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -13,7 +14,8 @@ from tl_jax.evaluation.neighbours import knn_accuracy
 from tl_jax.evaluation.protocols import TEMPERATURE, K, Sets, judge
 from tl_jax.evaluation.representation import rankme
 from tl_jax.models.pretrained import save
-from tl_jax.run import classification, plots, retrieval_plots
+from tl_jax.run import plots, retrieval_plots
+from tl_jax.run.config import Config
 from tl_jax.run.problem import Problem
 from tl_jax.run.rundir import RunDirectory, read_lines, slug
 from tl_jax.run.setup import Setup, Task
@@ -22,7 +24,21 @@ from tl_jax.training.forward import stats_of
 from tl_jax.training.objective import split_params
 from tl_jax.training.state import State
 
-MOST = 10_000
+UNSUPERVISED = Config(
+    kind="unsupervised",
+    source=("digits:handwritten",),
+    target="digits:photo",
+    network="cnn(dropout=0.0, widths=(16, 32, 64))",
+    methods=("simclr", "untrained", "pixels"),
+    view="distorted",
+    align=("none", "mmd"),
+    seeds=(0, 1),
+    lr=1e-3,
+    steps=250,
+)
+"""The defaults of unsupervised transfer."""
+
+MOST = 5_000
 """Examples of a set that are judged at the end; larger sets are drawn from once, by a fixed seed."""
 CURVE = 500
 """Examples of a set that are judged on the way, for the learning curves: the first of those."""
@@ -103,8 +119,11 @@ def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
 def last_record(directory: RunDirectory, task: Task) -> dict[str, np.ndarray]:
     """What was observed at the last step of a job; empty if it is not finished."""
     path = directory.record_path(task.job.name, task.job.steps)
-    if not path.exists():
-        return {}
+    return read_arrays(path) if path.exists() else {}
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Every array of an .npz file."""
     with np.load(path) as file:
         return dict(file)
 
@@ -121,7 +140,7 @@ def keep(task: Task, directory: RunDirectory, states: State) -> None:
     save(str(trunk_path(directory, job.name)), *first, naming="plain")
 
 
-def trunk_path(directory: RunDirectory, job: str) -> Any:
+def trunk_path(directory: RunDirectory, job: str) -> Path:
     """Where the trunk of a job lies: what other kinds of transfer begin from."""
     return directory.root / f"{slug(job)}.safetensors"
 
@@ -136,7 +155,7 @@ def figures(
     shown = _compared(setup)
 
     def embedded() -> dict[str, dict[str, np.ndarray]]:
-        return {task.job.name: dict(np.load(directory.features_path(task.job.name))) for task in shown}
+        return {task.job.name: read_arrays(directory.features_path(task.job.name)) for task in shown}
 
     def sheet() -> Figure:
         x, y = examples(setup.problem, MOST), labels(setup.problem, MOST)
@@ -159,8 +178,4 @@ def _compared(setup: Setup) -> list[Task]:
     """The last trained job and the first baseline, or the first job where there is none."""
     trained = [task for task in setup.tasks if task.job.method.trained]
     others = [task for task in setup.tasks if not task.job.method.trained] or trained[:1]
-    chosen = {task.job.name: task for task in (*others[:1], *trained[-1:])}
-    return list(chosen.values())
-
-
-features = classification.features
+    return list({task.job.name: task for task in (*others[:1], *trained[-1:])}.values())
