@@ -1,5 +1,6 @@
 """A run without labels: the features that are stored, and the protocols that judge them afterwards, with labels."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from tl_jax.models.pretrained import save
 from tl_jax.run import plots, retrieval_plots
 from tl_jax.run.config import Config
 from tl_jax.run.problem import Problem
-from tl_jax.run.rundir import RunDirectory, read_lines, slug
+from tl_jax.run.rundir import RunDirectory, read_lines, slug, write_json
 from tl_jax.run.setup import Setup, Task
 from tl_jax.run.trials import Programs, predict_all
 from tl_jax.training.forward import stats_of
@@ -97,7 +98,6 @@ def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
     stored = last_record(directory, task)
     if not stored:
         return []
-    y = labels(task.problem, MOST)
     shared = {
         "kind": config.kind,
         "method": job.name,
@@ -107,12 +107,23 @@ def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
         "forward_plan": config.forward_plan,
         "pretrain_on": config.pretrain_on,
     }
-    found = []
-    for i, (seed, values) in enumerate(job.trials):
+    # Judging large sets takes longer than reading them, and a run that is complete may be asked for again.
+    kept = directory.record_path(job.name, job.steps).with_name("measures.json")
+    if not kept.exists():
+        write_json(kept, _judged(task, stored))
+    measures = json.loads(kept.read_text())
+    return [
+        {**shared, "seed": seed, "values": dict(values), "selectors": {"last": {"step": job.steps, **found}}}
+        for (seed, values), found in zip(job.trials, measures, strict=True)
+    ]
+
+
+def _judged(task: Task, stored: Mapping[str, np.ndarray]) -> list[dict[str, float]]:
+    """Every measure, trial by trial."""
+    y, found = labels(task.problem, MOST), []
+    for i in range(len(task.job.trials)):
         features = Sets(*(stored[name][i] for name in Sets._fields))
-        measures = judge(features, y, (stored["view0"][i], stored["view1"][i]))
-        last = {"step": job.steps, **measures}
-        found.append({**shared, "seed": seed, "values": dict(values), "selectors": {"last": last}})
+        found.append(judge(features, y, (stored["view0"][i], stored["view1"][i])))
     return found
 
 
