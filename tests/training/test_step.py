@@ -28,6 +28,23 @@ def begin(recipe, seed=0, **values):
     return with_optimizer(state, recipe.method, recipe.optimizer, factors), factors
 
 
+def test_other_unlabelled_domains_follow_the_target_in_equal_numbers(network):
+    recipe = Recipe(network, source_only(), batch_size=4)
+    state, _ = begin(recipe)
+    three = Data(DATA.sources, SETS["target"], (SETS["source0"], SETS["source1"]))
+    drawn = [jax.jit(lambda step, data=data: sample(recipe, state._replace(step=step), data)) for data in (DATA, three)]
+    union = np.concatenate([SETS[name] for name in ("target", "source0", "source1")])
+    seen = []
+    for step in range(11):
+        alone, batch = (draw(step).target for draw in drawn)
+        np.testing.assert_array_equal(batch.x, union[batch.index])
+        np.testing.assert_array_equal(batch.x[:4], alone.x)
+        for part, (low, high) in enumerate(((0, 9), (9, 20), (20, 27))):
+            assert all(low <= row < high for row in batch.index[4 * part : 4 * part + 4])
+        seen += batch.index.tolist()
+    assert set(seen) == set(range(27))
+
+
 # What a step is given ---------------------------------------------------------------------------
 
 

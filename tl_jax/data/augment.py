@@ -15,6 +15,7 @@ VIEWS: Mapping[str, Mapping[str, Callable[[Array, Array], Array]]] = {
         "flip": image_views.flip,
         "colour": image_views.colour,
         "randaugment": image_views.randaugment,
+        "distorted": image_views.distorted,
         **{f"rotate{90 * turns}": image_views.rotated(turns) for turns in (1, 2, 3)},
     },
     "sound": {"weak": sequence_views.weak_sound, "strong": sequence_views.strong_sound},

@@ -71,6 +71,25 @@ def colour(key: Array, x: Array) -> Array:
     return jnp.clip(2 * x - 1, -1.0, 1.0)
 
 
+def distorted(key: Array, x: Array) -> Array:
+    """A crop of .6 to 1 of the side, then colours that tell nothing: for instance discrimination.
+
+    Each channel's contrast by a factor in [.3, 1] and its brightness moved by up to .6; grey once in two; negative
+    once in two. Without it two views of one image are matched by their colours alone. After Chen et al. 2020,
+    arXiv 2002.05709 (there no negatives).
+    """
+    k = jax.random.split(key, 7)
+    side = jax.random.uniform(k[0], (), x.dtype, 0.6, 1.0)
+    free = (1 - side) / 2 * jnp.array(x.shape[:2], x.dtype)
+    angle = jax.random.uniform(k[1], (), x.dtype, -0.3, 0.3)
+    cos, sin = side * jnp.cos(angle), side * jnp.sin(angle)
+    x = _affine(x, jnp.array([[cos, -sin], [sin, cos]]), free * jax.random.uniform(k[2], (2,), x.dtype, -1.0, 1.0))
+    x = jnp.where(jax.random.bernoulli(k[3]), x.mean(2, keepdims=True), x)
+    contrast = jax.random.uniform(k[4], (1, 1, x.shape[2]), x.dtype, 0.3, 1.0)
+    x = contrast * x + jax.random.uniform(k[5], (1, 1, x.shape[2]), x.dtype, -0.6, 0.6)
+    return jnp.clip(jnp.where(jax.random.bernoulli(k[6]), -x, x), -1.0, 1.0)
+
+
 def _operations(x: Array, m: Array) -> list[Array]:
     """What `randaugment` chooses from, at magnitude m in [-1, 1]."""
     one, zero = jnp.ones((), x.dtype), jnp.zeros((), x.dtype)

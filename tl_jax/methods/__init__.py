@@ -30,6 +30,7 @@ from tl_jax.methods.mcd import mcd
 from tl_jax.methods.mdd import mdd
 from tl_jax.methods.mean_teacher import mean_teacher
 from tl_jax.methods.moco import moco
+from tl_jax.methods.pixels import pixels
 from tl_jax.methods.pseudo_label import pseudo_label
 from tl_jax.methods.rotation import rotation
 from tl_jax.methods.shot import shot
@@ -37,6 +38,7 @@ from tl_jax.methods.simclr import simclr
 from tl_jax.methods.simsiam import simsiam
 from tl_jax.methods.source_only import source_only
 from tl_jax.methods.target_only import target_only
+from tl_jax.methods.untrained import untrained
 from tl_jax.methods.vicreg import vicreg
 from tl_jax.methods.wdgrl import wdgrl
 
@@ -82,6 +84,12 @@ SELF_SUPERVISION: Mapping[str, Callable[..., Method]] = {
     "dino": dino,
     "rotation": rotation,
 }
+BASELINES: Mapping[str, Callable[..., Method]] = {"untrained": untrained, "pixels": pixels}
+"""Representations that nothing is learnt for."""
 METHODS: Mapping[str, Callable[..., Method]] = {**ADAPTATION, **FINE_TUNING, **SELF_SUPERVISION}
-BY_KIND: Mapping[str, Mapping[str, Callable[..., Method]]] = {"transductive": ADAPTATION, "inductive": FINE_TUNING}
+BY_KIND: Mapping[str, Mapping[str, Callable[..., Method]]] = {
+    "transductive": ADAPTATION,
+    "inductive": FINE_TUNING,
+    "unsupervised": {**SELF_SUPERVISION, **BASELINES},
+}
 """The methods that a kind of transfer can train: by the labels that it has."""

@@ -94,6 +94,7 @@ class Method(NamedTuple):
     start: the method that trains the source model this one begins from (source-free adaptation).
     labels: which domains are given with labels, as the sources of a batch: "source"; "target" (fine-tuning and
       the supervised bound); "both" (the target is the last of the sources); "none" (self-supervision).
+    trained: False for a baseline that no step changes: one step is run, and no value is swept.
     """
 
     terms: TermsFunction
@@ -112,6 +113,7 @@ class Method(NamedTuple):
     predict: Callable[[Network, Model, Array, str], Output] | None = None
     start: "Method | None" = None
     labels: str = "source"
+    trained: bool = True
 
     def steps(self) -> tuple[Phase, ...]:
         """The phases of one training step; most methods have one, over all parameters."""

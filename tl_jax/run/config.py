@@ -15,6 +15,7 @@ from tl_jax.evaluation.selection import CRITERIA
 from tl_jax.methods import ADAPTATION, BY_KIND
 from tl_jax.methods.base import Method
 from tl_jax.models.networks import NETWORKS
+from tl_jax.run.pretraining import variants
 from tl_jax.training.forward import PLANS
 from tl_jax.training.freezing import Rule, parse_action
 from tl_jax.training.optimizer import RULES
@@ -35,8 +36,9 @@ class Config:
     freeze: ((pattern, action), ...), first match wins. eval_every 0: a tenth of the steps.
     labels_per_class, label_fraction: how much of the target's training split is labelled, several values
     being swept; empty: all of it in inductive transfer, none in transductive. strategies: of inductive transfer
-    only; pretrain_steps: on the source (0: steps). init_from: weights to begin from (then nothing is pretrained);
-    allow_mismatch: globs of what may differ outside the head.
+    only; pretrain_steps: on the source (0: steps). pretrain_on, view (what a method contrasts unless its call
+    says another) and align (see methods/aligned.py): of unsupervised transfer only. init_from: weights to begin
+    from (then nothing is pretrained); allow_mismatch: globs of what may differ outside the head.
     """
 
     kind: str = "transductive"
@@ -53,6 +55,9 @@ class Config:
     label_fraction: tuple[float, ...] = ()
     label_space: str = "closed"
     pretrain_steps: int = 0
+    pretrain_on: str = "both"
+    view: str = "strong"
+    align: tuple[str, ...] = ()
     lam: float | None = None
     lam_schedule: str | None = None
     lr: float = 3e-3
@@ -168,20 +173,22 @@ def jobs(config: Config) -> list[Job]:
 
     Raises UserError for unknown or repeated methods and strategies, and for a swept name that no method has.
     """
-    methods = _calls(config.methods, BY_KIND[config.kind], "method")
+    calls = _calls(config.methods, BY_KIND[config.kind], "method")
+    named = [(call.text, call()) for call in calls]
+    if config.kind == "unsupervised":
+        named = variants(calls, config.view, config.align, 1 + len(config.source))
     strategies = _calls(config.strategies, STRATEGIES, "strategy") if config.strategies else [None]
-    made = [call() for call in methods]
-    known = [set(_values(config, method)) for method in made]
+    known = [set(_values(config, method)) for _, method in named]
     for name, _ in config.sweep:
         if not any(name in names for names in known):
             raise unknown("swept value", name, sorted(set.union(*known)))
     todo = []
     for strategy in strategies:
-        for call, method in zip(methods, made, strict=True):
+        for name, method in named:
             if strategy is None:
-                todo.append(_job(config, call.text, method))
+                todo.append(_job(config, name, method))
             else:
-                name = strategy.text if len(methods) == 1 else f"{strategy.text} {call.text}"
+                name = strategy.text if len(named) == 1 else f"{strategy.text} {name}"
                 todo.append(_fine_tuning(config, _job(config, name, method), strategy()))
     return todo
 
@@ -206,7 +213,8 @@ def _job(config: Config, name: str, method: Method) -> Job:
     partly = (
         config.kind == "inductive" or method.labels == "source"
     )  # the bound of transductive transfer has all labels
-    choices = [(key, values) for key, values in config.swept if key in base or (key in AMOUNTS and partly)]
+    varied = config.swept if method.trained else ()
+    choices = [(key, values) for key, values in varied if key in base or (key in AMOUNTS and partly)]
     swept = [[(key, float(v)) for v in values] for key, values in choices]
     trials = tuple(
         (seed, tuple({**base, **dict(choice)}.items())) for choice in itertools.product(*swept) for seed in config.seeds
@@ -216,7 +224,7 @@ def _job(config: Config, name: str, method: Method) -> Job:
         shared = _values(config, method.start)
         own = tuple((seed, tuple((k, v) for k, v in values if k in shared)) for seed, values in trials)
         start = Job(f"{name}: source model", method.start, own, config.steps)
-    return Job(name, method, trials, config.steps, start)
+    return Job(name, method, trials, config.steps if method.trained else 1, start)
 
 
 def _fine_tuning(config: Config, job: Job, strategy: Strategy) -> Job:

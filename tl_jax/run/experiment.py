@@ -76,7 +76,9 @@ def _finish(setup: Setup, task: Task, directory: RunDirectory, models: dict[str,
     if task.job.strategy.cached:
         task, model = on_features(task, model), None
     states, built = _train(setup, task, directory, ears, model)
-    arrays = KINDS[task.config.kind].features(task, built, states)
+    kind = KINDS[task.config.kind]
+    kind.keep(task, directory, states)
+    arrays = kind.features(task, built, states)
     write_arrays(directory.features_path(task.job.name), arrays)
 
 

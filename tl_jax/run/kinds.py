@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from tl_jax.run import classification, report
+from tl_jax.run import classification, report, representation_report, unsupervised
 from tl_jax.run.config import Config
 from tl_jax.run.rundir import RunDirectory
 from tl_jax.run.setup import Setup, Task
@@ -26,6 +26,7 @@ class Kind(NamedTuple):
     results(task, directory) -> one record a trial of a finished job, as in results.json.
     table(config, records, {job: why it is not finished}) -> the table.
     figures(setup, directory, records) -> {file name: drawn when called}.
+    keep(task, directory, states): write what outlives a job besides its records.
     """
 
     observe: Callable[[Task, Programs, State], Arrays]
@@ -34,6 +35,7 @@ class Kind(NamedTuple):
     results: Callable[[Task, RunDirectory], list[dict[str, Any]]]
     table: Callable[[Config, Records, Mapping[str, str]], report.Table]
     figures: Callable[[Setup, RunDirectory, Records], Mapping[str, Callable[[], Figure]]]
+    keep: Callable[[Task, RunDirectory, State], None] = lambda task, directory, states: None
 
 
 CLASSIFICATION = Kind(
@@ -44,4 +46,17 @@ CLASSIFICATION = Kind(
     report.table,
     classification.figures,
 )
-KINDS: Mapping[str, Kind] = {"transductive": CLASSIFICATION, "inductive": CLASSIFICATION}
+UNSUPERVISED = Kind(
+    unsupervised.observe,
+    unsupervised.score,
+    classification.features,
+    unsupervised.results,
+    representation_report.table,
+    unsupervised.figures,
+    unsupervised.keep,
+)
+KINDS: Mapping[str, Kind] = {
+    "transductive": CLASSIFICATION,
+    "inductive": CLASSIFICATION,
+    "unsupervised": UNSUPERVISED,
+}

@@ -20,16 +20,18 @@ def save(figure: Figure, path: Path) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def curves(lines: Sequence[Mapping[str, Any]], methods: Sequence[str]) -> Figure:
-    """Target accuracy and source loss over steps: the mean over trials, the band from least to greatest."""
+ACCURACY_AND_LOSS = (("target/accuracy", "accuracy on the target's test split"), ("source", "source loss"))
+
+
+def curves(
+    lines: Sequence[Mapping[str, Any]],
+    methods: Sequence[str],
+    panels: Sequence[tuple[str, str]] = ACCURACY_AND_LOSS,
+) -> Figure:
+    """Two metrics (name, title) over steps: the mean over trials, the band from least to greatest."""
     figure = Figure(figsize=(10, 4), layout="constrained")
-    panels = figure.subplots(1, 2)
-    for panel, name, title in zip(
-        panels,
-        ("target/accuracy", "source"),
-        ("accuracy on the target's test split", "source loss"),
-        strict=True,
-    ):
+    grid = figure.subplots(1, 2)
+    for panel, (name, title) in zip(grid, panels, strict=True):
         for colour, method in enumerate(methods):
             points: dict[int, list[float]] = {}
             for line in lines:
@@ -43,8 +45,8 @@ def curves(lines: Sequence[Mapping[str, Any]], methods: Sequence[str]) -> Figure
                 panel.fill_between(steps, low, high, color=f"C{colour % 10}", alpha=0.15, linewidth=0)
         panel.set(title=title, xlabel="step")
         panel.grid(alpha=0.3)
-    panels[1].set_yscale("log")
-    panels[0].legend(fontsize="small")
+    grid[1].set_yscale("log" if panels == ACCURACY_AND_LOSS else "linear")
+    grid[0].legend(fontsize="small")
     return figure
 
 

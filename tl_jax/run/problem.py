@@ -41,6 +41,13 @@ class Problem(NamedTuple):
         target: Any = self.target.train.x  # still on the host: placing it is the devices' affair
         return Data(pairs, target)
 
+    def unlabelled(self, domains: str) -> Data:
+        """The arrays of self-supervised pretraining on "source", "target" or "both": there is no label among them."""
+        sources: Any = tuple(domain.train.x for domain in self.sources)
+        target: Any = self.target.train.x
+        first, *others = {"source": sources, "target": (target,), "both": (target, *sources)}[domains]
+        return Data((), first, tuple(others))
+
     def evaluation(self) -> dict[str, tuple[str, np.ndarray]]:
         """{name of a set: (domain whose statistics it takes, x)}: no labels."""
         sets = {"target/logits": ("target", self.target.train.x[:UNLABELLED_IN_RECORDS])}

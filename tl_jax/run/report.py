@@ -89,12 +89,12 @@ def _gain(row: Key, scores: Mapping[Key, Scores]) -> str:
     return f"{gain:+.3f} over scratch" if gain >= 0 else f"NEGATIVE TRANSFER: {-gain:.3f} under scratch"
 
 
-def mean_std(values: Sequence[float]) -> str:
+def mean_std(values: Sequence[float], digits: int = 3) -> str:
     """'0.871 ± 0.012', the sample standard deviation; no ± for one value, a dash for none."""
     if not values:
         return "-"
-    mean = f"{statistics.mean(values):.3f}"
-    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.3f}"
+    mean = f"{statistics.mean(values):.{digits}f}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
 
 
 def cells(config: Config, table: Iterable[Row]) -> list[list[str]]:

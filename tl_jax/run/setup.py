@@ -16,6 +16,7 @@ from tl_jax.data.load import load
 from tl_jax.data.match import matched
 from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import build
+from tl_jax.run import pretraining
 from tl_jax.run.calibration import choose
 from tl_jax.run.config import AMOUNTS, Config, Job, check, jobs, network_call
 from tl_jax.run.devices import Placement, place
@@ -56,6 +57,8 @@ class Task(NamedTuple):
     @property
     def data(self) -> Data:
         """The arrays it trains on, still on the host."""
+        if self.config.kind == "unsupervised":
+            return self.problem.unlabelled(self.config.pretrain_on)
         return self.problem.training(self.job.method, self.rows is not None)
 
     def starts(self, model: Any = None) -> Start:
@@ -89,12 +92,17 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
     domains: by name, looked up before the spec is read.
     """
     check(config)
+    if config.kind == "unsupervised":
+        amounts = bool(config.labels_per_class or config.label_fraction)
+        pretraining.check(config.pretrain_on, config.align, config.forward_plan, amounts)
     network_call(config)
     todo = jobs(config)
     get = lambda spec: domains[spec] if spec in domains else load(spec, options.data_dir)
     sources, target = matched(
         [get(spec) for spec in config.source], get(config.target), config.kind != "inductive", config.label_space
     )
+    if config.kind == "unsupervised":
+        pretraining.check_domains((*sources, target), [(job.name, job.method) for job in todo])
     problem = Problem(sources, target)
     for job in todo:
         place(options.devices, len(job.trials), config.batch_size, options.trials == "vmap")
@@ -206,7 +214,9 @@ def execution(task: Task, options: Options, remembered: str | None) -> Execution
     def candidate(mode: str) -> Programs:
         return programs(built(mode)[0], factors, mode)
 
-    if remembered or options.trials != "auto":
+    if not task.job.method.trained:
+        mode, reason = "map", "nothing is trained"
+    elif remembered or options.trials != "auto":
         mode = remembered or options.trials
         reason = f"{trials} trials, {mode} as {'before' if remembered else 'asked for'}"
     else:

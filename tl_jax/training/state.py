@@ -35,11 +35,13 @@ class State(NamedTuple):
 class Data(NamedTuple):
     """Training examples on the device: ((x_s [n, ...], y_s [n]), ...) and the unlabelled x_t [m, ...].
 
-    The last of the sources is the target itself where its labels are trained on.
+    The last of the sources is the target itself where its labels are trained on. others: further unlabelled domains
+    (x [k, ...], ...), of which every batch has as many examples as of the target, after them.
     """
 
     sources: tuple[tuple[Array, Array], ...]
     target: Array
+    others: tuple[Array, ...] = ()
 
 
 class Start(NamedTuple):

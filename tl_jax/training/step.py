@@ -50,7 +50,7 @@ def whereabouts(recipe: Recipe, state: State) -> At:
 
 
 def sample(recipe: Recipe, state: State, data: Data) -> Batch:
-    """This step's examples: `batch_size` of each source and of the target."""
+    """This step's examples: `batch_size` of each source, of the target and of each other unlabelled domain."""
     key = stream(jax.random.key(state.seed), "sampler")
     draw = lambda name, x: indices(stream(key, name), state.step, recipe.batch_size, len(x))
     sources = []
@@ -61,7 +61,12 @@ def sample(recipe: Recipe, state: State, data: Data) -> Batch:
             rows = draw(f"source{i}", x)
         sources.append(Labeled(x[rows], y[rows], rows))
     rows = draw("target", data.target)
-    return recipe.place_batch(Batch(tuple(sources), Unlabeled(data.target[rows], rows)))
+    x, first = data.target[rows], len(data.target)
+    for i, other in enumerate(data.others):
+        chosen = draw(f"other{i}", other)
+        x, rows = jnp.concatenate([x, other[chosen]]), jnp.concatenate([rows, first + chosen])
+        first += len(other)
+    return recipe.place_batch(Batch(tuple(sources), Unlabeled(x, rows)))
 
 
 def make_step(recipe: Recipe, factors: Mapping[str, float]) -> Callable[[State, Data], tuple[State, dict]]:

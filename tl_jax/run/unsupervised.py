@@ -1,0 +1,192 @@
+"""A run without labels: the features that are stored, and the protocols that judge them afterwards, with labels."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.figure import Figure
+
+from tl_jax.data.augment import augment
+from tl_jax.evaluation.neighbours import knn_accuracy
+from tl_jax.evaluation.protocols import TEMPERATURE, K, Sets, judge
+from tl_jax.evaluation.representation import rankme
+from tl_jax.models.pretrained import save
+from tl_jax.run import plots, retrieval_plots
+from tl_jax.run.config import Config
+from tl_jax.run.problem import Problem
+from tl_jax.run.rundir import RunDirectory, read_lines, slug, write_json
+from tl_jax.run.setup import Setup, Task
+from tl_jax.run.trials import Programs, predict_all
+from tl_jax.training.forward import stats_of
+from tl_jax.training.objective import split_params
+from tl_jax.training.state import State
+
+UNSUPERVISED = Config(
+    kind="unsupervised",
+    source=("digits:handwritten",),
+    target="digits:photo",
+    network="cnn(dropout=0.0, widths=(16, 32, 64))",
+    methods=("simclr", "untrained", "pixels"),
+    view="distorted",
+    align=("none", "mmd"),
+    seeds=(0, 1),
+    lr=1e-3,
+    steps=250,
+)
+"""The defaults of unsupervised transfer."""
+
+MOST = 5_000
+"""Examples of a set that are judged at the end; larger sets are drawn from once, by a fixed seed."""
+CURVE = 500
+"""Examples of a set that are judged on the way, for the learning curves: the first of those."""
+PANELS = (("target/knn_accuracy", f"kNN accuracy on the target, of {CURVE}"), ("rankme", "effective rank (RankMe)"))
+
+
+def chosen(size: int, most: int) -> np.ndarray:
+    """Rows of a set in a fixed random order, at most so many: a shorter choice begins a longer one."""
+    return np.random.default_rng(0).permutation(size)[:most]
+
+
+def examples(problem: Problem, most: int) -> Sets:
+    """x of the three sets that are judged."""
+    gallery = np.concatenate([source.train.x for source in problem.sources])
+    return Sets(*(x[chosen(len(x), most)] for x in (gallery, problem.target.train.x, problem.target.test.x)))
+
+
+def labels(problem: Problem, most: int) -> Sets:
+    """y of the same examples: read by the protocols alone."""
+    gallery = np.concatenate([source.train.y for source in problem.sources])
+    return Sets(*(y[chosen(len(y), most)] for y in (gallery, problem.target.train.y, problem.target.test.y)))
+
+
+def observe(task: Task, programs: Programs, states: State) -> dict[str, np.ndarray]:
+    """Features [T, n, d] of the three sets, few of them on the way; at the end also of two views of the queries."""
+    last = int(states.step[0]) == task.job.steps
+    sets = examples(task.problem, MOST if last else CURVE)
+    found = {name: _features(programs, states, x) for name, x in sets._asdict().items()}
+    if last:
+        for i in (0, 1):
+            view = augment("strong", jax.random.key(i), jnp.asarray(sets.queries[:CURVE]))
+            found[f"view{i}"] = _features(programs, states, np.asarray(view))
+    return found
+
+
+def _features(programs: Programs, states: State, x: np.ndarray) -> np.ndarray:
+    return np.asarray(predict_all(programs, states, x, "target").features, np.float32)
+
+
+def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[float]]:
+    """kNN accuracy and effective rank of the first examples of every set."""
+    y = Sets(*map(jnp.asarray, labels(task.problem, CURVE)))
+    found: dict[str, list[float]] = {"target/knn_accuracy": [], "rankme": []}
+    for trial in zip(observed["train"], observed["queries"], strict=True):
+        train, queries = (jnp.asarray(x[:CURVE]) for x in trial)
+        k = min(K, len(train))
+        near = knn_accuracy(queries, y.queries, train, y.train, k=k, temperature=TEMPERATURE)
+        found["target/knn_accuracy"].append(near)
+        found["rankme"].append(float(rankme(queries)))
+    return found
+
+
+def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
+    """One record a trial of a finished job: every protocol on the features of the last step."""
+    config, job = task.config, task.job
+    stored = last_record(directory, task)
+    if not stored:
+        return []
+    shared = {
+        "kind": config.kind,
+        "method": job.name,
+        "source": "+".join(config.source),
+        "target": config.target,
+        "network": config.network,
+        "forward_plan": config.forward_plan,
+        "pretrain_on": config.pretrain_on,
+    }
+    # Judging large sets takes longer than reading them, and a run that is complete may be asked for again.
+    kept = directory.record_path(job.name, job.steps).with_name("measures.json")
+    if not kept.exists():
+        write_json(kept, _judged(task, stored))
+    measures = json.loads(kept.read_text())
+    return [
+        {**shared, "seed": seed, "values": dict(values), "selectors": {"last": {"step": job.steps, **found}}}
+        for (seed, values), found in zip(job.trials, measures, strict=True)
+    ]
+
+
+def _judged(task: Task, stored: Mapping[str, np.ndarray]) -> list[dict[str, float]]:
+    """Every measure, trial by trial."""
+    y, found = labels(task.problem, MOST), []
+    for i in range(len(task.job.trials)):
+        features = Sets(*(stored[name][i] for name in Sets._fields))
+        found.append(judge(features, y, (stored["view0"][i], stored["view1"][i])))
+    return found
+
+
+def last_record(directory: RunDirectory, task: Task) -> dict[str, np.ndarray]:
+    """What was observed at the last step of a job; empty if it is not finished."""
+    path = directory.record_path(task.job.name, task.job.steps)
+    return read_arrays(path) if path.exists() else {}
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Every array of an .npz file."""
+    with np.load(path) as file:
+        return dict(file)
+
+
+def keep(task: Task, directory: RunDirectory, states: State) -> None:
+    """Write the first trial's trunk, of the weights that predict (a teacher's, where it does), without the head."""
+    job = task.job
+    if not job.method.trained:
+        return
+    own: Any = job.method.predict and states.memory
+    params, stats = (own["params"], own["stats"]) if own else (split_params(states.params)[0], states.stats)
+    trunk = {group: tree for group, tree in params.items() if group != "head"}
+    first = jax.tree.map(lambda x: np.asarray(x[0]), (trunk, stats_of(stats, "target")))
+    save(str(trunk_path(directory, job.name)), *first, naming="plain")
+
+
+def trunk_path(directory: RunDirectory, job: str) -> Path:
+    """Where the trunk of a job lies: what other kinds of transfer begin from."""
+    return directory.root / f"{slug(job)}.safetensors"
+
+
+def figures(
+    setup: Setup, directory: RunDirectory, records: Sequence[Mapping[str, Any]]
+) -> dict[str, Callable[[], Figure]]:
+    """Learning curves, samples, embedding, and for images the queries with their nearest neighbours."""
+    del records
+    trained = [task for task in setup.tasks if task.job.method.trained]
+    domains, classes = (*setup.problem.sources, setup.problem.target), setup.problem.target.classes
+    shown = _compared(setup)
+
+    def embedded() -> dict[str, dict[str, np.ndarray]]:
+        return {task.job.name: read_arrays(directory.features_path(task.job.name)) for task in shown}
+
+    def sheet() -> Figure:
+        x, y = examples(setup.problem, MOST), labels(setup.problem, MOST)
+        hits = {task.job.name: last_record(directory, task) for task in shown}
+        return retrieval_plots.contact_sheet(
+            x, y, {name: (r["queries"][0], r["gallery"][0]) for name, r in hits.items()}
+        )
+
+    found = {
+        "curves.png": lambda: plots.curves(
+            read_lines(directory.root / "metrics.jsonl"), [task.job.name for task in trained], PANELS
+        ),
+        "samples.png": lambda: plots.samples(domains),
+        "embedding.png": lambda: plots.embedding(embedded(), classes),
+    }
+    return found | ({"retrieval.png": sheet} if setup.problem.target.modality == "image" else {})
+
+
+def _compared(setup: Setup) -> list[Task]:
+    """The last trained job and the first baseline, or the first job where there is none."""
+    trained = [task for task in setup.tasks if task.job.method.trained]
+    others = [task for task in setup.tasks if not task.job.method.trained] or trained[:1]
+    return list({task.job.name: task for task in (*others[:1], *trained[-1:])}.values())
