@@ -34,8 +34,8 @@ class Config:
     lam and lam_schedule None: the method's own. sweep: ((name, (value, ...)), ...), crossed with the seeds.
     freeze: ((pattern, action), ...), first match wins. eval_every 0: a tenth of the steps.
     labels_per_class, label_fraction: how much of the target's training split is labelled, several values
-    being swept; empty: all of it in inductive transfer, none in transductive. strategies: of inductive transfer
-    only; pretrain_steps: on the source (0: steps).
+    being swept; empty: all of it in inductive transfer, none in transductive. strategies: of inductive and multi-task
+    transfer only; sharing: of multi-task transfer, whose tasks are the sources; pretrain_steps: on the source (0: steps).
     """
 
     kind: str = "transductive"
@@ -46,6 +46,7 @@ class Config:
     seeds: tuple[int, ...] = (0, 1, 2)
     sweep: tuple[tuple[str, tuple[float, ...]], ...] = ()
     strategies: tuple[str, ...] = ()
+    sharing: str = "hard"
     labels_per_class: tuple[int, ...] = ()
     label_fraction: tuple[float, ...] = ()
     label_space: str = "closed"
@@ -91,6 +92,17 @@ INDUCTIVE = Config(
     select=TARGET_VAL,
 )
 """The defaults of inductive transfer."""
+MULTITASK = Config(
+    kind="multitask",
+    source=("digits:handwritten", "digits:parity", "digits:mass", "digits:printed"),
+    target="",
+    methods=(),
+    strategies=("single", "equal", "uncertainty", "famo", "pcgrad", "cagrad"),
+    forward_plan="per_domain",
+    steps=300,
+    batch_size=32,
+)
+"""The defaults of multi-task transfer."""
 
 
 @dataclass(frozen=True)
@@ -174,10 +186,10 @@ def jobs(config: Config) -> list[Job]:
     for strategy in strategies:
         for call, method in zip(methods, made, strict=True):
             if strategy is None:
-                todo.append(_job(config, call.text, method))
+                todo.append(make_job(config, call.text, method))
             else:
                 name = strategy.text if len(methods) == 1 else f"{strategy.text} {call.text}"
-                todo.append(_fine_tuning(config, _job(config, name, method), strategy()))
+                todo.append(_fine_tuning(config, make_job(config, name, method), strategy()))
     return todo
 
 
@@ -196,7 +208,8 @@ def _values(config: Config, method: Method) -> dict[str, float]:
     return {"lam": method.lam if config.lam is None else config.lam, **plain}
 
 
-def _job(config: Config, name: str, method: Method) -> Job:
+def make_job(config: Config, name: str, method: Method) -> Job:
+    """A method's job: its trials are the seeds, crossed with every swept value that the method has."""
     base = _values(config, method)
     partly = (
         config.kind == "inductive" or method.labels == "source"

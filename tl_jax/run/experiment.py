@@ -33,7 +33,8 @@ class Result(NamedTuple):
 
 def default_run_dir(config: Config) -> Path:
     """A directory of its own for every configuration, so that the same command finds its run again."""
-    return Path("runs") / f"{config.kind}-{slug('+'.join(config.source))}-{slug(config.target)}-{config.digest()}"
+    named = "-".join(filter(None, (config.kind, slug("+".join(config.source)), slug(config.target))))
+    return Path("runs") / f"{named[:180]}-{config.digest()}"
 
 
 def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Result:
@@ -43,7 +44,7 @@ def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Resu
     directory.claim(config)
     reporter = Reporter(options.quiet)
     reporter.say(f"{config.kind}: {', '.join(task.job.name for task in setup.tasks)} -> {directory.root}")
-    reporter.say(describe((*setup.problem.sources, setup.problem.target)))
+    reporter.say(describe(setup.problem.domains))
     todo = [task for task in setup.tasks if not directory.features_path(task.job.name).exists()]
     if not todo:
         reporter.say(f"This run is complete: {config.steps} of {config.steps} steps of every method. Nothing to train.")
