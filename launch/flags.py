@@ -125,7 +125,7 @@ def config_fields() -> dict:
         fields["methods"] = tuple(FLAGS.method)
     for name, number in (("labels_per_class", int), ("label_fraction", float)):
         if name in FLAGS:
-            fields[name] = _amounts(name, FLAGS[name].value, number)
+            fields[name] = _amounts(name, getattr(FLAGS, name), number)
     return fields
 
 

@@ -23,7 +23,8 @@ flags.DEFINE_multi_string("task", list(MULTITASK.source), f"Repeatable. Labelled
 flags.DEFINE_multi_string(
     "strategy",
     list(MULTITASK.strategies),
-    f"Repeatable. How tasks are weighed, as in 'cagrad(c=0.2)'; single is every task alone: single, {', '.join(STRATEGIES)}.",
+    f"Repeatable. How tasks are weighed, as in 'cagrad(c=0.2)'; single is every task alone: "
+    f"single, {', '.join(STRATEGIES)}.",
 )
 flags.DEFINE_string("sharing", MULTITASK.sharing, f"What tasks share, as in 'mmoe(experts=3)': {', '.join(SHARING)}.")
 define(MULTITASK, ("method", "lam", "lam_schedule", "labels_per_class", "label_fraction", "label_space", "select"))

@@ -35,7 +35,8 @@ class Config:
     freeze: ((pattern, action), ...), first match wins. eval_every 0: a tenth of the steps.
     labels_per_class, label_fraction: how much of the target's training split is labelled, several values
     being swept; empty: all of it in inductive transfer, none in transductive. strategies: of inductive and multi-task
-    transfer only; sharing: of multi-task transfer, whose tasks are the sources; pretrain_steps: on the source (0: steps).
+    transfer only; sharing: of multi-task transfer, whose tasks are the sources; pretrain_steps: of inductive
+    transfer, on the source (0: steps).
     """
 
     kind: str = "transductive"
