@@ -42,10 +42,9 @@ def gradient(parts: Parts, now: Now, memory: Any) -> Gradient:
     """The balanced gradient of the losses at (trained, surroundings)."""
     balancing = parts[0].balancing
     assert balancing is not None
-    each = unweighted(*parts)
     needs = balancing.balance.needs
     find = _of_weighted_losses if needs == "losses" or not shared(now[0]) else _of_gradients
-    grads, (stats, logged), losses, (weights, memory) = find(each, balancing, now, memory)
+    grads, (stats, logged), losses, (weights, memory) = find(parts, balancing, now, memory)
     logged |= {f"weight {name}": w for name, w in zip(balancing.terms, weights, strict=True)}
     return Gradient(grads, stats, {**logged, "total": weights @ losses}, losses, memory)
 
@@ -60,10 +59,10 @@ def after(parts: Parts, moved: Now, found: Gradient) -> Any:
     return balancing.balance.after(found.memory, found.losses, later)
 
 
-def _of_weighted_losses(each, balancing: Balancing, now: Now, memory: Any):
+def _of_weighted_losses(parts: Parts, balancing: Balancing, now: Now, memory: Any):
     """One backward pass: grad of sum_i w_i L_i, w constant. Heads alone (no shared parameter trained): w_i = 1/k."""
     trained, around = now
-    key = stream(around.at.key, "balance")
+    each, key = unweighted(*parts), stream(around.at.key, "balance")
 
     def total(trained):
         found, aux = each(trained, around)
@@ -78,20 +77,22 @@ def _of_weighted_losses(each, balancing: Balancing, now: Now, memory: Any):
     return grads, aux, losses, told
 
 
-def _of_gradients(each, balancing: Balancing, now: Now, memory: Any):
+def _of_gradients(parts: Parts, balancing: Balancing, now: Now, memory: Any):
     """One backward pass a loss; the passes of one input run together, vmapped over its losses."""
     trained, around = now
+    method, forward, terms = parts
     found, rows = {}, {}
     aux: Any = None
-    for names in balancing.inputs:
+    for i, names in enumerate(balancing.inputs):
+        each = unweighted(method, forward._replace(only=f"source{i}"), terms)
 
-        def of_input(trained, names=names):
+        def of_input(trained, names=names, each=each):
             losses, aux = each(trained, around)
             return jnp.stack([losses[name] for name in names]), (losses, aux)
 
         values, pull, (found, aux) = jax.vjp(of_input, trained, has_aux=True)
         (jacobian,) = jax.vmap(pull)(jnp.eye(len(names), dtype=values.dtype))
-        rows |= {name: jax.tree.map(lambda x, i=i: x[i], jacobian) for i, name in enumerate(names)}
+        rows |= {name: jax.tree.map(lambda x, k=k: x[k], jacobian) for k, name in enumerate(names)}
     losses = _stacked(found, balancing)
     gradients = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(rows[name] for name in balancing.terms))
     common = shared(gradients)
