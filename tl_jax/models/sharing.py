@@ -1,6 +1,6 @@
 """What tasks share: one trunk (`hard`), stitched trunks (`cross_stitch`), or a mixture of experts (`mmoe`).
 
-Every task has a head of its own under "head/<task>"; their outputs stand side by side in Output.logits.
+Every task has a head of its own under "head/<task>" (see MANY); their outputs stand side by side in Output.logits.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,6 +16,9 @@ from tl_jax.models.heads import HEADS, Bottleneck
 from tl_jax.models.networks import NETWORKS, Classifier, rescale
 from tl_jax.models.pure import as_network
 from tl_jax.models.recipe import Frozen, Pixels
+
+MANY = 16
+"""Linear heads of more tasks are one matrix, "head/kernel": arrays of their own would take minutes to compile."""
 
 
 class TaskHeads(nn.Module):
@@ -139,7 +142,9 @@ def build_tasks(
     trunk = lambda: recipe.backbone(dtype, form)
     neck = (lambda: Bottleneck(recipe.bottleneck, dtype)) if recipe.bottleneck else None
     if sharing == 0:
-        return as_network(Classifier(trunk(), neck() if neck else None, TaskHeads(make, wide), recipe.pixels))
+        fused = recipe.head == "linear" and len(wide) > MANY
+        head = make(sum(widths.values())) if fused else TaskHeads(make, wide)
+        return as_network(Classifier(trunk(), neck() if neck else None, head, recipe.pixels))
     gated = sharing > 0
     count = sharing if gated else len(wide)
     towers = lambda make: Towers(tuple(make() for _ in range(count)), not gated)

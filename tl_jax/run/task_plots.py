@@ -60,7 +60,7 @@ def relative(records: Sequence[Mapping[str, Any]], heads: Sequence[TaskHead]) ->
     for i, (method, found) in enumerate(gains.items()):
         values = np.array([[g.get(task, np.nan) for task in tasks] for g in found])
         where, mean = np.arange(len(tasks)) + (i - (len(gains) - 1) / 2) * width, values.mean(0)
-        reach = np.stack([mean - values.min(0), values.max(0) - mean])
+        reach = np.maximum([mean - values.min(0), values.max(0) - mean], 0)  # rounding may put a mean outside
         panel.bar(where, mean, width, yerr=reach, color=f"C{(i + 1) % 10}", label=method, error_kw={"linewidth": 0.8})
     panel.axhline(0, color="black", linewidth=0.8)
     panel.set_xticks(range(len(tasks)), tasks, fontsize="small")
