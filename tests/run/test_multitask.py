@@ -50,7 +50,7 @@ def finished(tmp_path_factory):
 
 def test_equal_examples_are_one_input_with_labels_side_by_side():
     problem = task_problem(TASKS)
-    assert [domain.name for domain in problem.sources] == ["pair+sum+near", "far"]
+    assert [domain.name for domain in problem.sources] == ["pair + sum + near", "far"]
     places = [(t.name, t.kind, t.input, t.column, t.begin, t.end) for t in problem.tasks]
     assert places == [
         ("pair", "binary", 0, 0, 0, 1),

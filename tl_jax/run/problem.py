@@ -71,6 +71,11 @@ class Problem(NamedTuple):
         return np.concatenate([np.zeros(0, np.int32), *(source.validation.y for source in self.sources)])
 
 
+def joined(names: Sequence[str], most: int = 4) -> str:
+    """'a + b + c', or the first and how many more there are."""
+    return " + ".join(names) if len(names) <= most else f"{names[0]} + {len(names) - 1} more"
+
+
 def check_batches(problem: Problem, batch_size: int, labelled: bool = True) -> None:
     """Raises UserError if a training set is smaller than the batch; a target labelled in part is repeated."""
     target = [("Target", problem.target)] if labelled else []

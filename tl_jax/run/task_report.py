@@ -8,6 +8,7 @@ import numpy as np
 from tl_jax.core.errors import UserError
 from tl_jax.evaluation.multitask import Score, delta_metrics, delta_tasks, task_gains
 from tl_jax.run.config import Config
+from tl_jax.run.problem import joined
 from tl_jax.run.report import Table, mean_std
 
 SHOWN = {"classes": "accuracy", "binary": "accuracy", "values": "r2"}
@@ -123,7 +124,7 @@ def _footnote(config: Config, compared: bool) -> str:
     n = len(config.seeds)
     spread = f"mean ± sample standard deviation over {n} seeds" if n > 1 else "one seed, so no spread"
     text = (
-        f"{' + '.join(config.source)}: accuracy of classes and R2 of values on each task's test split at step "
+        f"{joined(config.source)}: accuracy of classes and R2 of values on each task's test split at step "
         f"{config.steps}, {spread}. Network {config.network}, sharing {config.sharing}, forward plan "
         f"{config.forward_plan}."
     )

@@ -15,7 +15,7 @@ from tl_jax.data.match import alike
 from tl_jax.methods.multitask import multitask
 from tl_jax.models.sharing import SHARING
 from tl_jax.run.config import Config, Job, make_job
-from tl_jax.run.problem import Problem
+from tl_jax.run.problem import Problem, joined
 
 SINGLE = "single"
 """The baseline: every task trained alone, with the trunk, the steps and the batches that the others have."""
@@ -75,7 +75,7 @@ def _joined(group: Sequence[Domain], tasks: dict[str, TaskHead]) -> Domain:
         name: Examples(part.x, np.stack([labels(domain, domain.splits[name]) for domain in group], axis=1))
         for name, part in group[0].splits.items()
     }
-    return dataclasses.replace(group[0], name="+".join(domain.name for domain in group), classes=(), **parts)
+    return dataclasses.replace(group[0], name=joined([domain.name for domain in group]), classes=(), **parts)
 
 
 def _known(domain: Domain, y: np.ndarray) -> np.ndarray:
