@@ -4,6 +4,7 @@ import difflib
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from absl import app, flags, logging
 
@@ -32,14 +33,19 @@ def names(table) -> str:
     return ", ".join(table)
 
 
-def define(default: Config) -> None:
-    """The flags of training, execution and output with a kind's defaults; its script defines others beside them."""
-    string, number, whole = flags.DEFINE_string, flags.DEFINE_float, flags.DEFINE_integer
+def define(default: Config, without: Sequence[str] = ()) -> None:
+    """The flags of training, execution and output with a kind's defaults; its script defines others beside them.
+
+    without: flags that say nothing to this kind.
+    """
+    unless = lambda make: lambda name, *rest: None if name in without else make(name, *rest)
+    string, number, whole = map(unless, (flags.DEFINE_string, flags.DEFINE_float, flags.DEFINE_integer))
+    several = unless(flags.DEFINE_multi_string)
     string("network", default.network, f"Network or call, as in 'lenet(dropout=0.2)': {names(NETWORKS)}.")
-    flags.DEFINE_multi_string(
+    several(
         "method",
         list(default.methods),
-        f"Repeatable. Method or call, as in 'mcc(temperature=2.0)': {names(BY_KIND[default.kind])}.",
+        f"Repeatable. Method or call, as in 'mcc(temperature=2.0)': {names(BY_KIND.get(default.kind, ()))}.",
     )
     string("init_from", "", "Weights to begin from: .safetensors or .npz, a folder with one, or a name on the hub.")
     flags.DEFINE_multi_string(
@@ -113,15 +119,18 @@ def config_fields() -> dict:
     """The flags of `define` that are fields of Config, read and checked."""
     plain = ("network", "lam", "lam_schedule", "lr", "lr_schedule", "weight_decay", "optimizer", "batch_size")
     more = ("init_from", "label_space", "steps", "clip_norm", "forward_plan", "precision", "select", "eval_every")
-    return {name: getattr(FLAGS, name) for name in plain + more} | {
-        "methods": tuple(FLAGS.method),
-        "allow_mismatch": tuple(FLAGS.allow_mismatch),
+    fields: dict[str, Any] = {name: getattr(FLAGS, name) for name in plain + more if name in FLAGS}
+    fields |= {
         "seeds": _seeds(FLAGS.seeds),
         "sweep": tuple(_sweep(text) for text in FLAGS.sweep),
         "freeze": tuple(_rule(text) for text in FLAGS.freeze),
-        "labels_per_class": _amounts("labels_per_class", FLAGS.labels_per_class, int),
-        "label_fraction": _amounts("label_fraction", FLAGS.label_fraction, float),
     }
+    if "method" in FLAGS:
+        fields["methods"] = tuple(FLAGS.method)
+    for name, number in (("labels_per_class", int), ("label_fraction", float)):
+        if name in FLAGS:
+            fields[name] = _amounts(name, getattr(FLAGS, name), number)
+    return fields
 
 
 def options() -> Options:

@@ -91,6 +91,23 @@ def test_mnist(tmp_path, write):
     assert "is not a whole idx file" in said("mnist", tmp_path)
 
 
+def test_multi_mnist_is_two_tasks_on_the_same_images(tmp_path, write):
+    x, y = fake_mnist(tmp_path, write)
+    left, right = (load(f"multi_mnist/{side}", str(tmp_path)) for side in ("left", "right"))
+    assert sizes(left) == sizes(right) == [36, 4, 20]
+    for a, b in zip(left.splits.values(), right.splits.values(), strict=True):
+        np.testing.assert_array_equal(a.x, b.x)
+        np.testing.assert_array_equal(np.bincount(a.y, minlength=10), np.bincount(b.y, minlength=10))
+    np.testing.assert_array_equal(left.test.y, y[:20])
+    partner = np.random.default_rng(2).permutation(20)
+    np.testing.assert_array_equal(right.test.y, y[:20][partner])
+    canvas = np.zeros((36, 36), np.uint8)
+    canvas[:28, :28] = x[3]
+    canvas[6:34, 6:34] = np.maximum(canvas[6:34, 6:34], x[partner[3]])
+    rows = [int((i + 0.5) * 36 / 28) for i in range(28)]
+    np.testing.assert_array_equal(left.test.x[3, :, :, 0], canvas[rows][:, rows])
+
+
 def test_usps_in_both_protocols(tmp_path, write):
     fake_usps(tmp_path, write)
     domain = load("usps", str(tmp_path))

@@ -12,7 +12,10 @@ Tree = Any
 
 
 class Labeled(NamedTuple):
-    """Examples with labels: x [n, ...], y [n] int, index [n] int (rows of the data set)."""
+    """Examples with labels: x [n, ...], y [n] int, index [n] int (rows of the data set).
+
+    With several tasks y is float [n, K], NaN where a label is missing.
+    """
 
     x: Array
     y: Array

@@ -91,13 +91,6 @@ def photo() -> Domain:
     return Domain("digits:photo", CLASSES, *splits)
 
 
-def parity() -> Domain:
-    """The handwritten digits as another task: is the number even or odd."""
-    same = handwritten()
-    fold = lambda part: Examples(part.x, part.y % 2)
-    return Domain("digits:parity", ("even", "odd"), fold(same.train), fold(same.validation), fold(same.test))
-
-
 def _colour(x: np.ndarray) -> np.ndarray:
     """Grey [n, h, w] to three equal channels [n, h, w, 3]."""
     return np.repeat(x[..., None], 3, axis=-1)

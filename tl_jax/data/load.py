@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from tl_jax.core.errors import unknown
-from tl_jax.data import arrays, digits, folder, sound, tables, tfds
+from tl_jax.data import arrays, digit_tasks, digits, folder, sound, tables, tfds
 from tl_jax.data.benchmarks import table
 from tl_jax.data.domain import Domain
 from tl_jax.data.spec import SCHEME_FREE, Spec, accept, parse
@@ -12,7 +12,8 @@ DIGITS: Mapping[str, Callable[[], Domain]] = {
     "handwritten": digits.handwritten,
     "printed": digits.printed,
     "photo": digits.photo,
-    "parity": digits.parity,
+    "parity": digit_tasks.parity,
+    "mass": digit_tasks.mass,
 }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from tl_jax.core.balance import Balance
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Tree
 
 
@@ -61,6 +62,17 @@ def two_views(augment: str) -> Mapping[str, View]:
     return {"one": View("target", augment), "two": View("target", augment)}
 
 
+class Balancing(NamedTuple):
+    """How the terms share a step: the strategy, the terms in its order, and their names by the input that they read.
+
+    A term's gradient is taken for its own input alone. Parameters under "head/" belong to one term each.
+    """
+
+    balance: Balance
+    terms: tuple[str, ...]
+    inputs: tuple[tuple[str, ...], ...]
+
+
 HEAD_FROZEN = (("head/*", "frozen"),)
 NO_VALUES: Mapping[str, float] = MappingProxyType({})
 ONE_GROUP: Mapping[str, tuple[str, ...]] = MappingProxyType({"all": ("*",)})
@@ -95,6 +107,7 @@ class Method(NamedTuple):
     labels: which domains are given with labels, as the sources of a batch: "source"; "target" (fine-tuning and
       the supervised bound); "both" (the target is the last of the sources); "none" (self-supervision).
     trained: False for a baseline that no step changes: one step is run, and no value is swept.
+    balancing: a strategy for the terms' gradients in place of the weighted sum (multi-task training).
     """
 
     terms: TermsFunction
@@ -114,6 +127,7 @@ class Method(NamedTuple):
     start: "Method | None" = None
     labels: str = "source"
     trained: bool = True
+    balancing: Balancing | None = None
 
     def steps(self) -> tuple[Phase, ...]:
         """The phases of one training step; most methods have one, over all parameters."""

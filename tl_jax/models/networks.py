@@ -3,18 +3,18 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
 from tl_jax.core.errors import UserError, require
-from tl_jax.core.types import Array, Network, Output, Tree
+from tl_jax.core.types import Array, Network, Output
 from tl_jax.models.cnn import cnn
 from tl_jax.models.conv import Conv
 from tl_jax.models.convnext import convnext_tiny
 from tl_jax.models.heads import HEADS, Bottleneck
 from tl_jax.models.layers import BatchNorm, Dropout, max_pool
 from tl_jax.models.mobilenet import mobilenet_v2
+from tl_jax.models.pure import as_network
 from tl_jax.models.recipe import HALF, Frozen, Pixels, Recipe
 from tl_jax.models.resnet import resnet18, resnet34, resnet50, resnet101
 from tl_jax.models.series import conv1d, gru
@@ -176,30 +176,11 @@ def build(call: tuple[str, Mapping[str, Any]], classes: int, dtype: Any = jnp.fl
     name, arguments = call
     recipe = NETWORKS[name](**arguments)
     require("head", recipe.head, HEADS)
-    module = Classifier(
-        recipe.backbone(dtype, form),
-        Bottleneck(recipe.bottleneck, dtype) if recipe.bottleneck else None,
-        HEADS[recipe.head](classes),
-        recipe.pixels,
+    return as_network(
+        Classifier(
+            recipe.backbone(dtype, form),
+            Bottleneck(recipe.bottleneck, dtype) if recipe.bottleneck else None,
+            HEADS[recipe.head](classes),
+            recipe.pixels,
+        )
     )
-
-    def init(key: jax.Array, x: Array) -> tuple[Tree, Tree]:
-        variables = module.init(key, x)
-        return variables["params"], variables.get("batch_stats", {})
-
-    def apply(
-        params: Tree,
-        stats: Tree,
-        x: Array,
-        train: bool = False,
-        key: jax.Array | None = None,
-        frozen: Frozen = frozenset(),
-    ) -> tuple[Output, Tree]:
-        variables = {"params": params, "batch_stats": stats}
-        if not train:
-            return module.apply(variables, x), stats  # pyright: ignore[reportReturnType]
-        rngs = {} if key is None else {"dropout": key}
-        output, updated = module.apply(variables, x, True, frozen, rngs=rngs, mutable=["batch_stats"])
-        return output, updated.get("batch_stats", {})  # pyright: ignore[reportReturnType]
-
-    return Network(init, apply)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tl_jax.core.errors import require
 from tl_jax.data.domain import Domain
-from tl_jax.run.config import Config
+from tl_jax.run.config import MULTITASK, Config
 from tl_jax.run.devices import setup as setup_devices
 from tl_jax.run.experiment import Result, run
 from tl_jax.run.setup import Options, domain_names
@@ -31,22 +31,66 @@ def fit(
     settings: any other field of Config (network, steps, lr, lam, freeze, ...), or data_dir, devices, trials.
     Raises UserError with the message that the launch script would print.
     """
-    options = {k: settings.pop(k) for k in ("data_dir", "devices", "trials") if k in settings}
-    fields = [field.name for field in dataclasses.fields(Config)]
-    for name in settings:
-        require("setting", name, fields)
+    options = _options(settings)
     many = [source] if isinstance(source, str | Domain) else list(source)
     names, domains = domain_names([*many, target])
-    plain = lambda name, v: tuple(map(tuple, v)) if name == "freeze" else tuple(v) if isinstance(v, list) else v
-    others: dict[str, Any] = {name: plain(name, v) for name, v in settings.items()}
     config = Config(
         source=names[:-1],
         target=names[-1],
         methods=(methods,) if isinstance(methods, str) else tuple(methods),
-        seeds=tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds),
-        sweep=tuple((name, tuple(values)) for name, values in (sweep or {}).items()),
-        **others,
+        **_shared(seeds, sweep, settings),
     )
-    setup_devices(devices=options.get("devices", 0))
-    where = run_dir or tempfile.mkdtemp(prefix="tl_jax-")
-    return run(config, Options(run_dir=where, quiet=quiet, **options), domains)
+    return _run(config, Options(run_dir, quiet=quiet, **options), domains)
+
+
+def fit_tasks(
+    tasks: Sequence[str | Domain] = MULTITASK.source,
+    strategies: str | Sequence[str] = MULTITASK.strategies,
+    *,
+    seeds: int | Sequence[int] = MULTITASK.seeds,
+    sweep: Mapping[str, Sequence[float]] | None = None,
+    run_dir: str = "",
+    quiet: bool = False,
+    **settings: Any,
+) -> Result:
+    """Train one network on all tasks under every strategy; the rest is as in `fit`.
+
+    tasks: specs or Domains, those with equal examples sharing one input. strategies: names or calls
+    ("cagrad(c=0.2)"); "single" trains each task alone, and Delta_m needs it.
+    """
+    options = _options(settings)
+    names, domains = domain_names(tasks)
+    config = dataclasses.replace(
+        MULTITASK,
+        source=names,
+        strategies=(strategies,) if isinstance(strategies, str) else tuple(strategies),
+        **_shared(seeds, sweep, settings),
+    )
+    return _run(config, Options(run_dir, quiet=quiet, **options), domains)
+
+
+def _options(settings: dict[str, Any]) -> dict[str, Any]:
+    """Take those of Options out of the settings. Raises UserError for what is then no field of Config."""
+    options = {k: settings.pop(k) for k in ("data_dir", "devices", "trials") if k in settings}
+    fields = [field.name for field in dataclasses.fields(Config)]
+    for name in settings:
+        require("setting", name, fields)
+    return options
+
+
+def _shared(
+    seeds: int | Sequence[int], sweep: Mapping[str, Sequence[float]] | None, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Fields of Config as tuples."""
+    plain = lambda name, v: tuple(map(tuple, v)) if name == "freeze" else tuple(v) if isinstance(v, list) else v
+    return {
+        "seeds": tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds),
+        "sweep": tuple((name, tuple(values)) for name, values in (sweep or {}).items()),
+        **{name: plain(name, v) for name, v in settings.items()},
+    }
+
+
+def _run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Result:
+    setup_devices(devices=options.devices)
+    where = options.run_dir or tempfile.mkdtemp(prefix="tl_jax-")
+    return run(config, options._replace(run_dir=where), domains)

@@ -35,10 +35,11 @@ class Config:
     lam and lam_schedule None: the method's own. sweep: ((name, (value, ...)), ...), crossed with the seeds.
     freeze: ((pattern, action), ...), first match wins. eval_every 0: a tenth of the steps.
     labels_per_class, label_fraction: how much of the target's training split is labelled, several values
-    being swept; empty: all of it in inductive transfer, none in transductive. strategies: of inductive transfer
-    only; pretrain_steps: on the source (0: steps). pretrain_on, view (what a method contrasts unless its call
-    says another) and align (see methods/aligned.py): of unsupervised transfer only. init_from: weights to begin
-    from (then nothing is pretrained); allow_mismatch: globs of what may differ outside the head.
+    being swept; empty: all of it in inductive transfer, none in transductive. strategies: of inductive and multi-task
+    transfer only; sharing: of multi-task transfer, whose tasks are the sources; pretrain_steps: of inductive
+    transfer, on the source (0: steps). pretrain_on, view (what a method contrasts unless its call says another) and
+    align (see methods/aligned.py): of unsupervised transfer only. init_from: weights to begin from (then nothing is
+    pretrained); allow_mismatch: globs of what may differ outside the head.
     """
 
     kind: str = "transductive"
@@ -51,6 +52,7 @@ class Config:
     strategies: tuple[str, ...] = ()
     init_from: str = ""
     allow_mismatch: tuple[str, ...] = ()
+    sharing: str = "hard"
     labels_per_class: tuple[int, ...] = ()
     label_fraction: tuple[float, ...] = ()
     label_space: str = "closed"
@@ -99,6 +101,18 @@ INDUCTIVE = Config(
     select=TARGET_VAL,
 )
 """The defaults of inductive transfer."""
+MULTITASK = Config(
+    kind="multitask",
+    source=("digits:handwritten", "digits:parity", "digits:mass", "digits:printed"),
+    target="",
+    methods=(),
+    strategies=("single", "equal", "uncertainty", "pcgrad", "cagrad"),
+    network="mlp(bottleneck=64, hidden=(256,))",
+    forward_plan="per_domain",
+    steps=300,
+    batch_size=32,
+)
+"""The defaults of multi-task transfer."""
 
 
 @dataclass(frozen=True)
@@ -186,10 +200,10 @@ def jobs(config: Config) -> list[Job]:
     for strategy in strategies:
         for name, method in named:
             if strategy is None:
-                todo.append(_job(config, name, method))
+                todo.append(make_job(config, name, method))
             else:
                 name = strategy.text if len(named) == 1 else f"{strategy.text} {name}"
-                todo.append(_fine_tuning(config, _job(config, name, method), strategy()))
+                todo.append(_fine_tuning(config, make_job(config, name, method), strategy()))
     return todo
 
 
@@ -208,7 +222,8 @@ def _values(config: Config, method: Method) -> dict[str, float]:
     return {"lam": method.lam if config.lam is None else config.lam, **plain}
 
 
-def _job(config: Config, name: str, method: Method) -> Job:
+def make_job(config: Config, name: str, method: Method) -> Job:
+    """A method's job: its trials are the seeds, crossed with every swept value that the method has."""
     base = _values(config, method)
     partly = (
         config.kind == "inductive" or method.labels == "source"

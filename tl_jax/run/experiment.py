@@ -34,7 +34,8 @@ class Result(NamedTuple):
 def default_run_dir(config: Config) -> Path:
     """A directory of its own for every configuration, so that the same command finds its run again."""
     origin = slug("+".join(config.source) or Path(config.init_from).name)
-    return Path("runs") / f"{config.kind}-{origin}-{slug(config.target)}-{config.digest()}"
+    named = "-".join(filter(None, (config.kind, origin, slug(config.target))))
+    return Path("runs") / f"{named[:180]}-{config.digest()}"
 
 
 def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Result:
@@ -44,7 +45,7 @@ def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Resu
     directory.claim(config)
     reporter = Reporter(options.quiet)
     reporter.say(f"{config.kind}: {', '.join(task.job.name for task in setup.tasks)} -> {directory.root}")
-    reporter.say(describe((*setup.problem.sources, setup.problem.target)))
+    reporter.say(describe(setup.problem.domains))
     if setup.weights:
         reporter.say(str(setup.weights.report))
     todo = [task for task in setup.tasks if not directory.features_path(task.job.name).exists()]

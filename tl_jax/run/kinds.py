@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from tl_jax.run import classification, report, representation_report, unsupervised
+from tl_jax.run import classification, multitask, report, representation_report, task_report, unsupervised
 from tl_jax.run.config import Config
 from tl_jax.run.rundir import RunDirectory
 from tl_jax.run.setup import Setup, Task
@@ -30,7 +30,7 @@ class Kind(NamedTuple):
     """
 
     observe: Callable[[Task, Programs, State], Arrays]
-    score: Callable[[Task, Arrays], Mapping[str, Sequence[float]]]
+    score: Callable[[Task, Arrays], Mapping[str, Sequence[float | None]]]
     features: Callable[[Task, Programs, State], Arrays]
     results: Callable[[Task, RunDirectory], list[dict[str, Any]]]
     table: Callable[[Config, Records, Mapping[str, str]], report.Table]
@@ -55,8 +55,17 @@ UNSUPERVISED = Kind(
     unsupervised.figures,
     unsupervised.keep,
 )
+MULTITASK = Kind(
+    multitask.observe,
+    multitask.score,
+    multitask.features,
+    multitask.results,
+    task_report.table,
+    multitask.figures,
+)
 KINDS: Mapping[str, Kind] = {
     "transductive": CLASSIFICATION,
     "inductive": CLASSIFICATION,
     "unsupervised": UNSUPERVISED,
+    "multitask": MULTITASK,
 }

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tl_jax.core.errors import UserError
+from tl_jax.core.tasks import TaskHead
 from tl_jax.data.domain import Domain
 from tl_jax.methods.base import Method
 from tl_jax.training.state import Data
@@ -19,10 +20,25 @@ class Problem(NamedTuple):
 
     They share one list of classes, too, unless there is no source: a job sees those domains whose classes its
     network's head has (see `of_source`, `of_target`).
+    With tasks the sources are their inputs, y [n, K] float32 with NaN for a missing label; the target is the first.
     """
 
     sources: tuple[Domain, ...]
     target: Domain
+    tasks: tuple[TaskHead, ...] = ()
+
+    def of_input(self, i: int) -> "Problem":
+        """What single-task training sees: one input and its tasks."""
+        tasks, end = [], 0
+        for task in (task for task in self.tasks if task.input == i):
+            begin, end = end, end + task.width
+            tasks.append(task._replace(input=0, begin=begin, end=end))
+        return Problem((self.sources[i],), self.sources[i], tuple(tasks))
+
+    @property
+    def domains(self) -> tuple[Domain, ...]:
+        """Each of them once."""
+        return self.sources if self.tasks else (*self.sources, self.target)
 
     def of_source(self) -> "Problem":
         """What pretraining sees: the sources, the first of which is also what it is tested on."""
@@ -37,7 +53,8 @@ class Problem(NamedTuple):
         labelled = self.sources if method.labels in ("source", "both") else ()
         if method.labels in ("target", "both") or partly:
             labelled = (*labelled, self.target)
-        pairs: Any = tuple((domain.train.x, domain.train.y.astype(np.int32)) for domain in labelled)
+        number = np.float32 if self.tasks else np.int32
+        pairs: Any = tuple((domain.train.x, domain.train.y.astype(number)) for domain in labelled)
         target: Any = self.target.train.x  # still on the host: placing it is the devices' affair
         return Data(pairs, target)
 
@@ -61,6 +78,11 @@ class Problem(NamedTuple):
         return np.concatenate([np.zeros(0, np.int32), *(source.validation.y for source in self.sources)])
 
 
+def joined(names: Sequence[str], most: int = 4) -> str:
+    """'a + b + c', or the first and how many more there are."""
+    return " + ".join(names) if len(names) <= most else f"{names[0]} + {len(names) - 1} more"
+
+
 def check_batches(problem: Problem, batch_size: int, labelled: bool = True) -> None:
     """Raises UserError if a training set is smaller than the batch; a target labelled in part is repeated."""
     target = [("Target", problem.target)] if labelled else []
@@ -77,6 +99,7 @@ def describe(domains: Sequence[Domain]) -> str:
     """One line a domain: name, sizes of its splits, shape, classes."""
     return "\n".join(
         f"  {d.name}: {len(d.train.y)} train, {len(d.validation.y)} validation, {len(d.test.y)} test, "
-        f"{'x'.join(map(str, d.train.x.shape[1:]))}, {len(d.classes)} classes"
+        f"{'x'.join(map(str, d.train.x.shape[1:]))}, "
+        + (f"{d.train.y.shape[1]} tasks" if d.train.y.ndim == 2 else f"{len(d.classes)} classes")
         for d in domains
     )

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tl_jax.core.calls import parse
 from tl_jax.core.errors import UserError
 from tl_jax.core.types import Network
 from tl_jax.data.domain import Domain
@@ -16,12 +17,14 @@ from tl_jax.data.load import load
 from tl_jax.data.match import matched
 from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import build
+from tl_jax.models.sharing import SHARING, build_tasks
 from tl_jax.run import pretraining
 from tl_jax.run.calibration import choose
 from tl_jax.run.config import AMOUNTS, Config, Job, check, jobs, network_call
 from tl_jax.run.devices import Placement, place
 from tl_jax.run.init_from import Weights, read_weights
 from tl_jax.run.problem import Problem, check_batches
+from tl_jax.run.tasks import task_jobs, task_problem
 from tl_jax.run.trials import Programs, programs, starts
 from tl_jax.training.freezing import Rule, resolve
 from tl_jax.training.state import Data, Start, State, accepting_bytes, create
@@ -96,6 +99,8 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
         amounts = bool(config.labels_per_class or config.label_fraction)
         pretraining.check(config.pretrain_on, config.align, config.forward_plan, amounts)
     network_call(config)
+    if config.kind == "multitask":
+        return _prepare_tasks(config, options, domains)
     todo = jobs(config)
     get = lambda spec: domains[spec] if spec in domains else load(spec, options.data_dir)
     sources, target = matched(
@@ -128,6 +133,17 @@ def _begun(config: Config, problem: Problem, job: Job) -> tuple[Config, Weights]
     arguments = ", ".join(f"{k}={v!r}" for k, v in {**call.arguments, "bottleneck": 0}.items())
     config = dataclasses.replace(config, network=f"{call.text.partition('(')[0]}({arguments})")
     return config, read_weights(config, make_network(config, problem, job, "map"), _example(problem))
+
+
+def _prepare_tasks(config: Config, options: Options, domains: Mapping[str, Domain]) -> Setup:
+    """The same for several tasks: every job has a problem of its own."""
+    problem = task_problem(
+        [domains[spec] if spec in domains else load(spec, options.data_dir) for spec in config.source]
+    )
+    parts = task_jobs(config, problem)
+    for part in parts:
+        place(options.devices, len(part.job.trials), config.batch_size, options.trials == "vmap")
+    return Setup(config, options, problem, [make_task(*part) for part in parts], None)
 
 
 def make_task(config: Config, problem: Problem, job: Job) -> Task:
@@ -181,6 +197,11 @@ def make_network(config: Config, problem: Problem, job: Job, mode: str, *, form:
     form = form or conv_form(jax.default_backend(), mode == "vmap")
     dtype = jnp.dtype(config.precision)
     name = call.text.partition("(")[0]
+    if problem.tasks:
+        widths = {task.group: task.width for task in problem.tasks}
+        return accepting_bytes(
+            build_tasks((name, call.arguments), widths, parse(config.sharing, SHARING, "sharing")(), dtype, form)
+        )
     built = build((name, call.arguments), len(problem.target.classes), dtype, form)
     return accepting_bytes(job.strategy.adapt(built))
 

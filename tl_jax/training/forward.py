@@ -62,11 +62,15 @@ def stream(key: Array, name: str) -> Array:
 
 
 class Forward(NamedTuple):
-    """A plan bound to a network; `frozen` are the modules whose statistics must not move."""
+    """A plan bound to a network; `frozen` are the modules whose statistics must not move.
+
+    only: the domain whose pass carries a gradient, where a loss reads no other and the plan keeps them apart.
+    """
 
     network: Network
     plan: str
     frozen: frozenset[str] = frozenset()
+    only: str = ""
 
     def __call__(self, weights: Weights, entries: Sequence[Entry]) -> tuple[dict[str, Output], dict[str, Any]]:
         """Outputs by view (several sources concatenated) and the updated statistics."""
@@ -108,7 +112,9 @@ class Forward(NamedTuple):
         stats, outputs = dict(weights.stats), []
         for entry in entries:
             slot = entry.domain if self.plan == "per_domain" else "all"
-            out, updated = self.one_pass(weights, stats[slot], entry.x, f"{entry.view} {entry.domain}")
+            still = self.only and entry.domain != self.only
+            by = weights._replace(params=jax.lax.stop_gradient(weights.params)) if still else weights
+            out, updated = self.one_pass(by, stats[slot], entry.x, f"{entry.view} {entry.domain}")
             if not (self.plan == "target_only" and entry.domain != "target"):
                 stats[slot] = updated
             outputs.append(out)

@@ -29,19 +29,30 @@ def split_params(params: Mapping[str, Array]) -> tuple[Tree, Tree]:
     return tree, own
 
 
-def objective(method: Method, forward: Forward, terms: TermsFunction) -> Callable:
-    """f(trained, surroundings) -> (total, (stats, logged)): differentiate it in `trained` alone.
+def unweighted(method: Method, forward: Forward, terms: TermsFunction) -> Callable:
+    """f(trained, surroundings) -> ({term: loss}, (stats, logged)): what the objective sums.
 
-    trained and surroundings.kept are disjoint flat parameter dicts; logged holds every term unweighted.
+    trained and surroundings.kept are disjoint flat parameter dicts; logged holds every term and metric.
     """
 
-    def total(trained: Mapping[str, Array], around: Surroundings):
+    def found(trained: Mapping[str, Array], around: Surroundings):
         network, own = split_params({**around.kept, **trained})
         outputs, stats = _outputs(method, forward, network, around)
         losses, metrics = terms(Own(own, around.memory, network), outputs, around.batch, around.at)
+        return losses, (stats, {**losses, **metrics})
+
+    return found
+
+
+def objective(method: Method, forward: Forward, terms: TermsFunction) -> Callable:
+    """f(trained, surroundings) -> (total, (stats, logged)): differentiate it in `trained` alone."""
+    each = unweighted(method, forward, terms)
+
+    def total(trained: Mapping[str, Array], around: Surroundings):
+        losses, (stats, logged) = each(trained, around)
         weights = {"source": 1.0, **method.weights(around.at)}
         value = sum(weights.get(name, around.at.lam) * loss for name, loss in losses.items())
-        return value, (stats, {**losses, **metrics, "total": value})
+        return value, (stats, {**logged, "total": value})
 
     return total
 

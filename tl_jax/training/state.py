@@ -1,7 +1,7 @@
 """The state of one trial as a pytree, and how it begins."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,8 @@ from tl_jax.training.optimizer import optimizer
 
 class State(NamedTuple):
     """One trial: params {path: array}, stats {domain: tree}, opt {group: state}, values {name: scalar}.
+
+    opt["balance"] is the memory of a multi-task strategy: like moments, it exists for what is trained alone.
 
     rows: the labelled rows of the target [L], where it is labelled in part (see data/labels.py).
     """
@@ -106,7 +108,15 @@ def trained_by_group(state_params: Mapping[str, Array], method: Method, factors:
     return groups
 
 
+def shared(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that every task reads: all but the heads."""
+    return {path: x for path, x in params.items() if not path.startswith("head/")}
+
+
 def with_optimizer(state: State, method: Method, name: str, factors: Mapping[str, float]) -> State:
     """Fresh optimiser state for the trained parameters only: frozen ones cost no memory."""
     groups = trained_by_group(state.params, method, factors)
-    return state._replace(opt={group: optimizer(name).init(params) for group, params in groups.items()})
+    opt = {group: optimizer(name).init(params) for group, params in groups.items()}
+    if method.balancing is not None:
+        opt["balance"] = method.balancing.balance.init(len(method.balancing.terms), shared(groups["all"]))
+    return state._replace(opt=opt)

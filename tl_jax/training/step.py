@@ -11,6 +11,7 @@ from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
 from tl_jax.core.types import Array, At, Batch, Labeled, Network, Unlabeled
 from tl_jax.data.sampler import indices
 from tl_jax.methods.base import Method, Phase
+from tl_jax.training import balanced
 from tl_jax.training.forward import Forward, normalised_modules, stream
 from tl_jax.training.freezing import frozen_modules
 from tl_jax.training.objective import Surroundings, objective
@@ -96,9 +97,14 @@ def _advance(recipe: Recipe, factors: Mapping[str, float], phase: Phase, now: tu
     trained = {path: x for group in phase.groups for path, x in groups[group].items()}
     kept = {path: x for path, x in state.params.items() if path not in trained}
     frozen = frozen_modules(factors, normalised_modules(state.stats))
-    total = objective(recipe.method, Forward(recipe.network, recipe.plan, frozen), phase.terms)
+    parts = recipe.method, Forward(recipe.network, recipe.plan, frozen), phase.terms
     around = Surroundings(kept, state.stats, state.memory, batch, at)
-    (_, (stats, logged)), grads = jax.value_and_grad(total, has_aux=True)(trained, around)
+    found = None
+    if recipe.method.balancing is None:
+        (_, (stats, logged)), grads = jax.value_and_grad(objective(*parts), has_aux=True)(trained, around)
+    else:
+        found = balanced.gradient(parts, (trained, around), state.opt["balance"])
+        grads, stats, logged = found.grads, found.stats, found.logged
     grads, logged["grad_norm"] = clip(grads, recipe.clip_norm)
 
     lr = state.values["lr"] * LR_SCHEDULES[recipe.lr_schedule](at.progress)
@@ -109,6 +115,8 @@ def _advance(recipe: Recipe, factors: Mapping[str, float], phase: Phase, now: tu
         updates, opt[group] = optimizer(recipe.optimizer).update(mine, state.opt[group], groups[group], rates)
         moved: Any = optax.apply_updates(groups[group], updates)
         params |= moved
+    if found is not None:
+        opt["balance"] = balanced.after(parts, ({path: params[path] for path in trained}, around), found)
     return state._replace(params=params, stats=stats, opt=opt), logged
 
 

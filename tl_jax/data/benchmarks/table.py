@@ -6,6 +6,7 @@ from tl_jax.core.errors import UserError, unknown
 from tl_jax.data import folder, images, tfds
 from tl_jax.data.benchmarks import digit_sets, others, pictures, small_images
 from tl_jax.data.benchmarks.mnist_m import MNIST_M
+from tl_jax.data.benchmarks.multi_mnist import MULTI_MNIST
 from tl_jax.data.benchmarks.record import Asked, Benchmark, absent, resolved, tfds_name
 from tl_jax.data.domain import Domain
 from tl_jax.data.folder import Listing
@@ -13,6 +14,7 @@ from tl_jax.data.spec import Spec, data_folder
 
 BENCHMARKS: Mapping[str, Benchmark] = {
     "mnist": digit_sets.MNIST,
+    "multi_mnist": MULTI_MNIST,
     "usps": digit_sets.USPS,
     "mnist_m": MNIST_M,
     "svhn": digit_sets.SVHN,
