@@ -21,7 +21,7 @@ from tl_jax.run.calibration import choose
 from tl_jax.run.config import AMOUNTS, Config, Job, check, jobs, network_call
 from tl_jax.run.devices import Placement, place
 from tl_jax.run.problem import Problem, check_batches
-from tl_jax.run.tasks import task_jobs, task_problem
+from tl_jax.run.tasks import Part, task_jobs, task_problem
 from tl_jax.run.trials import Programs, programs, starts
 from tl_jax.training.freezing import Rule, resolve
 from tl_jax.training.state import Data, Start, State, accepting_bytes, create
@@ -90,25 +90,15 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
     """
     check(config)
     network_call(config)
-    if config.kind == "multitask":
-        return _prepare_tasks(config, options, domains)
-    todo = jobs(config)
     get = lambda spec: domains[spec] if spec in domains else load(spec, options.data_dir)
-    sources, target = matched(
-        [get(spec) for spec in config.source], get(config.target), config.kind != "inductive", config.label_space
-    )
-    problem = Problem(sources, target)
-    for job in todo:
-        place(options.devices, len(job.trials), config.batch_size, options.trials == "vmap")
-    return Setup(config, options, problem, [make_task(config, problem, job) for job in todo])
-
-
-def _prepare_tasks(config: Config, options: Options, domains: Mapping[str, Domain]) -> Setup:
-    """The same for several tasks: every job has a problem of its own."""
-    problem = task_problem(
-        [domains[spec] if spec in domains else load(spec, options.data_dir) for spec in config.source]
-    )
-    parts = task_jobs(config, problem)
+    if config.kind == "multitask":
+        problem = task_problem([get(spec) for spec in config.source])
+        parts = task_jobs(config, problem)
+    else:
+        todo = jobs(config)
+        sources = [get(spec) for spec in config.source]
+        problem = Problem(*matched(sources, get(config.target), config.kind != "inductive", config.label_space))
+        parts = [Part(config, problem, job) for job in todo]
     for part in parts:
         place(options.devices, len(part.job.trials), config.batch_size, options.trials == "vmap")
     return Setup(config, options, problem, [make_task(*part) for part in parts])
