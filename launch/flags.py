@@ -18,8 +18,9 @@ from tl_jax.run.calibration import MODES
 from tl_jax.run.config import PRECISIONS, Config
 from tl_jax.run.devices import PLATFORMS
 from tl_jax.run.experiment import run
+from tl_jax.run.prepare import prepare
 from tl_jax.run.preview import dry_run, parameters
-from tl_jax.run.setup import Options, prepare
+from tl_jax.run.setup import Options
 from tl_jax.training.forward import PLANS
 from tl_jax.training.optimizer import RULES
 
@@ -48,9 +49,7 @@ def define(default: Config, without: Sequence[str] = ()) -> None:
         f"Repeatable. Method or call, as in 'mcc(temperature=2.0)': {names(BY_KIND.get(default.kind, ()))}.",
     )
     string("init_from", "", "Weights to begin from: .safetensors or .npz, a folder with one, or a name on the hub.")
-    flags.DEFINE_multi_string(
-        "allow_mismatch", [], "Repeatable. Glob of paths outside the head that may differ from them."
-    )
+    several("allow_mismatch", [], "Repeatable. Glob of paths outside the head that may differ from them.")
     number("lam", None, "Trade-off lambda of L_S + lambda L_T. Default: each method's own.")
     string(
         "lam_schedule",
@@ -127,6 +126,8 @@ def config_fields() -> dict:
     }
     if "method" in FLAGS:
         fields["methods"] = tuple(FLAGS.method)
+    if "allow_mismatch" in FLAGS:
+        fields["allow_mismatch"] = tuple(FLAGS.allow_mismatch)
     for name, number in (("labels_per_class", int), ("label_fraction", float)):
         if name in FLAGS:
             fields[name] = _amounts(name, getattr(FLAGS, name), number)

@@ -12,7 +12,7 @@ import tl_jax
 from tl_jax.core.errors import UserError
 from tl_jax.data import load as loading
 from tl_jax.run import export as exporting
-from tl_jax.run import setup
+from tl_jax.run import prepare
 from tl_jax.run.export import Choice, export
 from tl_jax.run.rank import Candidate, labelled, score_all, table
 
@@ -28,7 +28,7 @@ def trained(tmp_path_factory):
     settings = {**FAST, "devices": 1, "trials": "map", "seeds": 2}
     result = tl_jax.fit(SOURCE, TARGET, ["source_only", "mcd"], run_dir=str(root), **settings)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(setup, "load", lambda spec, data_dir: DOMAINS[spec])
+        patch.setattr(prepare, "load", lambda spec, data_dir: DOMAINS[spec])
         export(root, Choice("source_only", 1), root / "out")
         export(root, Choice("mcd", 0), root / "mcd")
     return result
@@ -36,7 +36,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def domains_by_name(monkeypatch):
-    monkeypatch.setattr(setup, "load", lambda spec, data_dir: DOMAINS[spec])
+    monkeypatch.setattr(prepare, "load", lambda spec, data_dir: DOMAINS[spec])
     assert loading
 
 

@@ -10,7 +10,8 @@ from tl_jax.data.domain import Domain
 from tl_jax.run.config import MULTITASK, Config
 from tl_jax.run.devices import setup as setup_devices
 from tl_jax.run.experiment import Result, run
-from tl_jax.run.setup import Options, domain_names
+from tl_jax.run.prepare import domain_names
+from tl_jax.run.setup import Options
 
 
 def fit(

@@ -11,11 +11,12 @@ from tl_jax.run.config import Config
 from tl_jax.run.kinds import KINDS
 from tl_jax.run.loop import StoppedError, Work, run_job
 from tl_jax.run.plots import save
+from tl_jax.run.prepare import prepare
 from tl_jax.run.pretrained import from_file, on_features, pretrained
 from tl_jax.run.problem import describe
 from tl_jax.run.progress import Reporter, StopRequest
 from tl_jax.run.rundir import RunDirectory, slug, write_arrays, write_json
-from tl_jax.run.setup import Options, Setup, Task, execution, prepare
+from tl_jax.run.setup import Options, Setup, Task, execution
 from tl_jax.run.trials import Programs, programs
 from tl_jax.training.state import State
 

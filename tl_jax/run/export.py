@@ -13,10 +13,11 @@ from tl_jax.core.types import Array, Model
 from tl_jax.models.networks import pixels_of
 from tl_jax.models.pretrained import save
 from tl_jax.run.checkpoints import Checkpoints
-from tl_jax.run.config import Config
+from tl_jax.run.config import Config, network_call
+from tl_jax.run.prepare import prepare
 from tl_jax.run.pretrained import from_file, pretrained
 from tl_jax.run.rundir import slug, write_json
-from tl_jax.run.setup import Options, Task, execution, make_network, make_recipe, network_call, prepare
+from tl_jax.run.setup import Options, Task, execution, make_network, make_recipe
 from tl_jax.run.trials import Programs, programs
 from tl_jax.training.forward import stats_of
 from tl_jax.training.freezing import resolve

@@ -1,7 +1,6 @@
 """From a config to everything its jobs need, before anything is trained or written."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -9,22 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from tl_jax.core.calls import parse
-from tl_jax.core.errors import UserError
 from tl_jax.core.types import Network
-from tl_jax.data.domain import Domain
 from tl_jax.data.labels import labelled_rows, repeated
-from tl_jax.data.load import load
-from tl_jax.data.match import matched
 from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import build
 from tl_jax.models.sharing import SHARING, build_tasks
-from tl_jax.run import pretraining
 from tl_jax.run.calibration import choose
-from tl_jax.run.config import AMOUNTS, Config, Job, check, jobs, network_call
+from tl_jax.run.config import AMOUNTS, Config, Job, network_call
 from tl_jax.run.devices import Placement, place
-from tl_jax.run.init_from import Weights, read_weights
+from tl_jax.run.init_from import Weights
 from tl_jax.run.problem import Problem, check_batches
-from tl_jax.run.tasks import task_jobs, task_problem
 from tl_jax.run.trials import Programs, programs, starts
 from tl_jax.training.freezing import Rule, resolve
 from tl_jax.training.state import Data, Start, State, accepting_bytes, create
@@ -89,63 +82,6 @@ class Execution(NamedTuple):
     reason: str
 
 
-def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> Setup:
-    """Check everything that can be checked before training. Raises UserError for the first mistake.
-
-    domains: by name, looked up before the spec is read.
-    """
-    check(config)
-    if config.kind == "unsupervised":
-        amounts = bool(config.labels_per_class or config.label_fraction)
-        pretraining.check(config.pretrain_on, config.align, config.forward_plan, amounts)
-    network_call(config)
-    if config.kind == "multitask":
-        return _prepare_tasks(config, options, domains)
-    todo = jobs(config)
-    get = lambda spec: domains[spec] if spec in domains else load(spec, options.data_dir)
-    sources, target = matched(
-        [get(spec) for spec in config.source], get(config.target), config.kind != "inductive", config.label_space
-    )
-    if config.kind == "unsupervised":
-        pretraining.check_domains((*sources, target), [(job.name, job.method) for job in todo])
-    problem = Problem(sources, target)
-    for job in todo:
-        place(options.devices, len(job.trials), config.batch_size, options.trials == "vmap")
-    config, weights = _begun(config, problem, plain(todo[0])) if config.init_from else (config, None)
-    return Setup(config, options, problem, [make_task(config, problem, job) for job in todo], weights)
-
-
-def _begun(config: Config, problem: Problem, job: Job) -> tuple[Config, Weights]:
-    """The weights of --init_from and the config that uses them.
-
-    In inductive transfer what is new is the head: a bottleneck that the file does not have is left out.
-    """
-    weights = read_weights(config, make_network(config, problem, job, "map"), _example(problem))
-    new = {path for path in weights.report.reinitialised if path.startswith("bottleneck/")}
-    if config.kind != "inductive" or not new:
-        return config, weights
-    call = network_call(config)
-    if "bottleneck" in call.arguments:
-        raise UserError(
-            f"--network={call.text}: {config.init_from} has no such bottleneck, and a strategy that freezes the trunk "
-            "would freeze it as it was drawn. Leave the bottleneck out: the features then go into the new head."
-        )
-    arguments = ", ".join(f"{k}={v!r}" for k, v in {**call.arguments, "bottleneck": 0}.items())
-    config = dataclasses.replace(config, network=f"{call.text.partition('(')[0]}({arguments})")
-    return config, read_weights(config, make_network(config, problem, job, "map"), _example(problem))
-
-
-def _prepare_tasks(config: Config, options: Options, domains: Mapping[str, Domain]) -> Setup:
-    """The same for several tasks: every job has a problem of its own."""
-    problem = task_problem(
-        [domains[spec] if spec in domains else load(spec, options.data_dir) for spec in config.source]
-    )
-    parts = task_jobs(config, problem)
-    for part in parts:
-        place(options.devices, len(part.job.trials), config.batch_size, options.trials == "vmap")
-    return Setup(config, options, problem, [make_task(*part) for part in parts], None)
-
-
 def make_task(config: Config, problem: Problem, job: Job) -> Task:
     """A job's task. Raises UserError for rules, strategies and batches that do not fit."""
     start = None
@@ -159,7 +95,7 @@ def make_task(config: Config, problem: Problem, job: Job) -> Task:
     rows = _rows(problem, job, config.batch_size)
     check_batches(problem, config.batch_size, labelled=rows is None)
     net = make_network(config, problem, job, "map")
-    blocks = layout(make_network(config, problem, plain(job), "map"), _example(problem))
+    blocks = layout(make_network(config, problem, plain(job), "map"), example(problem))
     task = Task(job, config, problem, {}, job.rules(config, blocks), rows, start)
     begin = lambda one, data: create(net, job.method, config.forward_plan, data, one)
     state: State = jax.eval_shape(begin, jax.tree.map(lambda x: x[0], task.starts()), task.data)
@@ -172,7 +108,8 @@ def plain(job: Job) -> Job:
     return dataclasses.replace(job, strategy=Job.strategy)
 
 
-def _example(problem: Problem) -> jax.Array:
+def example(problem: Problem) -> jax.Array:
+    """Two examples of zeros, for shapes."""
     x = problem.target.train.x
     return jnp.zeros((2, *x.shape[1:]), x.dtype)
 
@@ -246,9 +183,3 @@ def execution(task: Task, options: Options, remembered: str | None) -> Execution
         mode, reason = choose(described, candidate, task.starts(), data)
     recipe, placement = built(mode)
     return Execution(recipe, placement.data(data), placement, mode, reason)
-
-
-def domain_names(given: Sequence[str | Domain]) -> tuple[tuple[str, ...], dict[str, Domain]]:
-    """Specs and domains -> their names, and the domains by name."""
-    names = tuple(d.name if isinstance(d, Domain) else d for d in given)
-    return names, {d.name: d for d in given if isinstance(d, Domain)}
