@@ -27,20 +27,8 @@ flags.DEFINE_multi_string(
     f"single, {', '.join(STRATEGIES)}.",
 )
 flags.DEFINE_string("sharing", MULTITASK.sharing, f"What tasks share, as in 'mmoe(experts=3)': {', '.join(SHARING)}.")
-define(
-    MULTITASK,
-    (
-        "init_from",
-        "allow_mismatch",
-        "method",
-        "lam",
-        "lam_schedule",
-        "labels_per_class",
-        "label_fraction",
-        "label_space",
-        "select",
-    ),
-)
+WITHOUT = ("init_from", "allow_mismatch", "method", "lam", "lam_schedule", "labels_per_class", "label_fraction")
+define(MULTITASK, (*WITHOUT, "label_space", "select"))
 
 
 def main() -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from tl_jax.core.errors import UserError
 from tl_jax.run import calibration
-from tl_jax.run.config import Config, check, jobs
+from tl_jax.run.config import Config, check
 from tl_jax.run.devices import place
+from tl_jax.run.jobs import jobs
 from tl_jax.training.state import Data, Start
 
 

@@ -2,27 +2,20 @@
 
 import dataclasses
 import hashlib
-import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tl_jax.core.calls import Call, parse
-from tl_jax.core.errors import UserError, require, unknown
+from tl_jax.core.errors import UserError, require
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
 from tl_jax.data.match import LABEL_SPACES
 from tl_jax.evaluation.selection import CRITERIA
-from tl_jax.methods import ADAPTATION, BY_KIND
-from tl_jax.methods.base import Method
 from tl_jax.models.networks import NETWORKS
-from tl_jax.run.pretraining import variants
 from tl_jax.training.forward import PLANS
-from tl_jax.training.freezing import Rule, parse_action
+from tl_jax.training.freezing import parse_action
 from tl_jax.training.optimizer import RULES
-from tl_jax.training.strategies import STRATEGIES, Layout, Strategy, full
 
 PRECISIONS = ("float32", "bfloat16")
-FULL = full()
 TARGET_VAL = "target_val"
 """Selection by the target's validation labels: allowed where the target is labelled."""
 AMOUNTS = ("labels_per_class", "label_fraction")
@@ -115,29 +108,6 @@ MULTITASK = Config(
 """The defaults of multi-task transfer."""
 
 
-@dataclass(frozen=True)
-class Job:
-    """One method and the trials of it: they share a shape, so they share a compiled program.
-
-    trials: one (seed, values) each; start: the hidden job that trains the model this one begins from, one
-    model a trial or one for all.
-    """
-
-    name: str
-    method: Method
-    trials: tuple[tuple[int, tuple[tuple[str, float], ...]], ...]
-    steps: int
-    start: "Job | None" = None
-    strategy: Strategy = FULL
-
-    def rules(self, config: Config, net: Layout) -> tuple[Rule, ...]:
-        """The freezing rules in force: the user's after the method's and before the strategy's.
-
-        A hidden job has none of the user's.
-        """
-        return (*self.method.freeze, *config.freeze, *self.strategy.rules(net, self.steps))
-
-
 def check(config: Config) -> None:
     """Raises UserError for the first value that no run could use."""
     for kind, value, choices in (
@@ -180,73 +150,3 @@ def check(config: Config) -> None:
 def network_call(config: Config) -> Call:
     """The network named by the config. Raises UserError if there is none."""
     return parse(config.network, NETWORKS, "network")
-
-
-def jobs(config: Config) -> list[Job]:
-    """One job a method, or a strategy and method, each with its trials (seeds x swept values).
-
-    Raises UserError for unknown or repeated methods and strategies, and for a swept name that no method has.
-    """
-    calls = _calls(config.methods, BY_KIND[config.kind], "method")
-    named = [(call.text, call()) for call in calls]
-    if config.kind == "unsupervised":
-        named = variants(calls, config.view, config.align, 1 + len(config.source))
-    strategies = _calls(config.strategies, STRATEGIES, "strategy") if config.strategies else [None]
-    known = [set(_values(config, method)) for _, method in named]
-    for name, _ in config.sweep:
-        if not any(name in names for names in known):
-            raise unknown("swept value", name, sorted(set.union(*known)))
-    todo = []
-    for strategy in strategies:
-        for name, method in named:
-            if strategy is None:
-                todo.append(make_job(config, name, method))
-            else:
-                name = strategy.text if len(named) == 1 else f"{strategy.text} {name}"
-                todo.append(_fine_tuning(config, make_job(config, name, method), strategy()))
-    return todo
-
-
-def _calls(texts: Sequence[str], table: Mapping[str, Callable], kind: str) -> list[Call]:
-    calls = [parse(text, table, kind) for text in texts]
-    named = [call.text for call in calls]
-    if not named or len(set(named)) != len(named):
-        raise UserError(f"--{kind}={named}: name at least one, each only once.")
-    return calls
-
-
-def _values(config: Config, method: Method) -> dict[str, float]:
-    plain = {"lr": config.lr, "weight_decay": config.weight_decay, **method.values}
-    if method.lam is None:
-        return plain
-    return {"lam": method.lam if config.lam is None else config.lam, **plain}
-
-
-def make_job(config: Config, name: str, method: Method) -> Job:
-    """A method's job: its trials are the seeds, crossed with every swept value that the method has."""
-    base = _values(config, method)
-    partly = (
-        config.kind == "inductive" or method.labels == "source"
-    )  # the bound of transductive transfer has all labels
-    varied = config.swept if method.trained else ()
-    choices = [(key, values) for key, values in varied if key in base or (key in AMOUNTS and partly)]
-    swept = [[(key, float(v)) for v in values] for key, values in choices]
-    trials = tuple(
-        (seed, tuple({**base, **dict(choice)}.items())) for choice in itertools.product(*swept) for seed in config.seeds
-    )
-    start = None
-    if method.start is not None:
-        shared = _values(config, method.start)
-        own = tuple((seed, tuple((k, v) for k, v in values if k in shared)) for seed, values in trials)
-        start = Job(f"{name}: source model", method.start, own, config.steps)
-    return Job(name, method, trials, config.steps if method.trained else 1, start)
-
-
-def _fine_tuning(config: Config, job: Job, strategy: Strategy) -> Job:
-    """The job under a strategy: from one pretrained model that all trials and all strategies share, or from a file."""
-    start = None
-    if strategy.pretrained and not config.init_from:
-        method = ADAPTATION["source_only"]()
-        trials = ((config.seeds[0], tuple(_values(config, method).items())),)
-        start = Job("pretrain", method, trials, config.pretrain_steps or config.steps)
-    return dataclasses.replace(job, strategy=strategy, start=start)

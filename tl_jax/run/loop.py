@@ -12,7 +12,7 @@ import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.run.checkpoints import Checkpoints
-from tl_jax.run.config import Job
+from tl_jax.run.jobs import Job
 from tl_jax.run.kinds import KINDS
 from tl_jax.run.rundir import RunDirectory, write_arrays
 from tl_jax.run.setup import Task

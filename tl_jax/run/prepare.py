@@ -8,9 +8,10 @@ from tl_jax.data.domain import Domain
 from tl_jax.data.load import load
 from tl_jax.data.match import matched
 from tl_jax.run import pretraining
-from tl_jax.run.config import Config, Job, check, jobs, network_call
+from tl_jax.run.config import Config, check, network_call
 from tl_jax.run.devices import place
 from tl_jax.run.init_from import Weights, read_weights
+from tl_jax.run.jobs import Job, jobs
 from tl_jax.run.problem import Problem
 from tl_jax.run.setup import Options, Setup, example, make_network, make_task, plain
 from tl_jax.run.tasks import Part, task_jobs, task_problem

@@ -14,9 +14,10 @@ from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import build
 from tl_jax.models.sharing import SHARING, build_tasks
 from tl_jax.run.calibration import choose
-from tl_jax.run.config import AMOUNTS, Config, Job, network_call
+from tl_jax.run.config import AMOUNTS, Config, network_call
 from tl_jax.run.devices import Placement, place
 from tl_jax.run.init_from import Weights
+from tl_jax.run.jobs import Job
 from tl_jax.run.problem import Problem, check_batches
 from tl_jax.run.trials import Programs, programs, starts
 from tl_jax.training.freezing import Rule, resolve

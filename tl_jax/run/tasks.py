@@ -14,7 +14,8 @@ from tl_jax.data.domain import Domain, Examples
 from tl_jax.data.match import alike
 from tl_jax.methods.multitask import multitask
 from tl_jax.models.sharing import SHARING
-from tl_jax.run.config import Config, Job, make_job
+from tl_jax.run.config import Config
+from tl_jax.run.jobs import Job, make_job
 from tl_jax.run.problem import Problem, joined
 
 SINGLE = "single"
