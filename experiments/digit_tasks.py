@@ -1,6 +1,6 @@
 """Four tasks on digits: identity, parity and stroke mass of handwritten ones, identity of printed ones.
 
-    python -m experiments.digit_tasks        # about 3 minutes on two cores; writes the page below
+    python -m experiments.digit_tasks        # 2.5 minutes of processor time; writes the page below
 
 The run is that of `python -m launch.multitask` with more strategies. Nothing was tuned for any of them.
 """

@@ -1,6 +1,6 @@
 """School: exam scores in 139 schools, one network for all against ridge regression for each and for all together.
 
-    TL_JAX_DATA=DIR python -m experiments.school        # about 5 minutes on two cores; writes the page below
+    TL_JAX_DATA=DIR python -m experiments.school        # about a minute on two cores; writes the page below
 
 139 regression tasks on 28 features, of which a row has the label of its own school alone. The splits are those of
 the domains school/1 to school/139 (70 / 10 / 20 % of each school). Explained variance is

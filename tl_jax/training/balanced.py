@@ -21,6 +21,9 @@ from tl_jax.training.forward import Forward, stream
 from tl_jax.training.objective import Surroundings, unweighted
 from tl_jax.training.state import shared
 
+MANY = 16
+"""Every logged scalar is carried through the loop on the device; hundreds of them take minutes to compile."""
+
 Parts = tuple[Method, Forward, TermsFunction]
 Now = tuple[Mapping[str, Array], Surroundings]
 
@@ -28,7 +31,7 @@ Now = tuple[Mapping[str, Array], Surroundings]
 class Gradient(NamedTuple):
     """The gradient of the trained parameters, and the strategy's next memory.
 
-    logged: every loss, "weight NAME" of each, and their weighted sum as "total".
+    logged: every loss and "weight NAME" of each (of more than MANY the greatest), and their weighted sum as "total".
     """
 
     grads: dict[str, Array]
@@ -45,7 +48,10 @@ def gradient(parts: Parts, now: Now, memory: Any) -> Gradient:
     needs = balancing.balance.needs
     find = _of_weighted_losses if needs == "losses" or not shared(now[0]) else _of_gradients
     grads, (stats, logged), losses, (weights, memory) = find(parts, balancing, now, memory)
-    logged |= {f"weight {name}": w for name, w in zip(balancing.terms, weights, strict=True)}
+    if len(balancing.terms) > MANY:
+        logged = {"greatest loss": losses.max(), "greatest weight": weights.max()}
+    else:
+        logged |= {f"weight {name}": w for name, w in zip(balancing.terms, weights, strict=True)}
     return Gradient(grads, stats, {**logged, "total": weights @ losses}, losses, memory)
 
 
