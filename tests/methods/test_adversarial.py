@@ -84,7 +84,7 @@ def test_wide_features_go_through_a_fixed_random_map():
     rng = np.random.default_rng(2)
     wide = {name: Output(rng.normal(size=(n, 1100)), o.logits) for name, o, n in (("source", S, N), ("target", T, M))}
     model = Model({}, {}, {}, {})
-    params, memory = jax.device_get(cdan(hidden=3).init(jax.random.key(0), wide["target"], model))
+    params, memory, _ = jax.device_get(cdan(hidden=3).init(jax.random.key(0), wide["target"], model))
     assert params["discriminator"]["dense0"]["kernel"].shape == (RANDOM_WIDTH, 3)
     r_f, r_g = memory["f"], memory["g"]
     assert (r_f.shape, r_g.shape) == ((1100, 1024), (C, 1024))
@@ -97,7 +97,7 @@ def test_wide_features_go_through_a_fixed_random_map():
 
 
 def test_a_fresh_discriminator_begins_near_chance_and_learns():
-    own, memory = dann(hidden=16).init(jax.random.key(0), T, Model({}, {}, {}, {}))
+    own, memory, _ = dann(hidden=16).init(jax.random.key(0), T, Model({}, {}, {}, {}))
     assert Own(own, memory).memory == {}
     losses, _ = terms(dann().terms, own=own)
     assert 0.3 < losses["domain"] < 2

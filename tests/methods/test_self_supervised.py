@@ -144,7 +144,7 @@ def test_rotation_tells_four_views_apart():
 def test_the_teacher_is_a_moving_average_that_comes_to_rest(name):
     method = METHODS[name](decay=0.9)
     params = {"w": jnp.array(1.0)}
-    own, memory = method.init(jax.random.key(0), T, Model(params, {"all": {}}, {}, {}))
+    own, memory, _ = method.init(jax.random.key(0), T, Model(params, {"all": {}}, {}, {}))
     moved = jax.tree.map(lambda p: p + 1, own)
     for progress, decay in ((0.0, 0.9), (0.5, 0.95), (1.0, 1.0)):
         at = At(jnp.int32(0), jnp.float64(progress), 0.0, {"decay": jnp.float64(0.9)}, None)

@@ -34,7 +34,7 @@ def aligned(method: Method, by: str, domains: int) -> Method:
         return Own(params, own.memory)
 
     def terms(own, out, batch, at):
-        losses, metrics = method.terms(Own(own.params["pretext"], own.memory), out, batch, at)
+        losses, metrics = method.terms(own._replace(params=own.params["pretext"]), out, batch, at)
         features = out[first].features
         n = len(features) // domains
         f_t, f_1 = features[:n], features[n:]
