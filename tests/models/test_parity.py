@@ -119,7 +119,7 @@ def close(found, expected):
 @pytest.mark.filterwarnings("default")  # of the other libraries
 @pytest.mark.parametrize(("name", "arguments", "naming", "pixels", "make"), CASES)
 def test_same_logits_and_the_same_file(name, arguments, naming, pixels, make, tmp_path):
-    import torch
+    torch = pytest.importorskip("torch")
     from safetensors.numpy import load_file, save_file
 
     model = make()

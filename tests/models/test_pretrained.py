@@ -246,17 +246,19 @@ def test_files_that_cannot_be_read(tmp_path, monkeypatch):
         load("timm/resnet18.a1_in1k", {}, {})
 
 
-@pytest.mark.skipif("TL_JAX_DATA" not in os.environ, reason="TL_JAX_DATA is not set: no weights of MobileNetV2")
+WEIGHTS = Path(os.environ.get("TL_JAX_DATA", "")) / "weights"
+
+
+@pytest.mark.skipif(not (WEIGHTS / "cat.bmp").exists(), reason="TL_JAX_DATA has no weights of MobileNetV2")
 def test_the_cat_is_a_cat():
     from PIL import Image
 
-    folder = Path(os.environ["TL_JAX_DATA"]) / "weights"
     network = build(("mobilenet_v2", {"tf": True, "bottleneck": 0}), 1001, form="patches")
-    image = Image.open(folder / "cat.bmp").convert("RGB").resize((224, 224), Image.Resampling.BILINEAR)
+    image = Image.open(WEIGHTS / "cat.bmp").convert("RGB").resize((224, 224), Image.Resampling.BILINEAR)
     x = jnp.asarray(np.asarray(image), jnp.float32)[None] / 127.5 - 1
     shapes = jax.eval_shape(network.init, jax.random.key(0), x)
     start = jax.tree.map(lambda s: np.zeros(s.shape, np.float32), shapes)
-    params, stats, report = load(str(folder / "mobilenet_v2_1.0_224_imagenet.safetensors"), *start)
+    params, stats, report = load(str(WEIGHTS / "mobilenet_v2_1.0_224_imagenet.safetensors"), *start)
     assert len(report.loaded) == 262
     probability = jax.nn.softmax(jax.jit(network.apply)(params, stats, x)[0].logits[0])
     assert int(probability.argmax()) == 286
