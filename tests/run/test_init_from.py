@@ -10,8 +10,6 @@ from tiny import FAST, NETWORK, SOURCE, TARGET, domain
 
 import tl_jax
 from tl_jax.core.errors import UserError
-from tl_jax.data import load as loading
-from tl_jax.run import export as exporting
 from tl_jax.run import prepare
 from tl_jax.run.export import Choice, export
 from tl_jax.run.rank import Candidate, labelled, score_all, table
@@ -37,7 +35,6 @@ def trained(tmp_path_factory):
 @pytest.fixture
 def domains_by_name(monkeypatch):
     monkeypatch.setattr(prepare, "load", lambda spec, data_dir: DOMAINS[spec])
-    assert loading
 
 
 @pytest.mark.parametrize(("job", "folder", "trial"), [("source_only", "out", 1), ("mcd", "mcd", 0)])
@@ -115,7 +112,7 @@ def test_what_cannot_be_exported_is_named(trained, domains_by_name, tmp_path, ch
     with pytest.raises(UserError, match=message):
         export(trained.run_dir, choice, tmp_path / "out")
     with pytest.raises(UserError, match="is not a run directory"):
-        exporting.export(tmp_path, choice, tmp_path / "out")
+        export(tmp_path, choice, tmp_path / "out")
 
 
 # Choosing among files ---------------------------------------------------------------------------

@@ -53,17 +53,9 @@ def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
     stored = directory.records(job.name)
     if job.steps not in stored:
         return []
-    shared = {
-        "kind": config.kind,
-        "method": job.name,
-        "source": "+".join(config.source),
-        "target": config.target,
-        "network": config.network,
-        "forward_plan": config.forward_plan,
-    }
     return [
         {
-            **shared,
+            **config.described(job.name),
             "seed": seed,
             "values": dict(values),
             "selectors": _selectors(config, task.problem, _trial(stored, i)),

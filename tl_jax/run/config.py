@@ -74,6 +74,17 @@ class Config:
         amounts = ((name, getattr(self, name)) for name in AMOUNTS)
         return (*self.sweep, *((name, values) for name, values in amounts if values))
 
+    def described(self, method: str) -> dict[str, str]:
+        """What every record of a method's results begins with."""
+        return {
+            "kind": self.kind,
+            "method": method,
+            "source": "+".join(self.source),
+            "target": self.target,
+            "network": self.network,
+            "forward_plan": self.forward_plan,
+        }
+
     def to_json(self) -> dict:
         """Plain lists and numbers, as they come back from a JSON file."""
         return json.loads(json.dumps(dataclasses.asdict(self)))

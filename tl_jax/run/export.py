@@ -17,8 +17,8 @@ from tl_jax.run.config import Config, network_call
 from tl_jax.run.prepare import prepare
 from tl_jax.run.pretrained import from_file, pretrained
 from tl_jax.run.rundir import slug, write_json
-from tl_jax.run.setup import Options, Task, execution, make_network, make_recipe
-from tl_jax.run.trials import Programs, programs
+from tl_jax.run.setup import Options, Task, execution, make_network
+from tl_jax.run.trials import programs
 from tl_jax.training.forward import stats_of
 from tl_jax.training.freezing import resolve
 from tl_jax.training.state import State, model_of
@@ -74,7 +74,7 @@ def _last(root: Path, task: Task, weights: Any) -> tuple[int, State]:
         raise UserError(f"{root} has no checkpoint of {task.job.name}: it has not been trained there.")
     modes = json.loads((root / "execution.json").read_text())
     how = execution(task, Options(devices=1), modes[task.job.name])
-    built: Programs = programs(make_recipe(task, how.mode, how.placement), _factors(task), how.mode)
+    built = programs(how.recipe, _factors(task), how.mode)
     like = jax.eval_shape(built.begin, task.starts(_model(task, weights)), how.data)
     checkpoints = Checkpoints(root, task.job.name)
     try:
@@ -94,13 +94,9 @@ def _model(task: Task, weights: Any) -> Any:
     """Something of the shape of what the task begins from."""
     if task.start is None:
         return from_file(task, weights)
-    begin = programs(make_recipe(task.start, "map", _nowhere(task.start)), _factors(task.start), "map").begin
-    states = begin(task.start.starts(), task.start.data)
+    how = execution(task.start, Options(devices=1), "map")
+    states = programs(how.recipe, _factors(task.start), how.mode).begin(task.start.starts(), how.data)
     return pretrained(task, (states.params, states.stats))
-
-
-def _nowhere(task: Task) -> Any:
-    return execution(task, Options(devices=1), "map").placement
 
 
 def _write(out: Path, task: Task, about: tuple[Choice, int], model: Model) -> list[Path]:

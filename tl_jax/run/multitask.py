@@ -77,15 +77,8 @@ def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
     stored = directory.records(job.name)
     if job.steps not in stored:
         return []
-    shared = {
-        "kind": config.kind,
-        "method": job.name.partition(" ")[0] if "task" in dict(job.trials[0][1]) else job.name,
-        "source": "+".join(config.source),
-        "target": "+".join(config.source),
-        "network": config.network,
-        "sharing": config.sharing,
-        "forward_plan": config.forward_plan,
-    }
+    method = job.name.partition(" ")[0] if "task" in dict(job.trials[0][1]) else job.name
+    shared = {**config.described(method), "target": "+".join(config.source), "sharing": config.sharing}
     records = []
     for i, (seed, values) in enumerate(job.trials):
         plain = {name: value for name, value in values if name != "task"}

@@ -115,10 +115,14 @@ def cells(config: Config, table: Iterable[Row]) -> list[list[str]]:
     return [head, *body]
 
 
+def spread(config: Config) -> str:
+    """What stands behind a number of a table: its seeds."""
+    n = len(config.seeds)
+    return f"mean ± sample standard deviation over {n} seeds" if n > 1 else "one seed, so no spread"
+
+
 def footnote(config: Config) -> str:
     """What the numbers are."""
-    n = len(config.seeds)
-    spread = f"mean ± sample standard deviation over {n} seeds" if n > 1 else "one seed, so no spread"
     if config.kind == "inductive":
         steps = f"{config.pretrain_steps or config.steps} steps on {' + '.join(config.source)}"
         begin = f"Weights of {config.init_from}" if config.init_from else f"Pretrained once ({steps})"
@@ -134,6 +138,6 @@ def footnote(config: Config) -> str:
         )
     return (
         f"{' + '.join(config.source) or config.init_from} -> {config.target}: accuracy on the target's test split, "
-        f"{spread}. "
+        f"{spread(config)}. "
         f"last: step {config.steps}. {how} Network {config.network}, forward plan {config.forward_plan}."
     )

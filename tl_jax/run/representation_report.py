@@ -5,7 +5,7 @@ from typing import Any
 
 from tl_jax.evaluation.protocols import L2, TEMPERATURE, K
 from tl_jax.run.config import Config
-from tl_jax.run.report import Table, mean_std
+from tl_jax.run.report import Table, mean_std, spread
 
 MEASURES = {
     "target/knn_accuracy": f"kNN accuracy (k {K}, T {TEMPERATURE:g})",
@@ -41,13 +41,11 @@ def table(config: Config, records: Sequence[Mapping[str, Any]], unfinished: Mapp
 
 def footnote(config: Config) -> str:
     """What the numbers are."""
-    n = len(config.seeds)
-    spread = f"mean ± sample standard deviation over {n} seeds" if n > 1 else "one seed, so no spread"
     source = " + ".join(config.source)
     on = {"both": f"{source} and {config.target}", "source": source, "target": config.target}[config.pretrain_on]
     return (
         f"Pretrained on {on} without labels, {config.steps} steps of {config.batch_size} examples of each, view "
-        f"{config.view}; {spread}. "
+        f"{config.view}; {spread(config)}. "
         f"Features are judged on the test split of {config.target}: kNN (cosine, weights exp(s / T)), probe and "
         "clustering by its own training labels unless it says the source's; retrieval has its queries there and its "
         f"gallery in the training split of {source}. RankMe compares runs of one method only; alignment: alpha 2, two "

@@ -9,7 +9,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.evaluation.multitask import Score, delta_metrics, delta_tasks, task_gains
 from tl_jax.run.config import Config
 from tl_jax.run.problem import joined
-from tl_jax.run.report import Table, mean_std
+from tl_jax.run.report import Table, mean_std, spread
 
 SHOWN = {"classes": "accuracy", "binary": "accuracy", "values": "r2"}
 """The metric of a kind of task that tables show."""
@@ -121,11 +121,9 @@ def _signed(values: Sequence[float]) -> str:
 
 
 def _footnote(config: Config, compared: bool) -> str:
-    n = len(config.seeds)
-    spread = f"mean ± sample standard deviation over {n} seeds" if n > 1 else "one seed, so no spread"
     text = (
         f"{joined(config.source)}: accuracy of classes and R2 of values on each task's test split at step "
-        f"{config.steps}, {spread}. Network {config.network}, sharing {config.sharing}, forward plan "
+        f"{config.steps}, {spread(config)}. Network {config.network}, sharing {config.sharing}, forward plan "
         f"{config.forward_plan}."
     )
     if not compared:

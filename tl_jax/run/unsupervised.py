@@ -98,15 +98,7 @@ def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
     stored = last_record(directory, task)
     if not stored:
         return []
-    shared = {
-        "kind": config.kind,
-        "method": job.name,
-        "source": "+".join(config.source),
-        "target": config.target,
-        "network": config.network,
-        "forward_plan": config.forward_plan,
-        "pretrain_on": config.pretrain_on,
-    }
+    shared = {**config.described(job.name), "pretrain_on": config.pretrain_on}
     # Judging large sets takes longer than reading them, and a run that is complete may be asked for again.
     kept = directory.record_path(job.name, job.steps).with_name("measures.json")
     if not kept.exists():
