@@ -52,7 +52,7 @@ def test_a_dry_run_says_everything_and_writes_nothing(tmp_path):
     done = launch(*PAIR, *TINY, "--method=shot", "--freeze=backbone/*=frozen", "--dry_run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     counts = ("trained: 4 arrays", "frozen: 4 arrays", "after 8 steps of 'shot: source model'")
-    for part in ('"forward_plan": "joint"', *counts, "on the device:"):
+    for part in ('"forward_plan": "per_domain"', *counts, "on the device:"):
         assert part in done.stdout
     assert list(tmp_path.iterdir()) == []
 

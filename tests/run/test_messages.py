@@ -81,7 +81,7 @@ def test_another_configuration_in_the_same_directory_is_refused_with_the_differe
     small_run(tmp_path / "run")
     before = contents(tmp_path)
     with pytest.raises(
-        UserError, match=r"was made with forward_plan=joint, lr=0.01; now forward_plan=separate, lr=0.5"
+        UserError, match=r"was made with forward_plan=per_domain, lr=0.01; now forward_plan=separate, lr=0.5"
     ):
         small_run(tmp_path / "run", lr=0.5, forward_plan="separate")
     assert contents(tmp_path) == before

@@ -34,8 +34,8 @@ class Cnn(nn.Module):
 
 def cnn(
     *,
-    widths: tuple[int, ...] = (32, 64),
-    dense: int = 256,
+    widths: tuple[int, ...] = (16, 48),
+    dense: int = 192,
     dropout: float = 0.5,
     bottleneck: int = 128,
     head: str = "linear",

@@ -12,10 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from tl_jax.core.places import user_cache
+from tl_jax.run.devices import Placement
 from tl_jax.run.rundir import write_json
 from tl_jax.run.trials import Programs
 from tl_jax.training.state import Data, Start
 
+Built = tuple[Programs, Placement]
 MODES = ("auto", "vmap", "map")
 STEPS, REPEATS = 4, 3
 MARGIN = 1.15
@@ -26,10 +28,10 @@ def _memory() -> Path:
     return user_cache() / "trials.json"
 
 
-def choose(shape: str, build: Callable[[str], Programs], start: Start, data: Data) -> tuple[str, str]:
+def choose(shape: str, build: Callable[[str], Built], start: Start, data: Data) -> tuple[str, str]:
     """(mode, sentence): "vmap" or "map" for trials of this shape, and how that was decided.
 
-    shape: what the speed depends on (network, batch, number of trials). build(mode) -> its programs.
+    shape: what the speed depends on (network, batch, number of trials). build(mode) -> its programs and placement.
     """
     trials = len(start.seed)
     if trials == 1:
@@ -57,9 +59,11 @@ def _recall() -> dict:
         return {}
 
 
-def _time(programs: Programs, start: Start, data: Data) -> float:
-    """Median seconds of one step of all trials."""
-    states = programs.begin(start, data)
+def _time(built: Built, start: Start, data: Data) -> float:
+    """Median seconds of one step of all trials, on arrays placed as the run will place them: what compiles here serves it."""
+    programs, placement = built
+    data = placement.data(data)
+    states = placement.state(programs.begin(start, data))
     states, _ = programs.run(states, jnp.int32(1), data)
     jax.block_until_ready(states)
     taken = []

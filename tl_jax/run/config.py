@@ -63,7 +63,7 @@ class Config:
     steps: int = 600
     clip_norm: float = 0.0
     freeze: tuple[tuple[str, str], ...] = ()
-    forward_plan: str = "joint"
+    forward_plan: str = "per_domain"
     precision: str = "float32"
     select: str = "im"
     eval_every: int = 0
@@ -102,6 +102,7 @@ INDUCTIVE = Config(
     pretrain_steps=300,
     steps=100,
     batch_size=32,
+    forward_plan="joint",
     select=TARGET_VAL,
 )
 """The defaults of inductive transfer."""
@@ -112,7 +113,6 @@ MULTITASK = Config(
     methods=(),
     strategies=("single", "equal", "uncertainty", "pcgrad", "cagrad"),
     network="mlp(bottleneck=64, hidden=(256,))",
-    forward_plan="per_domain",
     steps=300,
     batch_size=32,
 )

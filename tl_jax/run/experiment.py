@@ -17,7 +17,7 @@ from tl_jax.run.problem import describe
 from tl_jax.run.progress import Reporter, StopRequest
 from tl_jax.run.rundir import RunDirectory, slug, write_arrays, write_json
 from tl_jax.run.setup import Options, Setup, Task, execution
-from tl_jax.run.trials import Programs, programs
+from tl_jax.run.trials import Programs
 from tl_jax.training.state import State
 
 Ears = tuple[Reporter, StopRequest]
@@ -106,7 +106,7 @@ def _train(setup: Setup, task: Task, directory: RunDirectory, ears: Ears, model:
         task=task,
         data=how.data,
         directory=directory,
-        build=lambda factors: programs(how.recipe, factors, how.mode),
+        build=how.build,
         place=how.placement.state,
         note=note,
     )

@@ -1,6 +1,8 @@
 """From a config to everything its jobs need, before anything is trained or written."""
 
 import dataclasses
+import functools
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -74,13 +76,22 @@ class Setup(NamedTuple):
 
 
 class Execution(NamedTuple):
-    """How a job runs here: its recipe, data and placement, the mode of its trials and why."""
+    """How a job runs here: its recipe, data and placement, the mode of its trials and why.
+
+    factors, programs: what is trained at first, and the programs for that.
+    """
 
     recipe: Recipe
     data: Data
     placement: Placement
     mode: str
     reason: str
+    factors: Mapping[str, float]
+    programs: Programs
+
+    def build(self, factors: Mapping[str, float]) -> Programs:
+        """Programs for a set of trained parameters; those that were measured are compiled already."""
+        return self.programs if factors == self.factors else programs(self.recipe, factors, self.mode)
 
 
 def make_task(config: Config, problem: Problem, job: Job) -> Task:
@@ -166,12 +177,11 @@ def execution(task: Task, options: Options, remembered: str | None) -> Execution
     config, trials, data = task.config, len(task.job.trials), task.data
     factors = resolve(task.rules, task.shapes)
 
-    def built(mode: str) -> tuple[Recipe, Placement]:
+    @functools.cache
+    def built(mode: str) -> tuple[Recipe, Programs, Placement]:
         placement = place(options.devices, trials, config.batch_size, mode == "vmap")
-        return make_recipe(task, mode, placement), placement
-
-    def candidate(mode: str) -> Programs:
-        return programs(built(mode)[0], factors, mode)
+        recipe = make_recipe(task, mode, placement)
+        return recipe, programs(recipe, factors, mode), placement
 
     if not task.job.method.trained:
         mode, reason = "map", "nothing is trained"
@@ -181,6 +191,6 @@ def execution(task: Task, options: Options, remembered: str | None) -> Execution
     else:
         shape = ", ".join(map(str, data.target.shape[1:]))
         described = f"{config.network}, {config.precision}, batch {config.batch_size} of {shape}"
-        mode, reason = choose(described, candidate, task.starts(), data)
-    recipe, placement = built(mode)
-    return Execution(recipe, placement.data(data), placement, mode, reason)
+        mode, reason = choose(described, lambda mode: built(mode)[1:], task.starts(), data)
+    recipe, ready, placement = built(mode)
+    return Execution(recipe, placement.data(data), placement, mode, reason, factors, ready)

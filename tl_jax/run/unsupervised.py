@@ -32,6 +32,7 @@ UNSUPERVISED = Config(
     network="cnn(dropout=0.0, widths=(16, 32, 64))",
     methods=("simclr", "untrained", "pixels"),
     view="distorted",
+    forward_plan="joint",
     align=("none", "mmd"),
     seeds=(0, 1),
     lr=1e-3,

@@ -125,7 +125,7 @@ def make_run(recipe: Recipe, factors: Mapping[str, float]) -> Callable[[State, A
 
     `until` is an array, so calls of any length share one compiled program.
     """
-    step = make_step(recipe, factors)
+    step = jax.jit(make_step(recipe, factors), inline=True)  # traced once for its shapes and for the loop
 
     def run(state: State, until: Array, data: Data) -> tuple[State, Progress]:
         shapes: dict[str, jax.ShapeDtypeStruct] = jax.eval_shape(step, state, data)[1]
