@@ -104,6 +104,8 @@ def define(default: Config, without: Sequence[str] = ()) -> None:
     string("data_dir", "", "Folder of the data sets that are not embedded.")
     flags.DEFINE_enum("platform", "auto", PLATFORMS, "Where to compute.")
     whole("devices", 0, "How many devices to use; 0 is all.")
+    whole("device_bytes", 0, "Training sets that take more bytes stream; 0 is half of the device's memory.")
+    whole("workers", 0, "Processes that read what streams; 0 reads in threads.")
     flags.DEFINE_enum(
         "trials",
         "auto",
@@ -136,7 +138,17 @@ def config_fields() -> dict:
 
 def options() -> Options:
     """The flags that change no number."""
-    return Options(FLAGS.run_dir, FLAGS.data_dir, FLAGS.devices, FLAGS.trials)
+    for name in ("device_bytes", "workers"):
+        if getattr(FLAGS, name) < 0:
+            raise UserError(f"--{name}={getattr(FLAGS, name)}: must be at least 0.")
+    return Options(
+        FLAGS.run_dir,
+        FLAGS.data_dir,
+        FLAGS.devices,
+        FLAGS.trials,
+        device_bytes=FLAGS.device_bytes,
+        workers=FLAGS.workers,
+    )
 
 
 def _seeds(text: str) -> tuple[int, ...]:

@@ -13,13 +13,12 @@ from tl_jax.data.labels import labelled_rows, repeated
 from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import build
 from tl_jax.models.sharing import SHARING, build_tasks
-from tl_jax.run.calibration import choose
 from tl_jax.run.config import AMOUNTS, Config, network_call
-from tl_jax.run.devices import Placement, place
+from tl_jax.run.devices import Placement
 from tl_jax.run.init_from import Weights
 from tl_jax.run.jobs import Job
 from tl_jax.run.problem import Problem, check_batches
-from tl_jax.run.trials import Programs, programs, starts
+from tl_jax.run.trials import starts
 from tl_jax.training.freezing import Rule, resolve
 from tl_jax.training.state import Data, Start, State, accepting_bytes, create
 from tl_jax.training.step import Recipe
@@ -27,13 +26,18 @@ from tl_jax.training.strategies import layout
 
 
 class Options(NamedTuple):
-    """What a user may choose without changing a number: where things lie and how they are executed."""
+    """What a user may choose without changing a number: where things lie and how they are executed.
+
+    device_bytes: training sets that take more stream (0: half of the device's memory), read by `workers` processes.
+    """
 
     run_dir: str = ""
     data_dir: str = ""
     devices: int = 0
     trials: str = "auto"
     quiet: bool = False
+    device_bytes: int = 0
+    workers: int = 0
 
 
 class Task(NamedTuple):
@@ -71,16 +75,6 @@ class Setup(NamedTuple):
     problem: Problem
     tasks: list[Task]
     weights: Weights | None
-
-
-class Execution(NamedTuple):
-    """How a job runs here: its recipe, data and placement, the mode of its trials and why."""
-
-    recipe: Recipe
-    data: Data
-    placement: Placement
-    mode: str
-    reason: str
 
 
 def make_task(config: Config, problem: Problem, job: Job) -> Task:
@@ -159,28 +153,3 @@ def make_recipe(task: Task, mode: str, placement: Placement) -> Recipe:
         clip_norm=config.clip_norm,
         place_batch=placement.batch(),
     )
-
-
-def execution(task: Task, options: Options, remembered: str | None) -> Execution:
-    """Decide how a job's trials run: as remembered, as asked for, or as measured on this machine."""
-    config, trials, data = task.config, len(task.job.trials), task.data
-    factors = resolve(task.rules, task.shapes)
-
-    def built(mode: str) -> tuple[Recipe, Placement]:
-        placement = place(options.devices, trials, config.batch_size, mode == "vmap")
-        return make_recipe(task, mode, placement), placement
-
-    def candidate(mode: str) -> Programs:
-        return programs(built(mode)[0], factors, mode)
-
-    if not task.job.method.trained:
-        mode, reason = "map", "nothing is trained"
-    elif remembered or options.trials != "auto":
-        mode = remembered or options.trials
-        reason = f"{trials} trials, {mode} as {'before' if remembered else 'asked for'}"
-    else:
-        shape = ", ".join(map(str, data.target.shape[1:]))
-        described = f"{config.network}, {config.precision}, batch {config.batch_size} of {shape}"
-        mode, reason = choose(described, candidate, task.starts(), data)
-    recipe, placement = built(mode)
-    return Execution(recipe, placement.data(data), placement, mode, reason)

@@ -70,7 +70,7 @@ def create(network: Network, method: Method, plan: str, data: Data, start: Start
     """The state before step 0, without its optimiser (see `with_optimizer`)."""
     key = jax.random.key(start.seed)
     domains = [f"source{i}" for i in range(len(data.sources))] + ["target"]
-    example = data.target[:2]
+    example = data.target[jnp.arange(2)]
     params, fresh = network.init(stream(key, "network"), example)
     stats: Mapping[str, Tree] = initial_stats(plan, fresh, domains)
     if start.model is not None:
