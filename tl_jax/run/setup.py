@@ -9,7 +9,7 @@ import numpy as np
 
 from tl_jax.core.calls import parse
 from tl_jax.core.types import Network
-from tl_jax.data.labels import labelled_rows, repeated
+from tl_jax.data.labels import balanced, labelled_rows, repeated
 from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import build
 from tl_jax.models.sharing import SHARING, build_tasks
@@ -17,7 +17,7 @@ from tl_jax.run.config import AMOUNTS, Config, network_call
 from tl_jax.run.devices import Placement
 from tl_jax.run.init_from import Weights
 from tl_jax.run.jobs import Job
-from tl_jax.run.problem import Problem, check_batches
+from tl_jax.run.problem import Problem, check_batches, rows_known
 from tl_jax.run.trials import starts
 from tl_jax.training.freezing import Rule, resolve
 from tl_jax.training.state import Data, Start, State, accepting_bytes, create
@@ -60,7 +60,7 @@ class Task(NamedTuple):
         """The arrays it trains on, still on the host."""
         if self.config.kind == "unsupervised":
             return self.problem.unlabelled(self.config.pretrain_on)
-        return self.problem.training(self.job.method, self.rows is not None)
+        return self.problem.training(self.job.method, self.rows is not None, self.config.balanced)
 
     def starts(self, model: Any = None) -> Start:
         """Where its trials begin; model: stacked (params, stats) or None."""
@@ -87,7 +87,7 @@ def make_task(config: Config, problem: Problem, job: Job) -> Task:
         )
     if config.kind == "inductive":
         problem = problem.of_target()
-    rows = _rows(problem, job, config.batch_size)
+    rows = _rows(problem, job, config)
     check_batches(problem, config.batch_size, labelled=rows is None)
     net = make_network(config, problem, job, "map")
     blocks = layout(make_network(config, problem, plain(job), "map"), example(problem))
@@ -109,17 +109,18 @@ def example(problem: Problem) -> jax.Array:
     return jnp.zeros((2, *x.shape[1:]), x.dtype)
 
 
-def _rows(problem: Problem, job: Job, least: int) -> np.ndarray | None:
+def _rows(problem: Problem, job: Job, config: Config) -> np.ndarray | None:
     """Labelled rows of the target for every trial [T, L]; every trial's are repeated up to the longest."""
     amounts = [{name: value for name, value in values if name in AMOUNTS} for _, values in job.trials]
     if not any(amounts):
         return None
-    y = problem.target.train.y
-    chosen = [
-        labelled_rows(y, per_class=a.get("labels_per_class", 0), fraction=a.get("label_fraction", 0), seed=seed)
-        for (seed, _), a in zip(job.trials, amounts, strict=True)
-    ]
-    longest = max(least, *(len(rows) for rows in chosen))
+    y, known = problem.target.train.y, rows_known(problem.target)
+    chosen = []
+    for (seed, _), a in zip(job.trials, amounts, strict=True):
+        share = {"per_class": a.get("labels_per_class", 0), "fraction": a.get("label_fraction", 0)}
+        rows = known[labelled_rows(y[known], **share, seed=seed)]
+        chosen.append(balanced(y, rows) if config.balanced else rows)
+    longest = max(config.batch_size, *(len(rows) for rows in chosen))
     return np.stack([repeated(rows, longest) for rows in chosen])
 
 

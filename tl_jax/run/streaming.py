@@ -83,11 +83,11 @@ def plan(data: Data, draws: Draws, limit: int = 0) -> Windows | None:
 
 
 def _streamed(name: str, x: np.ndarray, data: Data, draws: Draws) -> Streamed:
-    seeds, lists = draws.seeds, None
+    seeds = np.unique(draws.seeds)  # trials of one seed see the same batches, unless each has labelled rows of its own
+    listed = {f"source{i}": rows for i, rows in enumerate(data.lists) if rows is not None}
+    lists: Any = np.tile(listed[name], (len(seeds), 1)) if name in listed else None
     if draws.rows is not None and name == f"source{len(data.sources) - 1}":
-        lists = draws.rows
-    if lists is None:
-        seeds = np.unique(seeds)  # trials of one seed see the same batches
+        seeds, lists = draws.seeds, draws.rows
     words = [np.asarray(jax.random.key_data(sampler_key(seed, name))) for seed in seeds]  # pyright: ignore
     return Streamed(stored(x), np.stack(words), lists)
 
@@ -111,10 +111,10 @@ def on_host(windows: Windows, data: Data, read: Read) -> Data:
 def begin(windows: Windows, data: Data, place: Place) -> Data:
     """What stays on the device, there, and of what streams the first window, here: for shapes and first states."""
     kept = {name: x for name, x in named(data).items() if name not in windows.sets}
-    sent = place((kept, tuple(y for _, y in data.sources)))
+    sent = place((kept, tuple(y for _, y in data.sources), data.lists))
     resident = renewed(data, sent[0])
     pairs = tuple((x, y) for (x, _), y in zip(resident.sources, sent[1], strict=True))
-    return on_host(windows, resident._replace(sources=pairs), windows[0])
+    return on_host(windows, resident._replace(sources=pairs, lists=sent[2]), windows[0])
 
 
 def feed(windows: Windows, data: Data, place: Place, workers: int, step: int) -> Generator[tuple[int, Data]]:

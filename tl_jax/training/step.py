@@ -67,10 +67,9 @@ def sample(recipe: Recipe, state: State, data: Data) -> Batch:
     draw = lambda name, x: indices(sampler_key(state.seed, name), state.step, recipe.batch_size, len(x))
     sources = []
     for i, (x, y) in enumerate(data.sources):
-        if state.rows is not None and i == len(data.sources) - 1:
-            rows = state.rows[draw(f"source{i}", state.rows)]
-        else:
-            rows = draw(f"source{i}", x)
+        last = i == len(data.sources) - 1
+        listed = state.rows if last and state.rows is not None else data.list_of(i)
+        rows = draw(f"source{i}", x) if listed is None else listed[draw(f"source{i}", listed)]
         sources.append(Labeled(x[rows], y[rows], rows))
     rows = draw("target", data.target)
     x, first = data.target[rows], len(data.target)
