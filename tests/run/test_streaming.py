@@ -108,7 +108,7 @@ def test_at_most_two_windows_are_on_the_device():
     before = {id(x) for x in jax.live_arrays()}
     held = lambda: [x for x in jax.live_arrays() if id(x) not in before and x.ndim == 2]
     seen = 0
-    supply = feed(windows, begun, lambda tree: jax.device_put(tree, jax.devices()[0]), 0, 0)
+    supply = feed(windows, begun, lambda tree: jax.device_put(tree, jax.devices()[0]), step=0, workers=0)
     for end, window in supply:
         assert isinstance(window.target, Window)
         assert len(held()) <= 4  # two sets, two windows of each

@@ -154,6 +154,10 @@ def check(config: Config) -> None:
         parse_action(rule)
     if config.allow_mismatch and not config.init_from:
         raise UserError("--allow_mismatch says what may differ from the weights of --init_from, which is not given.")
+    _check_labels(config)
+
+
+def _check_labels(config: Config) -> None:
     if config.balanced and config.kind not in ("transductive", "inductive"):
         raise UserError(
             f"--balanced draws classes equally often; {config.kind} transfer trains on no classes of one set."

@@ -61,7 +61,7 @@ def execution(task: Task, options: Options, remembered: str | None) -> Execution
         return Execution(recipe, data, placement, mode, reason, lambda step: (one for one in [(task.job.steps, data)]))
     begun = streaming.begin(windows, task.data, placement.data)
     reason = f"{reason}; {streaming.described(windows, data, options.workers)}"
-    feed = lambda step: streaming.feed(windows, begun, placement.data, options.workers, step)
+    feed = lambda step: streaming.feed(windows, begun, placement.data, step=step, workers=options.workers)
     return Execution(recipe, begun, placement, mode, reason, feed)
 
 

@@ -117,7 +117,7 @@ def begin(windows: Windows, data: Data, place: Place) -> Data:
     return on_host(windows, resident._replace(sources=pairs, lists=sent[2]), windows[0])
 
 
-def feed(windows: Windows, data: Data, place: Place, workers: int, step: int) -> Generator[tuple[int, Data]]:
+def feed(windows: Windows, data: Data, place: Place, *, step: int, workers: int) -> Generator[tuple[int, Data]]:
     """(first step after it, data) of every window from the one of `step` on; the next is sent while one is in use.
 
     data: as `begin` gave it. Ask for the next when the device is done with the last: then there are never more than
