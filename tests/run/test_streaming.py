@@ -75,9 +75,9 @@ def test_what_a_method_reads_whole_stays_on_the_device(tmp_path, capsys):
     assert_same(tmp_path / "a", tmp_path / "b")
 
 
-def test_few_labels_stream_by_trial(tmp_path):
+def test_few_labels_stream_by_trial_to_several_devices(tmp_path):
     for name, limit in (("a", 0), ("b", SMALL)):
-        fit(tmp_path / name, "source_only", labels_per_class=(2, 4), seeds=1, steps=6, device_bytes=limit)
+        fit(tmp_path / name, "source_only", labels_per_class=(2, 4), seeds=1, steps=6, devices=2, device_bytes=limit)
     assert_same(tmp_path / "a", tmp_path / "b")
 
 

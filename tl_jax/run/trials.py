@@ -1,11 +1,12 @@
 """The trials of a job as one program: vmapped, or one after the other on the same executable."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
+from tl_jax.core.batching import sent_in_batches
 from tl_jax.core.types import Array, Output, Tree
 from tl_jax.training.forward import stats_of
 from tl_jax.training.state import Data, Start, State, create, model_of, target_model, with_optimizer
@@ -95,14 +96,8 @@ def predict_all(programs: Programs, states: State, x: np.ndarray, domain: str) -
     """
     if not programs.by_domain:
         domain = "target"
-    outs: list[Any] = []
-    for i in range(0, len(x), EVALUATION_BATCH):
-        part: Any = np.resize(x[i : i + EVALUATION_BATCH], (EVALUATION_BATCH, *x.shape[1:]))
-        outs.append(programs.predict(states, part, domain))
-        outs[-2:-1] = jax.device_get(outs[-2:-1])
-    outs = jax.device_get(outs)
-    host: Any = [np.concatenate(a, axis=1)[:, : len(x)] for a in zip(*outs, strict=True)]
-    return Output(*host)
+    predict = lambda part: programs.predict(states, part, domain)
+    return sent_in_batches(predict, x, batch=EVALUATION_BATCH, axis=1)
 
 
 def stack(trees: list[Tree]) -> Tree:
