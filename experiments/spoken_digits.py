@@ -2,38 +2,49 @@
 
     TL_JAX_DATA=... python -m experiments.spoken_digits        # writes the page below
 
-The Free Spoken Digit Dataset (Jackson et al. 2018), 500 recordings a speaker at 8 kHz. The labelled sources are five
-speakers, the target is the sixth, who is tested on all recordings. Network `audio_cnn`, 300 steps of 16 of every
-speaker, two seeds, the other settings the defaults of `python -m launch.transductive`; nothing is tuned per method
-or speaker.
+The Free Spoken Digit Dataset (Jackson et al. 2018), 500 recordings a speaker at 8 kHz, of which the first second is
+heard. The labelled sources are five speakers, the target is the sixth, who is tested on all recordings. Network
+`audio_cnn`, 150 steps of 8 of every speaker, two seeds, the other settings the defaults of
+`python -m launch.transductive`; nothing is tuned.
 """
 
+import dataclasses
 import statistics
 from pathlib import Path
 
-from tl_jax import fit
+from tl_jax import Domain, Examples, fit
 from tl_jax.core.errors import UserError
+from tl_jax.data.load import load
 
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
-METHODS = ("source_only", "dann")
+METHODS = ("source_only",)
+SECOND = 8000
 PAGE = Path("docs/results/spoken_digits.md")
 COMMAND = "python -m experiments.spoken_digits"
 ABOUT = """Accuracy in per cent on a speaker whose labels no method sees, at the last step, mean and sample standard
 deviation over two seeds; the labelled sources are the five other speakers. Written by `{command}` from the 3000
 recordings of the Free Spoken Digit Dataset. Logistic regression on principal components of log-mel spectra reaches
-about 68 on average. `dann` here has five sources that it aligns with the target as one domain."""
+68.5 on average (george 32.4, lucas 52.8, nicolas 61.0, jackson 86.8, theo 88.4, yweweler 89.4)."""
+
+
+def heard(speaker: str) -> Domain:
+    """The first second of a speaker's recordings; a few are longer, and most of their time would be padding."""
+    whole = load(f"fsdd/{speaker}@all")
+    return dataclasses.replace(whole, **{n: Examples(p.x[:, :SECOND], p.y) for n, p in whole.splits.items()})
 
 
 def scores(speaker: str) -> dict[str, list[float]]:
     """{method: accuracy of every seed} on a speaker left out. Raises SystemExit if the run was stopped."""
     result = fit(
-        [f"fsdd/{other}@all" for other in SPEAKERS if other != speaker],
-        f"fsdd/{speaker}@all",
+        [heard(other) for other in SPEAKERS if other != speaker],
+        heard(speaker),
         METHODS,
         network="audio_cnn",
-        steps=300,
-        batch_size=16,
+        steps=150,
+        batch_size=8,
         seeds=2,
+        eval_every=75,
+        trials="map",
         run_dir=f"runs/spoken_digits/{speaker}",
     )
     if not result.complete:
