@@ -21,9 +21,10 @@ import numpy as np
 from tl_jax import Domain, Examples
 from tl_jax.core.trees import flatten, size_of
 from tl_jax.run.config import INDUCTIVE
+from tl_jax.run.execution import execution
 from tl_jax.run.prepare import prepare
 from tl_jax.run.pretrained import on_features
-from tl_jax.run.setup import Options, Task, execution, make_network, plain
+from tl_jax.run.setup import Options, Task, make_network, plain
 from tl_jax.run.trials import programs
 from tl_jax.training.freezing import resolve
 

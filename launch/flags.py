@@ -41,7 +41,7 @@ def define(default: Config, without: Sequence[str] = ()) -> None:
     """
     unless = lambda make: lambda name, *rest: None if name in without else make(name, *rest)
     string, number, whole = map(unless, (flags.DEFINE_string, flags.DEFINE_float, flags.DEFINE_integer))
-    several = unless(flags.DEFINE_multi_string)
+    several, truth = unless(flags.DEFINE_multi_string), unless(flags.DEFINE_bool)
     string("network", default.network, f"Network or call, as in 'lenet(dropout=0.2)': {names(NETWORKS)}.")
     several(
         "method",
@@ -71,6 +71,7 @@ def define(default: Config, without: Sequence[str] = ()) -> None:
     string(
         "label_space", default.label_space, f"How the target's classes relate to the source's: {names(LABEL_SPACES)}."
     )
+    truth("balanced", default.balanced, "Draw classes equally often where labels are: of sources and labelled targets.")
     string("label_fraction", "", "The same as a share of each class, as in 0.15.")
     string("seeds", str(len(default.seeds)), "A count (3 means 0,1,2), or a list such as 4,7.")
     flags.DEFINE_multi_string(
@@ -104,6 +105,8 @@ def define(default: Config, without: Sequence[str] = ()) -> None:
     string("data_dir", "", "Folder of the data sets that are not embedded.")
     flags.DEFINE_enum("platform", "auto", PLATFORMS, "Where to compute.")
     whole("devices", 0, "How many devices to use; 0 is all.")
+    whole("device_bytes", 0, "Training sets that take more bytes stream; 0 is half of the device's memory.")
+    whole("workers", 0, "Processes that read what streams; 0 reads in threads.")
     flags.DEFINE_enum(
         "trials",
         "auto",
@@ -117,7 +120,17 @@ def define(default: Config, without: Sequence[str] = ()) -> None:
 def config_fields() -> dict:
     """The flags of `define` that are fields of Config, read and checked."""
     plain = ("network", "lam", "lam_schedule", "lr", "lr_schedule", "weight_decay", "optimizer", "batch_size")
-    more = ("init_from", "label_space", "steps", "clip_norm", "forward_plan", "precision", "select", "eval_every")
+    more = (
+        "init_from",
+        "label_space",
+        "steps",
+        "clip_norm",
+        "forward_plan",
+        "precision",
+        "select",
+        "eval_every",
+        "balanced",
+    )
     fields: dict[str, Any] = {name: getattr(FLAGS, name) for name in plain + more if name in FLAGS}
     fields |= {
         "seeds": _seeds(FLAGS.seeds),
@@ -136,7 +149,17 @@ def config_fields() -> dict:
 
 def options() -> Options:
     """The flags that change no number."""
-    return Options(FLAGS.run_dir, FLAGS.data_dir, FLAGS.devices, FLAGS.trials)
+    for name in ("device_bytes", "workers"):
+        if getattr(FLAGS, name) < 0:
+            raise UserError(f"--{name}={getattr(FLAGS, name)}: must be at least 0.")
+    return Options(
+        FLAGS.run_dir,
+        FLAGS.data_dir,
+        FLAGS.devices,
+        FLAGS.trials,
+        device_bytes=FLAGS.device_bytes,
+        workers=FLAGS.workers,
+    )
 
 
 def _seeds(text: str) -> tuple[int, ...]:

@@ -29,7 +29,7 @@ flags.DEFINE_multi_string(
 )
 flags.DEFINE_string("sharing", MULTITASK.sharing, f"What tasks share, as in 'mmoe(experts=3)': {', '.join(SHARING)}.")
 WITHOUT = ("init_from", "allow_mismatch", "method", "lam", "lam_schedule", "labels_per_class", "label_fraction")
-define(MULTITASK, (*WITHOUT, "label_space", "select"))
+define(MULTITASK, (*WITHOUT, "label_space", "balanced", "select"))
 
 
 def main() -> None:

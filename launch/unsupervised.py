@@ -29,7 +29,7 @@ flags.DEFINE_multi_string(
     f"Repeatable. What else draws the two domains together, with the trade-off lambda: {', '.join(ALIGNMENTS)}.",
 )
 flags.DEFINE_string("view", UNSUPERVISED.view, f"How examples are varied for learning: {', '.join(VIEWS['image'])}.")
-define(UNSUPERVISED, ("labels_per_class", "label_fraction", "select"))
+define(UNSUPERVISED, ("labels_per_class", "label_fraction", "balanced", "select"))
 
 
 def main() -> None:

@@ -128,6 +128,16 @@ def test_an_empty_split_says_the_sizes(tmp_path, picture, write):
     assert "the validation split is empty (2 train, 0 validation, 0 test)" in said(f"folder:{tmp_path}/tiny?size=8")
 
 
+def test_a_split_folder_without_images_is_not_taken_for_a_domain(tmp_path, picture, write):
+    for split in ("train", "val"):
+        for c in ("a", "b"):
+            write(tmp_path / "set" / split / c / "1.png", picture(ord(c)))
+    (tmp_path / "set" / "test" / "a").mkdir(parents=True)
+    message = said(f"folder:{tmp_path}/set?size=8")
+    assert "images for the splits train, val only" in message
+    assert "need images in train and in test" in message
+
+
 def test_a_truncated_picture_is_named_and_nothing_is_kept(shop, picture, write):
     write(shop / "mug" / "05.jpg", picture(5, 64, 64, "JPEG")[:900])
     message = said(f"folder:{shop}?size=8")

@@ -103,6 +103,7 @@ def test_another_task_keeps_its_classes_but_not_its_shape():
         ),
         ({}, {"classes": ()}, "s has classes as labels, t values (regression)"),
         ({}, {"label_space": "opne"}, "Did you mean 'open'?"),
+        ({"classes": ("0", "1", "2")}, {"classes": ("1", "2", "3")}, "The numbers look shifted by 1"),
     ],
 )
 def test_what_cannot_be_matched_is_named(source, target, message):

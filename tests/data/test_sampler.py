@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tl_jax.data import host_sampler
 from tl_jax.data.sampler import ROUNDS, indices, permute
 
 KEY = jax.random.key(0)
@@ -77,3 +78,12 @@ def test_long_runs_over_large_sets_stay_exact():
 def test_a_batch_larger_than_the_set_is_refused_with_both_numbers():
     with pytest.raises(ValueError, match="29 examples, the batch is 32"):
         indices(KEY, jnp.int32(0), 32, 29)
+
+
+@pytest.mark.parametrize(
+    ("batch", "size", "first"), [(1, 1, 0), (4, 12, 7), (12, 13, 100), (1024, 3_000_000, 2_109_370)]
+)
+def test_the_host_draws_the_same_rows(batch, size, first):
+    words = np.asarray(jax.random.key_data(KEY))
+    found = host_sampler.rows(words, first + np.arange(9), batch, size)
+    np.testing.assert_array_equal(found, rows(batch, size, 9, first=first))

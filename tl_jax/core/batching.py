@@ -1,9 +1,11 @@
-"""A function of a batch over a whole set, on the device."""
+"""A function of a batch over a whole set, on the device or sent there in parts."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from tl_jax.core.types import Array, Tree
 
@@ -17,3 +19,17 @@ def in_batches(f: Callable[[Array], Tree], x: Array, batch: int = 256) -> Tree:
     padded = jnp.concatenate([x, jnp.repeat(x[:1], -len(x) % size, axis=0)])
     out = jax.lax.map(f, padded.reshape(-1, size, *x.shape[1:]))
     return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:])[: len(x)], out)
+
+
+def sent_in_batches(f: Callable[[Any], Tree], x: np.ndarray, *, batch: int = 256, axis: int = 0) -> Tree:
+    """f over x [m, ...] on the host in batches, of which at most two are on the device: a tree of arrays on the host.
+
+    axis: that of the examples in what f gives. All batches are of one size, so that f compiles once: the last is filled
+    up, and what is too much is dropped. f must treat examples independently.
+    """
+    outs: list[Any] = []
+    for i in range(0, len(x), batch):
+        outs.append(f(np.resize(x[i : i + batch], (batch, *x.shape[1:]))))
+        outs[-2:-1] = jax.device_get(outs[-2:-1])
+    whole = lambda *parts: np.concatenate(parts, axis)[(slice(None),) * axis + (slice(len(x)),)]
+    return jax.tree.map(whole, *jax.device_get(outs))

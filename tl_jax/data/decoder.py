@@ -56,7 +56,8 @@ def _cropped(image, how: Look) -> np.ndarray:
 
     if image.mode == "I;16":  # PIL would cut off what is above 255
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    image = image.convert("L" if how.channels == 1 else "RGB")
+    mode = "L" if how.channels == 1 else "RGB"
+    image = image if image.mode == mode else image.convert(mode)
     scale = how.resize / min(image.size)
     w, h = (max(how.size, round(side * scale)) for side in image.size)
     left, top = (w - how.size) // 2, (h - how.size) // 2
@@ -75,9 +76,9 @@ def _serve(path: str, offset: int, how: Look, rows: range) -> None:
             data = source.read(HEADER.unpack(source.read(HEADER.size))[0])
             answer = b""
             try:
-                pixels = decode(data, how).tobytes()
+                pixels = decode(data, how)
                 file.seek(offset + row * size)
-                file.write(pixels)
+                file.write(pixels.data)
             except Exception as error:  # PIL raises OSError, SyntaxError, ValueError and its own for broken files
                 answer = reason(error).encode()
             sink.write(HEADER.pack(len(answer)) + answer)

@@ -66,11 +66,11 @@ def _hidden(name: str) -> bool:
 def _folder(root: Path) -> Files:
     found = []
     for folder, _, names in os.walk(root, followlinks=True):
+        above = "" if folder == str(root) else os.path.relpath(folder, root).replace(os.sep, "/") + "/"
         for name in names:
-            path = os.path.join(folder, name)
-            relative = os.path.relpath(path, root).replace(os.sep, "/")
+            relative = above + name
             if not _hidden(relative):
-                state = os.stat(path)
+                state = os.stat(os.path.join(folder, name))
                 found.append((relative, (state.st_size, state.st_mtime_ns)))
     found.sort()
     return Files(str(root), tuple(n for n, _ in found), tuple(s for _, s in found), lambda n: (root / n).read_bytes())

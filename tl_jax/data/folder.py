@@ -87,6 +87,12 @@ def _check_level(name: str, files: Files, found: Sequence[str], labels: Sequence
     inside = [{folder for top, folder in deep if top == kind} for kind in kinds]
     if len(kinds) > 1:
         shared = set.intersection(*inside)
+        if all(kind.lower() in SPLITS for kind in kinds):
+            raise UserError(
+                f"{name}: {files.root} has images for the splits {', '.join(kinds)} only. Folders named for splits "
+                "need images in train and in test (a missing validation split is held out of train): fill the empty "
+                f"one, or take one of them, as in folder:{files.root}/{kinds[0]}, whose splits are then drawn."
+            )
         if len(shared) > 1 and len(deep) == len(found):
             raise UserError(
                 f"{name}: the {len(kinds)} folders under {files.root} ({', '.join(kinds[:4])}) hold the same "

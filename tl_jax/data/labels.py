@@ -29,3 +29,13 @@ def labelled_rows(y: np.ndarray, *, per_class: float = 0, fraction: float = 0, s
 def repeated(rows: np.ndarray, length: int) -> np.ndarray:
     """The rows over and over up to a length: an epoch over them sees every row equally often, give or take one."""
     return np.resize(rows, length).astype(np.int32)
+
+
+def balanced(y: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The rows, those of small classes repeated until every class has as many as the largest: class after class.
+
+    An epoch over them draws every class equally often. y [n] int, rows [m] -> [classes * m_max] int32.
+    """
+    kinds = y[rows]
+    largest = np.bincount(kinds).max()
+    return np.concatenate([repeated(rows[kinds == kind], largest) for kind in np.unique(kinds)])

@@ -76,12 +76,22 @@ def _same_labels(first: Domain, other: Domain, label_space: str) -> None:
         "": "Their names have nothing in common: is one of them numbers, or spelled otherwise?",
     }[fits]
     needs = {"closed": "equal sets", "partial": "target classes that the source has", "open": "common classes"}
+    if shift := _shifted(first.classes, other.classes):
+        hint = f"The numbers look shifted by {shift}: count from the same number in both. If they are right: {hint}"
     raise UserError(
         f"{first.name} has {len(ours)} classes, {other.name} has {len(theirs)}. "
         f"Only in {first.name}: {only(ours, theirs)}. Only in {other.name}: {only(theirs, ours)}. "
         f"{label_space.capitalize()}-set adaptation needs {needs[label_space]}; labels are matched by name. {hint}"
         f"{', or rename the classes' if fits else ''}."
     )
+
+
+def _shifted(source: Sequence[str], target: Sequence[str]) -> int:
+    """By how much one set's numbers are those of the other, counted from elsewhere; 0 if they are not."""
+    if len(source) != len(target) or not all(name.isdecimal() for name in (*source, *target)):
+        return 0
+    steps = {b - a for a, b in zip(sorted(map(int, source)), sorted(map(int, target)), strict=True)}
+    return abs(steps.pop()) if len(steps) == 1 else 0
 
 
 def fitting(source: Sequence[str], target: Sequence[str]) -> str:

@@ -13,6 +13,9 @@ from tl_jax.run.experiment import Result, run
 from tl_jax.run.prepare import domain_names
 from tl_jax.run.setup import Options
 
+OPTIONS = ("data_dir", "devices", "trials", "device_bytes", "workers")
+"""Settings that change no number."""
+
 
 def fit(
     source: str | Domain | Sequence[str | Domain] = Config.source,
@@ -29,7 +32,8 @@ def fit(
 
     source, target: specs ("digits:printed") or Domains; several sources as a list. methods: names or calls
     ("cdan(entropy=True)"). seeds: a count or a list. run_dir: as --run_dir; a temporary directory if empty.
-    settings: any other field of Config (network, steps, lr, lam, freeze, ...), or data_dir, devices, trials.
+    settings: any other field of Config (network, steps, lr, lam, freeze, ...), or data_dir, devices, trials,
+    device_bytes, workers (with worker processes the caller needs the guard `if __name__ == "__main__"`).
     Raises UserError with the message that the launch script would print.
     """
     options = _options(settings)
@@ -72,7 +76,7 @@ def fit_tasks(
 
 def _options(settings: dict[str, Any]) -> dict[str, Any]:
     """Take those of Options out of the settings. Raises UserError for what is then no field of Config."""
-    options = {k: settings.pop(k) for k in ("data_dir", "devices", "trials") if k in settings}
+    options = {k: settings.pop(k) for k in OPTIONS if k in settings}
     fields = [field.name for field in dataclasses.fields(Config)]
     for name in settings:
         require("setting", name, fields)

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tl_jax.evaluation.metrics import accuracy, evaluate
+from tl_jax.evaluation.open_set import open_set
 from tl_jax.evaluation.selection import CRITERIA, Selection, select
 from tl_jax.run import plots, report
 from tl_jax.run.config import AMOUNTS, TARGET_VAL, Config
@@ -29,9 +30,9 @@ def observe(task: Task, programs: Programs, states: State) -> dict[str, np.ndarr
 
 
 def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[float]]:
-    """Accuracy on the target's test split."""
+    """Accuracy on the target's test split, of the classes that the network knows."""
     labels = task.problem.target.test.y
-    return {"target/accuracy": [accuracy(logits, labels) for logits in observed["target_test/logits"]]}
+    return {"target/accuracy": [accuracy(*known(logits, labels)) for logits in observed["target_test/logits"]]}
 
 
 def features(task: Task, programs: Programs, states: State) -> dict[str, np.ndarray]:
@@ -71,7 +72,7 @@ def _trial(stored: Stored, i: int) -> dict[int, dict[str, np.ndarray]]:
 def _selectors(config: Config, problem: Problem, stored: Mapping[int, dict[str, np.ndarray]]) -> dict[str, Any]:
     """{"last", "selected", "oracle"}: the step of each and every metric there."""
     labels = problem.target.validation.y
-    scored = {step: accuracy(record["target_validation/logits"], labels) for step, record in stored.items()}
+    scored = {step: accuracy(*known(record["target_validation/logits"], labels)) for step, record in stored.items()}
     best = max(stored, key=lambda step: (scored[step], step))
     if config.select == TARGET_VAL:
         chosen = Selection(best, scored[best], {}, "")
@@ -96,8 +97,17 @@ def label_free(record: Mapping[str, np.ndarray], source_labels: np.ndarray) -> d
     return {**seen, "target/logits": record["target/logits"]}
 
 
+def known(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Those examples whose class the network has: in an open label space the others are numbered as no output is."""
+    inside = labels < logits.shape[1]
+    return logits[inside], labels[inside]
+
+
 def _metrics(record: Mapping[str, np.ndarray], problem: Problem) -> dict[str, float]:
-    target = evaluate(record["target_test/logits"], problem.target.test.y)
+    logits, labels = record["target_test/logits"], problem.target.test.y
+    target = evaluate(*known(logits, labels))
+    if labels.max() == logits.shape[1]:
+        target |= open_set(logits, labels)
     source = label_free(record, problem.source_labels())
     scores = {f"target/{name}": value for name, value in target.items()}
     if problem.sources:

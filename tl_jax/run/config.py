@@ -28,7 +28,8 @@ class Config:
     lam and lam_schedule None: the method's own. sweep: ((name, (value, ...)), ...), crossed with the seeds.
     freeze: ((pattern, action), ...), first match wins. eval_every 0: a tenth of the steps.
     labels_per_class, label_fraction: how much of the target's training split is labelled, several values
-    being swept; empty: all of it in inductive transfer, none in transductive. strategies: of inductive and multi-task
+    being swept; empty: all of it in inductive transfer, none in transductive. balanced: classes are drawn equally
+    often wherever labels are. strategies: of inductive and multi-task
     transfer only; sharing: of multi-task transfer, whose tasks are the sources; pretrain_steps: of inductive
     transfer, on the source (0: steps). pretrain_on, view (what a method contrasts unless its call says another) and
     align (see methods/aligned.py): of unsupervised transfer only. init_from: weights to begin from (then nothing is
@@ -49,6 +50,7 @@ class Config:
     labels_per_class: tuple[int, ...] = ()
     label_fraction: tuple[float, ...] = ()
     label_space: str = "closed"
+    balanced: bool = False
     pretrain_steps: int = 0
     pretrain_on: str = "both"
     view: str = "strong"
@@ -152,6 +154,14 @@ def check(config: Config) -> None:
         parse_action(rule)
     if config.allow_mismatch and not config.init_from:
         raise UserError("--allow_mismatch says what may differ from the weights of --init_from, which is not given.")
+    _check_labels(config)
+
+
+def _check_labels(config: Config) -> None:
+    if config.balanced and config.kind not in ("transductive", "inductive"):
+        raise UserError(
+            f"--balanced draws classes equally often; {config.kind} transfer trains on no classes of one set."
+        )
     if config.labels_per_class and config.label_fraction:
         raise UserError("--labels_per_class and --label_fraction both say how much is labelled: give one of them.")
     if any(n < 1 for n in config.labels_per_class) or any(not 0 < f <= 1 for f in config.label_fraction):

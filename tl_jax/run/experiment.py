@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from tl_jax.core.places import write_atomically
 from tl_jax.data.domain import Domain
 from tl_jax.run.config import Config
+from tl_jax.run.execution import execution
 from tl_jax.run.kinds import KINDS
 from tl_jax.run.loop import StoppedError, Work, run_job
 from tl_jax.run.plots import save
@@ -16,7 +17,7 @@ from tl_jax.run.pretrained import from_file, on_features, pretrained
 from tl_jax.run.problem import describe
 from tl_jax.run.progress import Reporter, StopRequest
 from tl_jax.run.rundir import RunDirectory, slug, write_arrays, write_json
-from tl_jax.run.setup import Options, Setup, Task, execution
+from tl_jax.run.setup import Options, Setup, Task
 from tl_jax.run.trials import Programs
 from tl_jax.training.state import State
 
@@ -105,6 +106,7 @@ def _train(setup: Setup, task: Task, directory: RunDirectory, ears: Ears, model:
     work = Work(
         task=task,
         data=how.data,
+        feed=how.feed,
         directory=directory,
         build=how.build,
         place=how.placement.state,

@@ -14,10 +14,11 @@ from tl_jax.models.networks import pixels_of
 from tl_jax.models.pretrained import save
 from tl_jax.run.checkpoints import Checkpoints
 from tl_jax.run.config import Config, network_call
+from tl_jax.run.execution import execution
 from tl_jax.run.prepare import prepare
 from tl_jax.run.pretrained import from_file, pretrained
 from tl_jax.run.rundir import slug, write_json
-from tl_jax.run.setup import Options, Task, execution, make_network
+from tl_jax.run.setup import Options, Task, make_network
 from tl_jax.run.trials import programs
 from tl_jax.training.forward import stats_of
 from tl_jax.training.freezing import resolve

@@ -1,5 +1,6 @@
 """One job from its first step, or from its last checkpoint, to its end."""
 
+import contextlib
 import itertools
 import math
 from collections.abc import Callable, Mapping
@@ -12,10 +13,12 @@ import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.run.checkpoints import Checkpoints
+from tl_jax.run.execution import Feed
 from tl_jax.run.jobs import Job
 from tl_jax.run.kinds import KINDS
 from tl_jax.run.rundir import RunDirectory, write_arrays
 from tl_jax.run.setup import Task
+from tl_jax.run.streaming import none_yet
 from tl_jax.run.trials import Programs
 from tl_jax.training.freezing import Rule, boundaries, carry_over, resolve
 from tl_jax.training.state import Data, State
@@ -39,12 +42,14 @@ class Stage(NamedTuple):
 class Work:
     """Everything one job needs.
 
+    data: what training begins from; feed(step) -> (first step after it, data), ...: what it goes on with.
     build(factors) -> programs; place(states) -> states on their devices; note(job, step, shown) reports
     progress and says whether the user asked to stop.
     """
 
     task: Task
     data: Data
+    feed: Feed
     directory: RunDirectory
     build: Callable[[Mapping[str, float]], Programs]
     place: Callable[[Any], Any]
@@ -109,28 +114,46 @@ def _restored(work: Work, checkpoints: Checkpoints, parts: list[Stage], like: St
 
 def _run_stage(work: Work, stage: Stage, now: tuple[State, int], checkpoints: Checkpoints) -> tuple[State, int]:
     states, step = now
-    every = work.every
     refreshes = refresh_every(work.task) if work.job.method.refresh else 0
-    while step < stage.end:
-        if refreshes and step % refreshes == 0 and step > 0:
-            states = stage.programs.refresh(states, work.data.target)
-        target = min(_next(step, every), stage.end, _next(step, refreshes) if refreshes else stage.end)
-        states, progress = stage.programs.run(states, jnp.int32(target), work.data)
-        progress = jax.device_get(progress)
-        _check_finite(work, progress, checkpoints.last_step())
-        step, stop = target, False
-        if step % every == 0 or step == work.job.steps:
-            if refreshes and work.job.method.predict is not None:
-                states = stage.programs.refresh(states, work.data.target)
-            shown = _evaluate(work, stage.programs, states, step, progress)
-            checkpoints.save(step, states)
-            stop = work.note(work.job.name, step, shown)
-        elif step == stage.end:
-            checkpoints.save(step, states)
-        if stop and step < work.job.steps:
-            checkpoints.wait()
-            raise StoppedError(f"{work.job.name} at step {step} of {work.job.steps}")
+    with contextlib.closing(work.feed(step)) as windows:
+        progress = None
+        while step < stage.end:
+            end, data = next(windows)
+            while step < min(end, stage.end):
+                if refreshes and step % refreshes == 0 and step > 0:
+                    states = stage.programs.refresh(states, work.data.target)
+                target = min(_next(step, work.every), stage.end, _next(step, refreshes) if refreshes else stage.end)
+                progress = progress or none_yet(stage.programs.run, states, data)
+                step = min(target, end)
+                states, progress = stage.programs.run(states, jnp.int32(step), data, progress)
+                if step == target:
+                    states = _report(work, stage, (states, step, jax.device_get(progress)), checkpoints)
+                    progress = None
+            jax.block_until_ready(states)  # a window goes when nothing reads it any more, before the next but one comes
+            del data
     return states, step
+
+
+def _report(work: Work, stage: Stage, now: tuple[State, int, Progress], checkpoints: Checkpoints) -> State:
+    """Evaluate and save where it is time to; the states, refreshed where the method predicts by its memory.
+
+    Raises UserError where a term is not finite, StoppedError if the user asked to stop.
+    """
+    states, step, progress = now
+    _check_finite(work, progress, checkpoints.last_step())
+    stop = False
+    if step % work.every == 0 or step == work.job.steps:
+        if work.job.method.refresh and work.job.method.predict is not None:
+            states = stage.programs.refresh(states, work.data.target)
+        shown = _evaluate(work, stage.programs, states, step, progress)
+        checkpoints.save(step, states)
+        stop = work.note(work.job.name, step, shown)
+    elif step == stage.end:
+        checkpoints.save(step, states)
+    if stop and step < work.job.steps:
+        checkpoints.wait()
+        raise StoppedError(f"{work.job.name} at step {step} of {work.job.steps}")
+    return states
 
 
 def refresh_every(task: Task) -> int:

@@ -83,7 +83,7 @@ def samples(domains: Sequence[Domain], rows: int = 3) -> Figure:
     grid = figure.subplots(rows * len(domains), len(classes), squeeze=False)
     for d, domain in enumerate(domains):
         for c, name in enumerate(classes):
-            found = domain.train.x[domain.train.y == c][:rows]
+            found = domain.train.x[np.flatnonzero(domain.train.y == c)[:rows]]
             for r in range(rows):
                 axis = grid[d * rows + r][c]
                 axis.set(xticks=[], yticks=[])

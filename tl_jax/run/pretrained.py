@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tl_jax.core.batching import in_batches
+from tl_jax.core.batching import sent_in_batches
 from tl_jax.core.places import user_cache
 from tl_jax.data.domain import Examples
 from tl_jax.run.init_from import Weights, for_trials
@@ -69,8 +69,8 @@ def _features(task: Task, model: Any, splits: dict[str, Examples]) -> dict[str, 
     example = jnp.asarray(splits["train"].x[:2])
     head = jax.eval_shape(lambda x: network.init(jax.random.key(0), x)[0]["head"], example)
     params = {**split_params(flat)[0], "head": jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), head)}
-    apply = jax.jit(lambda x: in_batches(lambda part: network.apply(params, stats_of(stats, "target"), part)[0], x))
-    return {name: np.asarray(apply(part.x).features) for name, part in splits.items()}
+    apply = jax.jit(lambda x: network.apply(params, stats_of(stats, "target"), x)[0].features)
+    return {name: sent_in_batches(apply, part.x) for name, part in splits.items()}
 
 
 def _digest(task: Task, params: Any, stats: Any, splits: dict[str, Examples]) -> str:

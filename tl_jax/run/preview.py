@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.trees import size_of
-from tl_jax.run.setup import Setup, Task, execution
+from tl_jax.run.execution import execution
+from tl_jax.run.setup import Setup, Task
 from tl_jax.run.trials import programs
 from tl_jax.training.freezing import resolve
 

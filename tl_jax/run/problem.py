@@ -8,6 +8,7 @@ import numpy as np
 from tl_jax.core.errors import UserError
 from tl_jax.core.tasks import TaskHead
 from tl_jax.data.domain import Domain
+from tl_jax.data.labels import balanced
 from tl_jax.methods.base import Method
 from tl_jax.training.state import Data
 
@@ -48,15 +49,19 @@ class Problem(NamedTuple):
         """What fine-tuning sees: the target; the sources as well if they have its classes."""
         return self if self.sources and self.sources[0].classes == self.target.classes else Problem((), self.target)
 
-    def training(self, method: Method, partly: bool = False) -> Data:
-        """The arrays a method trains on; target labels for the supervised bound, or where it is labelled in part."""
+    def training(self, method: Method, partly: bool = False, even: bool = False) -> Data:
+        """The arrays a method trains on; target labels for the supervised bound, or where it is labelled in part.
+
+        even: classes are drawn equally often. Examples of classes that the network lacks are never drawn with labels.
+        """
         labelled = self.sources if method.labels in ("source", "both") else ()
         if method.labels in ("target", "both") or partly:
             labelled = (*labelled, self.target)
         number = np.float32 if self.tasks else np.int32
         pairs: Any = tuple((domain.train.x, domain.train.y.astype(number)) for domain in labelled)
         target: Any = self.target.train.x  # still on the host: placing it is the devices' affair
-        return Data(pairs, target)
+        lists: Any = () if self.tasks else tuple(_listed(domain, even) for domain in labelled)
+        return Data(pairs, target, lists=lists if any(rows is not None for rows in lists) else ())
 
     def unlabelled(self, domains: str) -> Data:
         """The arrays of self-supervised pretraining on "source", "target" or "both": there is no label among them."""
@@ -76,6 +81,21 @@ class Problem(NamedTuple):
     def source_labels(self) -> np.ndarray:
         """Labels of the sources' validation splits, one after the other."""
         return np.concatenate([np.zeros(0, np.int32), *(source.validation.y for source in self.sources)])
+
+
+def rows_known(domain: Domain) -> np.ndarray:
+    """Rows of training examples whose class the network has; in an open label space the target has others."""
+    return np.flatnonzero(domain.train.y < len(domain.classes)).astype(np.int32)
+
+
+def _listed(domain: Domain, even: bool) -> np.ndarray | None:
+    """The rows that are drawn with their labels, where these are not all, each once."""
+    if not domain.classes:
+        return None
+    rows = rows_known(domain)
+    if even:
+        return balanced(domain.train.y, rows)
+    return rows if len(rows) < len(domain.train.y) else None
 
 
 def joined(names: Sequence[str], most: int = 4) -> str:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tl_jax.core.batching import in_batches
+from tl_jax.core.batching import sent_in_batches
 from tl_jax.core.calls import parse
 from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten, unflatten
@@ -87,8 +87,8 @@ def look(candidate: Candidate, seen: Examples) -> Sample:
     # A head that the file lacks is called with zeros: its logits are not read.
     shapes = flatten(params).items()
     filled = unflatten({p: v if isinstance(v, jax.Array) else jnp.zeros(v.shape, v.dtype) for p, v in shapes})
-    apply = jax.jit(lambda x: in_batches(lambda part: network.apply(filled, stats, part)[0], x))
-    out = apply(seen.x)
+    apply = jax.jit(lambda x: network.apply(filled, stats, x)[0])
+    out = jax.tree.map(jnp.asarray, sent_in_batches(apply, seen.x))
     return Sample(jnp.asarray(seen.y), out.features, jax.nn.softmax(out.logits) if whole else None, candidate.prior)
 
 

@@ -8,6 +8,8 @@ from tl_jax.run.config import TARGET_VAL, Config
 
 SELECTORS = {"transductive": ("last", "selected", "oracle"), "inductive": ("last", "selected")}
 METRIC = "target/accuracy"
+OPEN = {"os_star": "OS*", "unknown_recall": "unknown recall", "hos": "HOS"}
+"""Scores of an open label space, at the last step (see evaluation/open_set.py)."""
 BOUNDS = {"source_only": "lower bound", "target_only": "upper bound (target labels)"}
 
 
@@ -61,11 +63,16 @@ def rows(config: Config, records: Sequence[Mapping[str, Any]], unfinished: Mappi
         groups.setdefault((record["method"], swept), []).append(record)
     scores = {
         key: {s: [r["selectors"][s][METRIC] for r in group] for s in SELECTORS[config.kind]}
+        | {name: [r["selectors"]["last"][f"target/{name}"] for r in group] for name in OPEN if _has(group, name)}
         for key, group in groups.items()
     }
     remark = _gain if config.kind == "inductive" else _negative
     done = [Row(m, dict(swept), s, remark((m, swept), scores)) for (m, swept), s in scores.items()]
     return done + [Row(name, {}, {}, reason) for name, reason in unfinished.items()]
+
+
+def _has(group: Sequence[Mapping[str, Any]], name: str) -> bool:
+    return all(f"target/{name}" in record["selectors"]["last"] for record in group)
 
 
 def _negative(row: Key, scores: Mapping[Key, Scores]) -> str:
@@ -100,8 +107,8 @@ def mean_std(values: Sequence[float], digits: int = 3) -> str:
 def cells(config: Config, table: Iterable[Row]) -> list[list[str]]:
     """The table as text cells, the first row its head."""
     swept = [name for name, _ in config.swept]
-    titles = {"last": "last", "selected": f"selected ({config.select})", "oracle": "oracle (target labels)"}
-    shown = SELECTORS[config.kind]
+    titles = {"last": "last", "selected": f"selected ({config.select})", "oracle": "oracle (target labels)", **OPEN}
+    shown = (*SELECTORS[config.kind], *(OPEN if is_open(config) else ()))
     head = ["strategy" if config.strategies else "method", *swept, *(titles[s] for s in shown), ""]
     body = [
         [
@@ -113,6 +120,11 @@ def cells(config: Config, table: Iterable[Row]) -> list[list[str]]:
         for row in table
     ]
     return [head, *body]
+
+
+def is_open(config: Config) -> bool:
+    """Whether the target may have classes of its own that count as unknown."""
+    return config.kind == "transductive" and config.label_space == "open"
 
 
 def spread(config: Config) -> str:
@@ -136,8 +148,15 @@ def footnote(config: Config) -> str:
             f"selected: the step chosen by {config.select}, which sees no target label. "
             "oracle: the step chosen with the target's validation labels, for comparison only."
         )
+    of = ""
+    if is_open(config):
+        of = ", of the classes that the source has"
+        how += (
+            " OS*, unknown recall and their harmonic mean HOS, at the last step: an example is called unknown where "
+            "the entropy of its prediction is over half its maximum; OS* is accuracy averaged over the known classes."
+        )
     return (
-        f"{' + '.join(config.source) or config.init_from} -> {config.target}: accuracy on the target's test split, "
+        f"{' + '.join(config.source) or config.init_from} -> {config.target}: accuracy on the target's test split{of}, "
         f"{spread(config)}. "
         f"last: step {config.steps}. {how} Network {config.network}, forward plan {config.forward_plan}."
     )

@@ -11,17 +11,16 @@ import numpy as np
 
 from tl_jax.core.calls import parse
 from tl_jax.core.types import Network
-from tl_jax.data.labels import labelled_rows, repeated
+from tl_jax.data.labels import balanced, labelled_rows, repeated
 from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import build
 from tl_jax.models.sharing import SHARING, build_tasks
-from tl_jax.run.calibration import choose
 from tl_jax.run.config import AMOUNTS, Config, network_call
-from tl_jax.run.devices import Placement, place
+from tl_jax.run.devices import Placement
 from tl_jax.run.init_from import Weights
 from tl_jax.run.jobs import Job
-from tl_jax.run.problem import Problem, check_batches
-from tl_jax.run.trials import Programs, programs, starts
+from tl_jax.run.problem import Problem, check_batches, rows_known
+from tl_jax.run.trials import starts
 from tl_jax.training.freezing import Rule, resolve
 from tl_jax.training.state import Data, Start, State, accepting_bytes, create
 from tl_jax.training.step import Recipe
@@ -29,13 +28,18 @@ from tl_jax.training.strategies import layout
 
 
 class Options(NamedTuple):
-    """What a user may choose without changing a number: where things lie and how they are executed."""
+    """What a user may choose without changing a number: where things lie and how they are executed.
+
+    device_bytes: training sets that take more stream (0: half of the device's memory), read by `workers` processes.
+    """
 
     run_dir: str = ""
     data_dir: str = ""
     devices: int = 0
     trials: str = "auto"
     quiet: bool = False
+    device_bytes: int = 0
+    workers: int = 0
 
 
 class Task(NamedTuple):
@@ -58,7 +62,7 @@ class Task(NamedTuple):
         """The arrays it trains on, still on the host."""
         if self.config.kind == "unsupervised":
             return self.problem.unlabelled(self.config.pretrain_on)
-        return self.problem.training(self.job.method, self.rows is not None)
+        return self.problem.training(self.job.method, self.rows is not None, self.config.balanced)
 
     def starts(self, model: Any = None) -> Start:
         """Where its trials begin; model: stacked (params, stats) or None."""
@@ -75,25 +79,6 @@ class Setup(NamedTuple):
     weights: Weights | None
 
 
-class Execution(NamedTuple):
-    """How a job runs here: its recipe, data and placement, the mode of its trials and why.
-
-    factors, programs: what is trained at first, and the programs for that.
-    """
-
-    recipe: Recipe
-    data: Data
-    placement: Placement
-    mode: str
-    reason: str
-    factors: Mapping[str, float]
-    programs: Programs
-
-    def build(self, factors: Mapping[str, float]) -> Programs:
-        """Programs for a set of trained parameters; those that were measured are compiled already."""
-        return self.programs if factors == self.factors else programs(self.recipe, factors, self.mode)
-
-
 def make_task(config: Config, problem: Problem, job: Job) -> Task:
     """A job's task. Raises UserError for rules, strategies and batches that do not fit."""
     start = None
@@ -104,7 +89,7 @@ def make_task(config: Config, problem: Problem, job: Job) -> Task:
         )
     if config.kind == "inductive":
         problem = problem.of_target()
-    rows = _rows(problem, job, config.batch_size)
+    rows = _rows(problem, job, config)
     check_batches(problem, config.batch_size, labelled=rows is None)
     net = make_network(config, problem, job, "map")
     blocks = layout(make_network(config, problem, plain(job), "map"), example(problem))
@@ -126,17 +111,18 @@ def example(problem: Problem) -> jax.Array:
     return jnp.zeros((2, *x.shape[1:]), x.dtype)
 
 
-def _rows(problem: Problem, job: Job, least: int) -> np.ndarray | None:
+def _rows(problem: Problem, job: Job, config: Config) -> np.ndarray | None:
     """Labelled rows of the target for every trial [T, L]; every trial's are repeated up to the longest."""
     amounts = [{name: value for name, value in values if name in AMOUNTS} for _, values in job.trials]
     if not any(amounts):
         return None
-    y = problem.target.train.y
-    chosen = [
-        labelled_rows(y, per_class=a.get("labels_per_class", 0), fraction=a.get("label_fraction", 0), seed=seed)
-        for (seed, _), a in zip(job.trials, amounts, strict=True)
-    ]
-    longest = max(least, *(len(rows) for rows in chosen))
+    y, known = problem.target.train.y, rows_known(problem.target)
+    chosen = []
+    for (seed, _), a in zip(job.trials, amounts, strict=True):
+        share = {"per_class": a.get("labels_per_class", 0), "fraction": a.get("label_fraction", 0)}
+        rows = known[labelled_rows(y[known], **share, seed=seed)]
+        chosen.append(balanced(y, rows) if config.balanced else rows)
+    longest = max(config.batch_size, *(len(rows) for rows in chosen))
     return np.stack([repeated(rows, longest) for rows in chosen])
 
 
@@ -170,27 +156,3 @@ def make_recipe(task: Task, mode: str, placement: Placement) -> Recipe:
         clip_norm=config.clip_norm,
         place_batch=placement.batch(),
     )
-
-
-def execution(task: Task, options: Options, remembered: str | None) -> Execution:
-    """Decide how a job's trials run: as remembered, as asked for, or as measured on this machine."""
-    config, trials, data = task.config, len(task.job.trials), task.data
-    factors = resolve(task.rules, task.shapes)
-
-    @functools.cache
-    def built(mode: str) -> tuple[Recipe, Programs, Placement]:
-        placement = place(options.devices, trials, config.batch_size, mode == "vmap")
-        recipe = make_recipe(task, mode, placement)
-        return recipe, programs(recipe, factors, mode), placement
-
-    if not task.job.method.trained:
-        mode, reason = "map", "nothing is trained"
-    elif remembered or options.trials != "auto":
-        mode = remembered or options.trials
-        reason = f"{trials} trials, {mode} as {'before' if remembered else 'asked for'}"
-    else:
-        shape = ", ".join(map(str, data.target.shape[1:]))
-        described = f"{config.network}, {config.precision}, batch {config.batch_size} of {shape}"
-        mode, reason = choose(described, lambda mode: built(mode)[1:], task.starts(), data)
-    recipe, ready, placement = built(mode)
-    return Execution(recipe, placement.data(data), placement, mode, reason, factors, ready)

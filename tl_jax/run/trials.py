@@ -1,11 +1,12 @@
 """The trials of a job as one program: vmapped, or one after the other on the same executable."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
+from tl_jax.core.batching import sent_in_batches
 from tl_jax.core.types import Array, Output, Tree
 from tl_jax.training.forward import stats_of
 from tl_jax.training.state import Data, Start, State, create, model_of, target_model, with_optimizer
@@ -30,13 +31,14 @@ class Programs(NamedTuple):
     """The compiled programs of one job over states [T, ...].
 
     begin(starts, data) -> states; renew(states) -> states with fresh optimiser state;
-    run(states, until, data) -> (states, Progress); refresh(states, x_t) -> states;
+    run(states, until, data, before=None) -> (states, Progress), going on with the progress `before`;
+    refresh(states, x_t) -> states;
     predict(states, x [B, ...], domain) -> Output [T, B, ...]; by_domain: whether predictions depend on it.
     """
 
     begin: Callable[[Start, Data], State]
     renew: Callable[[State], State]
-    run: Callable[[State, Array, Data], tuple[State, Progress]]
+    run: Callable[..., tuple[State, Progress]]
     refresh: Callable[[State, Array], State]
     predict: Callable[[State, Array, str], Output]
     by_domain: bool
@@ -44,6 +46,12 @@ class Programs(NamedTuple):
 
 def programs(recipe: Recipe, factors: Mapping[str, float], mode: str) -> Programs:
     """Programs for one recipe and one set of trained parameters."""
+
+    one_run = make_run(recipe, factors)
+
+    def run(states: State, until: Array, data: Data, before: Progress | None = None) -> tuple[State, Progress]:
+        go = over_trials(lambda one, until, data: one_run(one[0], until, data, one[1]), mode)
+        return go((states, before), until, data)
 
     def renew(state: State) -> State:
         return with_optimizer(state, recipe.method, recipe.optimizer, factors)
@@ -64,7 +72,7 @@ def programs(recipe: Recipe, factors: Mapping[str, float], mode: str) -> Program
     return Programs(
         begin=jax.jit(over_trials(begin, mode), compiler_options=once),
         renew=jax.jit(over_trials(renew, mode), compiler_options=once),
-        run=jax.jit(over_trials(make_run(recipe, factors), mode), donate_argnums=0),
+        run=jax.jit(run, donate_argnums=0),
         refresh=jax.jit(over_trials(refresh, mode), donate_argnums=0),
         predict=jax.jit(predict, static_argnums=2),
         by_domain=recipe.plan == "per_domain" or recipe.method.predict is not None,
@@ -83,15 +91,13 @@ def _predict(recipe: Recipe, state: State, x: Array, domain: str) -> Output:
 def predict_all(programs: Programs, states: State, x: np.ndarray, domain: str) -> Output:
     """Every trial's outputs on every example exactly once, on the host: features [T, n, d], logits [T, n, c].
 
-    All sets go through batches of one size, the last one padded, so they share one compiled program.
+    All sets go through batches of one size, the last one padded, so they share one compiled program. At most two
+    batches are on the device.
     """
     if not programs.by_domain:
         domain = "target"
-    starts = range(0, len(x), EVALUATION_BATCH)
-    parts: Any = [np.resize(x[i : i + EVALUATION_BATCH], (EVALUATION_BATCH, *x.shape[1:])) for i in starts]
-    outs = jax.device_get([programs.predict(states, part, domain) for part in parts])
-    host: Any = [np.concatenate(a, axis=1)[:, : len(x)] for a in zip(*outs, strict=True)]
-    return Output(*host)
+    predict = lambda part: programs.predict(states, part, domain)
+    return sent_in_batches(predict, x, batch=EVALUATION_BATCH, axis=1)
 
 
 def stack(trees: list[Tree]) -> Tree:

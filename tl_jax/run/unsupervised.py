@@ -54,8 +54,20 @@ def chosen(size: int, most: int) -> np.ndarray:
 
 def examples(problem: Problem, most: int) -> Sets:
     """x of the three sets that are judged."""
-    gallery = np.concatenate([source.train.x for source in problem.sources])
-    return Sets(*(x[chosen(len(x), most)] for x in (gallery, problem.target.train.x, problem.target.test.x)))
+    sets = ([source.train.x for source in problem.sources], [problem.target.train.x], [problem.target.test.x])
+    return Sets(*(some(parts, most) for parts in sets))
+
+
+def some(parts: Sequence[np.ndarray], most: int) -> np.ndarray:
+    """The chosen rows of several arrays as if they were one; no array is copied whole."""
+    rows = chosen(sum(map(len, parts)), most)
+    out = np.empty((len(rows), *parts[0].shape[1:]), parts[0].dtype)
+    first = 0
+    for part in parts:
+        here = (rows >= first) & (rows < first + len(part))
+        out[here] = part[rows[here] - first]
+        first += len(part)
+    return out
 
 
 def labels(problem: Problem, most: int) -> Sets:

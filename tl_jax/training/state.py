@@ -38,12 +38,18 @@ class Data(NamedTuple):
     """Training examples on the device: ((x_s [n, ...], y_s [n]), ...) and the unlabelled x_t [m, ...].
 
     The last of the sources is the target itself where its labels are trained on. others: further unlabelled domains
-    (x [k, ...], ...), of which every batch has as many examples as of the target, after them.
+    (x [k, ...], ...), of which every batch has as many examples as of the target, after them. lists: for every source
+    the rows that are drawn, some perhaps more than once, or None for each once; empty: None for every source.
     """
 
     sources: tuple[tuple[Array, Array], ...]
     target: Array
     others: tuple[Array, ...] = ()
+    lists: tuple[Array | None, ...] = ()
+
+    def list_of(self, i: int) -> Array | None:
+        """The rows that are drawn from source i, or None for all."""
+        return self.lists[i] if self.lists else None
 
 
 class Start(NamedTuple):
@@ -70,7 +76,7 @@ def create(network: Network, method: Method, plan: str, data: Data, start: Start
     """The state before step 0, without its optimiser (see `with_optimizer`)."""
     key = jax.random.key(start.seed)
     domains = [f"source{i}" for i in range(len(data.sources))] + ["target"]
-    example = data.target[:2]
+    example = data.target[jnp.arange(2)]
     params, fresh = network.init(stream(key, "network"), example)
     stats: Mapping[str, Tree] = initial_stats(plan, fresh, domains)
     if start.model is not None:

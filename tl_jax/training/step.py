@@ -35,11 +35,18 @@ class Recipe(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """Means of every logged scalar over the steps run, and the first step with one that is not finite (-1: none)."""
+    """Sums of every logged scalar over the steps run, and the first step with one that is not finite (-1: none)."""
 
-    means: dict[str, Array]
+    sums: dict[str, Array]
+    steps: Array
     bad_step: Array
     at_bad_step: dict[str, Array]
+
+    @property
+    def means(self) -> dict[str, Array]:
+        """Of every logged scalar."""
+        steps = jnp.maximum(self.steps, 1).astype(jnp.float32)
+        return {name: value / steps for name, value in self.sums.items()}
 
 
 def whereabouts(recipe: Recipe, state: State) -> At:
@@ -50,16 +57,19 @@ def whereabouts(recipe: Recipe, state: State) -> At:
     return At(state.step, progress, lam, state.values, key)
 
 
+def sampler_key(seed: Array, name: str) -> Array:
+    """The random key by which a trial draws from the set of that name ("source0", "target", "other0")."""
+    return stream(stream(jax.random.key(seed), "sampler"), name)
+
+
 def sample(recipe: Recipe, state: State, data: Data) -> Batch:
     """This step's examples: `batch_size` of each source, of the target and of each other unlabelled domain."""
-    key = stream(jax.random.key(state.seed), "sampler")
-    draw = lambda name, x: indices(stream(key, name), state.step, recipe.batch_size, len(x))
+    draw = lambda name, x: indices(sampler_key(state.seed, name), state.step, recipe.batch_size, len(x))
     sources = []
     for i, (x, y) in enumerate(data.sources):
-        if state.rows is not None and i == len(data.sources) - 1:
-            rows = state.rows[draw(f"source{i}", state.rows)]
-        else:
-            rows = draw(f"source{i}", x)
+        last = i == len(data.sources) - 1
+        listed = state.rows if last and state.rows is not None else data.list_of(i)
+        rows = draw(f"source{i}", x) if listed is None else listed[draw(f"source{i}", listed)]
         sources.append(Labeled(x[rows], y[rows], rows))
     rows = draw("target", data.target)
     x, first = data.target[rows], len(data.target)
@@ -120,30 +130,31 @@ def _advance(recipe: Recipe, factors: Mapping[str, float], phase: Phase, now: tu
     return state._replace(params=params, stats=stats, opt=opt), logged
 
 
-def make_run(recipe: Recipe, factors: Mapping[str, float]) -> Callable[[State, Array, Data], tuple[State, Progress]]:
-    """run(state, until, data): steps up to `until` in one dispatch, with no transfer to the host.
+def make_run(recipe: Recipe, factors: Mapping[str, float]) -> Callable[..., tuple[State, Progress]]:
+    """run(state, until, data, before=None): steps up to `until` in one dispatch, with no transfer to the host.
 
-    `until` is an array, so calls of any length share one compiled program.
+    `until` is an array, so calls of any length share one compiled program. before: the progress to go on with.
     """
     step = jax.jit(make_step(recipe, factors), inline=True)  # traced once for its shapes and for the loop
 
-    def run(state: State, until: Array, data: Data) -> tuple[State, Progress]:
-        shapes: dict[str, jax.ShapeDtypeStruct] = jax.eval_shape(step, state, data)[1]
-        zeros = {name: jnp.zeros(s.shape, s.dtype) for name, s in shapes.items()}
-        first = state.step
-
+    def run(state: State, until: Array, data: Data, before: Progress | None = None) -> tuple[State, Progress]:
         def body(carry):
-            state, (sums, bad_step, at_bad) = carry
+            state, (sums, steps, bad_step, at_bad) = carry
             now, logged = step(state, data)
             finite = jnp.all(jnp.stack([jnp.isfinite(v) for v in logged.values()]))
             new = ~finite & (bad_step < 0)
             at_bad = jax.tree.map(lambda old, v: jnp.where(new, v, old), at_bad, logged)
             sums = jax.tree.map(jnp.add, sums, logged)
-            return now, Progress(sums, jnp.where(new, state.step, bad_step), at_bad)
+            return now, Progress(sums, steps + 1, jnp.where(new, state.step, bad_step), at_bad)
 
-        start = (state, Progress(zeros, jnp.int32(-1), zeros))
-        state, (sums, bad_step, at_bad) = jax.lax.while_loop(lambda c: c[0].step < until, body, start)
-        steps = jnp.maximum(state.step - first, 1).astype(jnp.float32)
-        return state, Progress({name: s / steps for name, s in sums.items()}, bad_step, at_bad)
+        start = (state, before or no_progress(step, state, data))
+        return jax.lax.while_loop(lambda carry: carry[0].step < until, body, start)
 
     return run
+
+
+def no_progress(step: Callable[[State, Data], tuple[State, dict]], state: State, data: Data) -> Progress:
+    """The progress before the first step."""
+    shapes: dict[str, jax.ShapeDtypeStruct] = jax.eval_shape(step, state, data)[1]
+    zeros = {name: jnp.zeros(s.shape, s.dtype) for name, s in shapes.items()}
+    return Progress(zeros, jnp.int32(0), jnp.int32(-1), zeros)
