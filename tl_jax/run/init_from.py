@@ -1,5 +1,6 @@
 """Where a run begins instead of at random: weights from a file."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -12,11 +13,13 @@ from tl_jax.run.config import Config
 
 
 class Weights(NamedTuple):
-    """What a file gave: {path: array} of the parameters it had, all statistics, and the report."""
+    """What a file gave: {path: array} of the parameters it had, all statistics, the report, and its own linear head
+    under "source_head/" (empty if it has none)."""
 
     params: dict[str, np.ndarray]
     stats: Tree
     report: Report
+    source_head: dict[str, np.ndarray] = {}  # noqa: RUF012
 
 
 def read_weights(config: Config, network: Network, x: Array) -> Weights:
@@ -30,7 +33,23 @@ def read_weights(config: Config, network: Network, x: Array) -> Weights:
     params, stats, report = load(config.init_from, shapes, stats, allow_mismatch=config.allow_mismatch)
     flat = flatten(params)
     kept = [p for p in report.loaded if p in flat and not (config.kind == "inductive" and p.startswith("head/"))]
-    return Weights({path: np.asarray(flat[path]) for path in kept}, stats, report)
+    head = _source_head(config, (shapes, stats), (flat, report)) if config.kind == "inductive" else {}
+    return Weights({path: np.asarray(flat[path]) for path in kept}, stats, report, head)
+
+
+def _source_head(config: Config, network: tuple[Tree, Tree], found: tuple[Mapping[str, Any], Report]) -> dict:
+    """The file's linear head, whatever its number of classes."""
+    (shapes, stats), (flat, report) = network, found
+    if set(shapes["head"]) != {"kernel", "bias"}:
+        return {}
+    if "head/kernel" in report.reinitialised:
+        old = report.reinitialised["head/kernel"][0]
+        if old is None or old[0] != shapes["head"]["kernel"].shape[0]:
+            return {}
+        sizes = {"kernel": old, "bias": old[-1:]}
+        head = {name: jax.ShapeDtypeStruct(size, np.float32) for name, size in sizes.items()}
+        flat = flatten(load(config.init_from, {**shapes, "head": head}, stats, allow_mismatch=config.allow_mismatch)[0])
+    return {f"source_head/{name}": np.asarray(flat[f"head/{name}"]) for name in ("kernel", "bias")}
 
 
 def for_trials(count: int, model: Any) -> Any:

@@ -1,7 +1,7 @@
 """Strategies of fine-tuning: which parameters of a pretrained network move, when and how fast.
 
 A strategy turns the network's blocks, in the order in which an input meets them, into freezing rules; the
-head is new and always trained. `lora` also adds parameters of its own (see training/lora.py).
+head is new and always trained. `lora` and `adapter` add parameters of their own (training/lora.py, adapters.py).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +12,9 @@ import jax
 from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten
 from tl_jax.core.types import Array, Network
+from tl_jax.methods.base import Method
+from tl_jax.methods.prototypical import prototypical as class_means
+from tl_jax.training.adapters import with_adapters
 from tl_jax.training.forward import normalised_modules
 from tl_jax.training.freezing import Rule
 from tl_jax.training.lora import with_lora
@@ -29,12 +32,14 @@ class Layout(NamedTuple):
 
 class Strategy(NamedTuple):
     """rules(layout, total steps) -> freezing rules; pretrained: whether it begins from the source's weights;
-    cached: whether the trunk's features can be computed once; adapt: what it adds to the network."""
+    cached: whether the trunk's features can be computed once; adapt: what it adds to the network; method: what it
+    does in the place of the method."""
 
     rules: Callable[[Layout, int], tuple[Rule, ...]]
     pretrained: bool = True
     cached: bool = False
     adapt: Callable[[Network], Network] = lambda network: network
+    method: Method | None = None
 
 
 def layout(network: Network, x: Array) -> Layout:
@@ -159,6 +164,24 @@ def lora(rank: int = 4, alpha: float = 4.0) -> Strategy:
     )
 
 
+def adapter(width: int = 16) -> Strategy:
+    """A thin residual layer after every block of the frozen trunk (Houlsby et al. 2019, arXiv:1902.00751)."""
+    return Strategy(
+        lambda net, total: _set(net.blocks[:-1], "frozen"),
+        adapt=lambda network: with_adapters(network, width),
+    )
+
+
+def prototypical() -> Strategy:
+    """No training: the nearest class mean of the trunk's features (Snell et al. 2017, arXiv:1703.05175)."""
+    return Strategy(lambda net, total: (), cached=True, method=class_means())
+
+
+def nearest_mean() -> Strategy:
+    """The same on centred features of length 1 (Wang et al. 2019, arXiv:1911.04623, CL2N)."""
+    return Strategy(lambda net, total: (), cached=True, method=class_means(form="unit"))
+
+
 def _at(share: float, total: int) -> int:
     return max(1, round(share * total))
 
@@ -180,4 +203,7 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = {
     "gradual_unfreeze": gradual_unfreeze,
     "layer_decay": layer_decay,
     "lora": lora,
+    "adapter": adapter,
+    "prototypical": prototypical,
+    "nearest_mean": nearest_mean,
 }
