@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import BATCH, CE, OTHER, C, D, N, RNG, S, Y, gradient, perceptron, softmax, terms, weights
+from cases import BATCH, CE, OTHER, RNG, C, D, N, S, Y, gradient, perceptron, softmax, terms, weights
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.types import At, Labeled, Model, Network, Output
@@ -61,7 +61,7 @@ def test_co_tuning_relates_the_classes_by_what_the_source_head_says():
     seen = Labeled(X, Y, np.arange(N))
     memory = method.survey(plain_network(w), Model(model.params, {}, own.memory, own.params), seen)
     p = softmax(perceptron(HEAD, X @ w) / 2)
-    want = np.stack([p[Y == c].mean(0) for c in range(C)])
+    want = np.stack([p[c == Y].mean(0) for c in range(C)])
     np.testing.assert_allclose(memory["relation"], want, rtol=1e-5)
     losses, _ = terms(method.terms, {"source": S}, own.params, memory)
     related = -(want[Y] * np.log(softmax(perceptron(HEAD, S.features)))).sum(1).mean()
@@ -166,6 +166,6 @@ def test_class_means_score_by_squared_distance(form):
     f, q = X @ w, queries @ w
     if form == "unit":
         f, q = unit(f - (X @ w).mean(0)), unit(q - (X @ w).mean(0))
-    means = np.stack([f[Y == c].mean(0) for c in range(C)])
+    means = np.stack([f[c == Y].mean(0) for c in range(C)])
     want = -np.square(q[:, None] - means[None]).sum(2)
     np.testing.assert_allclose(logits, want, rtol=1e-5, atol=1e-6)

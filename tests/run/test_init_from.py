@@ -115,6 +115,33 @@ def test_what_cannot_be_exported_is_named(trained, domains_by_name, tmp_path, ch
         export(tmp_path, choice, tmp_path / "out")
 
 
+@pytest.mark.parametrize("strategy", ["feature_extraction", "nearest_mean"])
+def test_what_was_trained_on_features_is_exported_with_its_trunk(
+    trained, domains_by_name, tmp_path, monkeypatch, strategy
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    settings = {**INDUCTIVE, "strategies": [strategy], "steps": 4, "seeds": 2, "pretrain_steps": 6}
+    result = tl_jax.fit(SOURCE, OTHER, "fine_tune", run_dir=str(tmp_path / "run"), **settings)
+    export(result.run_dir, Choice(strategy, 1), tmp_path / "out")
+    program = jax.export.deserialize(bytearray((tmp_path / "out" / "model.stablehlo").read_bytes()))
+    with np.load(sorted(result.run_dir.glob(f"records/{strategy}/0*.npz"))[-1]) as stored:
+        want = stored["target_test/logits"][1]
+    np.testing.assert_allclose(program.call(OTHER.test.x), want, rtol=1e-3, atol=1e-4)
+    assert "backbone.dense1.weight" in load_file(tmp_path / "out" / "weights.safetensors")
+
+
+def test_the_file_s_own_head_is_what_co_tuning_begins_with(trained, tmp_path):
+    settings = {**INDUCTIVE, "strategies": ["full"], "lr": 0.0, "weight_decay": 0.0}
+    path = trained.run_dir / "out"
+    for method in ("lwf", "co_tuning"):
+        result = tl_jax.fit([], OTHER, method, run_dir=str(tmp_path / method), **settings, init_from=str(path))
+        assert len(result.records) == 1
+    arrays = {n: a for n, a in load_file(path / "weights.safetensors").items() if not n.startswith("head")}
+    save_file(arrays, tmp_path / "trunk.safetensors")
+    with pytest.raises(UserError, match="needs a linear head of the source task"):
+        tl_jax.fit([], OTHER, "co_tuning", **settings, init_from=str(tmp_path / "trunk.safetensors"))
+
+
 # Choosing among files ---------------------------------------------------------------------------
 
 

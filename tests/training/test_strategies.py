@@ -11,11 +11,12 @@ from tl_jax.models.networks import build
 from tl_jax.training import strategies
 from tl_jax.training.adapters import with_adapters
 from tl_jax.training.freezing import resolve
+from tl_jax.training.layout import layout
 from tl_jax.training.lora import with_lora
 
 X = jnp.asarray(np.random.default_rng(0).normal(size=(4, 16, 16, 3)), jnp.float32)
 NET = build(("lenet", {}), 3)
-LAYOUT = strategies.layout(NET, X)
+LAYOUT = layout(NET, X)
 PATHS = list(flatten(jax.eval_shape(NET.init, jax.random.key(0), X)[0]))
 
 

@@ -14,7 +14,7 @@ from tl_jax.methods.base import Method, Own, Terms, View
 def bi_tuning(
     temperature: float = 0.07, decay: float = 0.999, *, form: str = "paper", width: int = 128, view: str = "weak"
 ) -> Method:
-    """L = CE + lam * (C(w_{y_i} . h_j) + C(z_i . z'_j)),  C(s) = -(1/n) sum_i mean_{j: y_j = y_i} log softmax_j(s_ij / T).
+    """L = CE + lam * (C(w_{y_i} . h_j) + C(z_i . z'_j)),  C(s) = -(1/n) sum_i mean_{y_j = y_i} log softmax_j(s_ij / T).
 
     h = unit((f, 1)), w = unit((kernel, bias)) by class, z = unit(projection of f); z' and the h_j with j != i
     are keys: another view through the moving average of the network. The keys are the batch's (the paper

@@ -103,6 +103,7 @@ INDUCTIVE = Config(
     steps=100,
     batch_size=32,
     select=TARGET_VAL,
+    eval_every=20,
 )
 """The defaults of inductive transfer."""
 MULTITASK = Config(

@@ -12,7 +12,8 @@ from tl_jax.methods.base import Method
 from tl_jax.run.config import AMOUNTS, Config
 from tl_jax.run.pretraining import variants
 from tl_jax.training.freezing import Rule
-from tl_jax.training.strategies import STRATEGIES, Layout, Strategy, full
+from tl_jax.training.layout import Layout
+from tl_jax.training.strategies import STRATEGIES, Strategy, full
 
 FULL = full()
 

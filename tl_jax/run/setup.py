@@ -21,9 +21,9 @@ from tl_jax.run.jobs import Job
 from tl_jax.run.problem import Problem, check_batches
 from tl_jax.run.trials import Programs, programs, starts
 from tl_jax.training.freezing import Rule, resolve
+from tl_jax.training.layout import layout
 from tl_jax.training.state import Data, Start, State, accepting_bytes, create
 from tl_jax.training.step import Recipe
-from tl_jax.training.strategies import layout
 
 
 class Options(NamedTuple):
