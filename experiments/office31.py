@@ -1,6 +1,6 @@
 """Office-31 with MobileNetV2: features across domains, and few labels of one domain.
 
-    TL_JAX_DATA=DIR python -m experiments.office31        # about ten minutes on two cores, seconds again; writes the page
+    TL_JAX_DATA=DIR python -m experiments.office31        # minutes, then seconds; writes the page
 
 The weights are DIR/weights/mobilenet_v2_1.0_224_imagenet.safetensors (TensorFlow's, batch normalisation folded).
 Features are computed once, at 224 pixels (resized to 256, centre crop), and kept. Nearest neighbour is by Euclidean

@@ -1,8 +1,7 @@
 """New classes from a few examples: N-way K-shot episodes on the features of a trunk that learnt other classes.
 
     python -m launch.few_shot
-    python -m launch.few_shot --source=omniglot/background --target=omniglot/evaluation --novel=0 --ways=5,20 \\
-        --pretrain_steps=3000 --data_dir=DIR
+    python -m launch.few_shot --source=omniglot/background --target=omniglot/evaluation --novel=0 --ways=5,20
     python -m launch.few_shot --init_from=resnet18.safetensors --network=resnet18 --target=folder:/data/shop --novel=0
 
 Without flags: five handwritten digits are learnt, episodes draw from the other five. Ends with the accuracy over

@@ -5,7 +5,6 @@ import jax.numpy as jnp
 
 from tl_jax.core.batching import in_batches
 from tl_jax.core.contrastive import unit
-from tl_jax.core.discrepancy import squared_distances
 from tl_jax.core.types import Output
 from tl_jax.methods.base import Method, Own, Terms, View
 
@@ -29,8 +28,10 @@ def prototypical(form: str = "plain") -> Method:
 
     def predict(network, model, x, domain):
         features = network.apply(model.params, model.stats, x)[0].features
-        f = seen_as(features, model.memory["centre"])
-        return Output(features, -squared_distances(f, model.memory["means"]))
+        origin = model.memory["means"].mean(0, keepdims=True)  # far from it the squares would cancel badly
+        f, means = seen_as(features, model.memory["centre"]) - origin, model.memory["means"] - origin
+        cross = jnp.matmul(f, means.T, precision="highest")
+        return Output(features, 2 * cross - jnp.square(f).sum(1)[:, None] - jnp.square(means).sum(1)[None, :])
 
     def init(key, example, model):
         d = example.features.shape[-1]

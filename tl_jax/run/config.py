@@ -96,6 +96,7 @@ class Config:
 
 INDUCTIVE = Config(
     kind="inductive",
+    network="cnn(widths=(16, 48), dense=192)",
     methods=("fine_tune",),
     strategies=("scratch", "linear_probe", "last_k", "full", "lp_ft"),
     labels_per_class=(1, 2, 5, 10),

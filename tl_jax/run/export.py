@@ -38,7 +38,7 @@ def export(root: Path, choice: Choice, out: Path, data_dir: str = "") -> list[Pa
     jax.export of x [b, ...] (as the domain stores it, uint8 for images) -> logits [b, classes], with b free.
     Raises UserError for a directory that is no run, an unknown job or trial, or a job without a checkpoint.
     """
-    config = _config(root)
+    config = config_of(root)
     setup = prepare(config, Options(data_dir=data_dir, devices=1), {})
     tasks = {task.job.name: task for task in setup.tasks}
     if not choice.job and len(tasks) > 1:
@@ -56,7 +56,8 @@ def export(root: Path, choice: Choice, out: Path, data_dir: str = "") -> list[Pa
     return _write(out, task, (choice, step), model_of(one))
 
 
-def _config(root: Path) -> Config:
+def config_of(root: Path) -> Config:
+    """The config of a run directory. Raises UserError where it is none."""
     try:
         fields = json.loads((root / "config.json").read_text())
         return Config(**{name: _tuples(value) for name, value in fields.items()})

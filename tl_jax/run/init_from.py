@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from tl_jax.core.calls import parse
 from tl_jax.core.trees import flatten
 from tl_jax.core.types import Array, Network, Tree
+from tl_jax.models.networks import NETWORKS
 from tl_jax.models.pretrained import Report, load
 from tl_jax.run.config import Config
 
@@ -34,6 +36,7 @@ def read_weights(config: Config, network: Network, x: Array) -> Weights:
     flat = flatten(params)
     kept = [p for p in report.loaded if p in flat and not (config.kind == "inductive" and p.startswith("head/"))]
     head = _source_head(config, (shapes, stats), (flat, report)) if config.kind == "inductive" else {}
+    report = report._replace(notes=(*report.notes, *tensorflow_hint(config.network, report)))
     return Weights({path: np.asarray(flat[path]) for path in kept}, stats, report, head)
 
 
@@ -50,6 +53,24 @@ def _source_head(config: Config, network: tuple[Tree, Tree], found: tuple[Mappin
         head = {name: jax.ShapeDtypeStruct(size, np.float32) for name, size in sizes.items()}
         flat = flatten(load(config.init_from, {**shapes, "head": head}, stats, allow_mismatch=config.allow_mismatch)[0])
     return {f"source_head/{name}": np.asarray(flat[f"head/{name}"]) for name in ("kernel", "bias")}
+
+
+def tensorflow_hint(network: str, report: Report) -> tuple[str, ...]:
+    """A line where MobileNetV2 is about to read TensorFlow's weights with PyTorch's padding, by what the file shows."""
+    call = parse(network, NETWORKS, "network")
+    if call.text.partition("(")[0] != "mobilenet_v2" or call.arguments.get("tf"):
+        return ()
+    old = (report.reinitialised.get("head/kernel") or (None,))[0]
+    signs = {
+        "the file says so": any("tensorflow" in note.lower() for note in report.notes),
+        "its head has 1001 classes": bool(old) and old[-1] == 1001,
+        "Hugging Face's are": report.naming == "huggingface",
+    }
+    why = next((sign for sign, shown in signs.items() if shown), "")
+    if not why:
+        return ()
+    arguments = "tf=True, epsilon=1e-3" if report.naming == "huggingface" else "tf=True"
+    return (f"These look like TensorFlow's weights ({why}), padded as in --network='mobilenet_v2({arguments})'.",)
 
 
 def for_trials(count: int, model: Any) -> Any:
