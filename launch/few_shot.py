@@ -5,7 +5,7 @@
     python -m launch.few_shot --init_from=resnet18.safetensors --network=resnet18 --target=folder:/data/shop --novel=0
 
 Without flags: five handwritten digits are learnt, episodes draw from the other five. Ends with the accuracy over
-episodes of the nearest class mean, on the trunk's features and on plain pixels.
+episodes of the nearest class mean, by the trunk's features and by pixels.
 """
 
 import dataclasses
@@ -14,16 +14,14 @@ from absl import flags
 
 from launch.flags import FLAGS, SPECS, config_fields, define, launch, options
 from tl_jax.core.errors import UserError
-from tl_jax.run.config import INDUCTIVE
 from tl_jax.run.devices import setup as setup_devices
+from tl_jax.run.few_shot import FEW_SHOT as DEFAULT
 from tl_jax.run.few_shot import Asked, few_shot, plan
 from tl_jax.run.prepare import prepare
 from tl_jax.run.preview import dry_run, parameters
 
-DIGITS = "digits:handwritten"
-DEFAULT = dataclasses.replace(INDUCTIVE, source=(DIGITS,), labels_per_class=(), seeds=(0,))
-flags.DEFINE_multi_string("source", [DIGITS], f"Repeatable. Domain to learn the trunk on: {SPECS}.")
-flags.DEFINE_string("target", DIGITS, "Domain whose classes episodes draw from.")
+flags.DEFINE_multi_string("source", list(DEFAULT.source), f"Repeatable. Domain to learn the trunk on: {SPECS}.")
+flags.DEFINE_string("target", DEFAULT.target, "Domain whose classes episodes draw from.")
 flags.DEFINE_integer("novel", 5, "How many classes of the target are new: the sources lose them. 0: all are.")
 flags.DEFINE_string("ways", "5", "Classes of an episode; several as in 5,20.")
 flags.DEFINE_string("shots", "1,5", "Labelled examples of each; several as in 1,5.")

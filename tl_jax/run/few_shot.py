@@ -13,7 +13,7 @@ from tl_jax.core.places import write_atomically
 from tl_jax.data.domain import Domain, Examples
 from tl_jax.data.load import load
 from tl_jax.evaluation.few_shot import Shape, episodes
-from tl_jax.run.config import Config
+from tl_jax.run.config import INDUCTIVE, Config
 from tl_jax.run.experiment import run
 from tl_jax.run.finished import began_from
 from tl_jax.run.prepare import prepare
@@ -21,6 +21,20 @@ from tl_jax.run.pretrained import on_features
 from tl_jax.run.report import Table
 from tl_jax.run.rundir import write_json
 from tl_jax.run.setup import Options
+
+FEW_SHOT = dataclasses.replace(
+    INDUCTIVE,
+    source=("digits:handwritten",),
+    # The last map as features: layers above it are learnt for the old classes, and new ones are lost in them.
+    network="cnn(widths=(16, 48), dense=0, bottleneck=0)",
+    strategies=("prototypical",),
+    labels_per_class=(),
+    seeds=(0,),
+    pretrain_steps=150,
+    batch_size=64,
+    eval_every=0,
+)
+"""The defaults of few-shot episodes."""
 
 
 class Asked(NamedTuple):
@@ -51,7 +65,7 @@ def plan(config: Config, options: Options, asked: Asked, novel: int = 0) -> Plan
         domains = split_classes(domains, novel)
     check(domains[-1], asked)
     sources = tuple(domain.name for domain in domains[:-1])
-    config = dataclasses.replace(config, source=sources, target=domains[-1].name, strategies=("prototypical",))
+    config = dataclasses.replace(config, source=sources, target=domains[-1].name, strategies=FEW_SHOT.strategies)
     return Plan(config, options, {domain.name: domain for domain in domains}, asked)
 
 
