@@ -72,9 +72,8 @@ def torch_lenet():
     return torch_stepper([*net.parameters(), *head.parameters(), *critic.parameters()], loss)
 
 
-def torch_resnet():
-    """ResNet-18 in PyTorch: a training step."""
-    import torch
+def torch_resnet18():
+    """ResNet-18 in PyTorch: stem, four stages and head, one after the other."""
     from torch import nn
     from torch.nn import functional as F  # noqa: N812
 
@@ -92,8 +91,17 @@ def torch_resnet():
 
     inputs = (64, *(width for width, _ in WIDTHS))
     blocks = [Block(c, *width) for c, width in zip(inputs, WIDTHS, strict=False)]
-    stem = [conv(3, 64, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
-    net = nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
+    stages = [nn.Sequential(*blocks[i : i + 2]) for i in range(0, 8, 2)]
+    stem = nn.Sequential(conv(3, 64, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
+    return nn.Sequential(stem, *stages, nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10)))
+
+
+def torch_resnet():
+    """ResNet-18 in PyTorch: a training step."""
+    import torch
+    from torch.nn import functional as F  # noqa: N812
+
+    net = torch_resnet18()
     x, y = torch.rand(16, 3, 64, 64), torch.randint(0, 10, (16,))
     return torch_stepper(net.parameters(), lambda: F.cross_entropy(net(x), y))
 

@@ -57,7 +57,7 @@ def network() -> Network:
         params["head"] = {"kernel": draw(2, (width, CLASSES)), "bias": jnp.zeros(CLASSES)}
         return params, stats
 
-    def apply(params, stats, x, train=False, key=None, frozen=frozenset()):
+    def apply(params, stats, x, train=False, key=None, frozen=frozenset(), mixed=None):
         x, new = x.reshape(len(x), -1), {}
         for group in WIDTHS:
             p, old = params[group]["norm1"], stats[group]["norm1"]
@@ -65,6 +65,9 @@ def network() -> Network:
             if train and f"{group}/norm1" not in frozen:
                 use = {"mean": x.mean(0), "var": x.var(0)}
                 new[group] = {"norm1": jax.tree.map(lambda a, b: 0.9 * a + 0.1 * b, old, use)}
+                if mixed:
+                    chosen = mixed[group]["norm1"]["mean"]
+                    use = {name: jnp.where(chosen, use[name], old[name]) for name in use}
             normal = (x - use["mean"][None]) / jnp.sqrt(use["var"] + 1e-5)[None]
             x = jax.nn.relu(normal * p["scale"][None] + p["bias"][None])
         return Output(x, x @ params["head"]["kernel"] + params["head"]["bias"][None]), new

@@ -3,14 +3,14 @@
 import jax
 import numpy as np
 import pytest
-from cases import BATCH, CE, OTHER, C, D, N, S, gradient, softmax, terms, weights
+from cases import BATCH, CE, OTHER, C, D, N, S, gradient, perceptron, softmax, terms, weights
 
 from tl_jax.core.types import At, Model, Output
 from tl_jax.methods import METHODS
 
 REFERENCE = Output(OTHER.features[:N], OTHER.logits[:N])
 VIEWS = {"source": S, "reference": REFERENCE}
-HEAD = weights(1, D, C)
+HEAD, OLD = weights(1, D, C), weights(2, D, C)
 
 
 @pytest.mark.parametrize("name", ["bss", "delta", "l2_sp", "lwf"])
@@ -60,16 +60,16 @@ def test_l2_sp_penalises_the_way_from_the_start_and_the_size_of_the_head():
 def distilled(temperature):
     p, q = (
         softmax(S.features @ HEAD["dense0"]["kernel"] / temperature + HEAD["dense0"]["bias"] / temperature),
-        softmax(REFERENCE.logits / temperature),
+        softmax(perceptron(HEAD, REFERENCE.features) / temperature),
     )
     return -(q * np.log(p)).sum(1).mean(), (q * np.log(q / p)).sum(1).mean()
 
 
 def test_lwf_as_published_has_the_square_of_the_temperature_and_trains_the_old_head():
     method = METHODS["lwf"](temperature=2.0)
-    losses, _ = terms(method.terms, VIEWS, own={"head": HEAD}, values=method.values)
+    losses, _ = terms(method.terms, VIEWS, {"head": HEAD}, {"head": HEAD}, method.values)
     np.testing.assert_allclose(losses["distillation"], 4 * distilled(2.0)[0], rtol=1e-9)
-    own, out = gradient(method.terms, "distillation", VIEWS, {"head": HEAD}, values=method.values)
+    own, out = gradient(method.terms, "distillation", VIEWS, {"head": OLD}, {"head": HEAD}, method.values)
     assert np.abs(own["head"]["dense0"]["kernel"]).max() > 1e-3
     assert not out["source"].logits.any()  # the new head is another
 
@@ -83,9 +83,9 @@ def test_lwf_as_in_the_library_has_not_and_keeps_the_old_head():
 
 @pytest.mark.parametrize("name", ["delta", "lwf"])
 def test_the_reference_is_the_model_it_begins_from(name):
-    model = Model({"head": HEAD["dense0"]}, {"all": 3}, {}, {})
+    model = Model({"head": OLD["dense0"]}, {"all": 3}, {}, {"head": HEAD["dense0"]})
     own = METHODS[name]().init(jax.random.key(0), S, model)
     view = METHODS[name]().views["reference"]
     assert view.weights(own.memory) == (model.params, model.stats)
     if name == "lwf":
-        assert own.params["head"]["dense0"] is HEAD["dense0"]
+        assert own.params["head"]["dense0"]["kernel"] is HEAD["dense0"]["kernel"]

@@ -17,7 +17,8 @@ def test_a_method_has_the_name_of_its_file():
 
 def test_target_labels_are_given_to_the_bound_and_to_fine_tuning_alone():
     named = [name for name, make in METHODS.items() if make().labels == "target"]
-    assert named == ["target_only", "fine_tune", "bss", "delta", "l2_sp", "lwf"]
+    tuned = ["fine_tune", "bss", "delta", "l2_sp", "lwf", "stoch_norm", "co_tuning", "bi_tuning", "wise_ft"]
+    assert named == ["target_only", *tuned]
 
 
 @pytest.mark.parametrize("name", ["source_only", "target_only", "adabn"])

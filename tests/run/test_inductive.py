@@ -8,9 +8,14 @@ from tiny import FAST, SOURCE, domain
 
 import tl_jax
 from tl_jax.core.errors import UserError
+from tl_jax.run.export import config_of
+from tl_jax.run.finished import began_from, last
+from tl_jax.run.prepare import prepare
+from tl_jax.run.setup import Options
 
 OTHER = domain("other", 0.5, classes=("p", "q"))
 STRATEGIES = ["scratch", "full", "linear_probe", "feature_extraction", "lora(rank=2)", "lp_ft"]
+STRATEGIES += ["adapter(width=2)", "prototypical", "nearest_mean"]
 SETTINGS = {**FAST, "kind": "inductive", "select": "target_val", "devices": 1, "trials": "map", "steps": 12}
 
 
@@ -75,3 +80,34 @@ def test_a_partly_labelled_target_joins_the_sources_of_adaptation(tmp_path):
     (record,) = result.records
     assert record["values"]["labels_per_class"] == 8
     assert np.isfinite(record["selectors"]["last"]["target/accuracy"])
+
+
+def test_the_curve_between_probe_and_fine_tuned_model_has_both_ends(tmp_path):
+    settings = {"strategies": ["lp_ft"], "labels_per_class": [4], "steps": 12, "eval_every": 6}
+    result = tl_jax.fit(SOURCE, OTHER, "wise_ft(alpha=1.0)", run_dir=str(tmp_path), **{**SETTINGS, **settings})
+    for record in result.records:
+        curve = record["interpolation"]
+        assert (curve["alpha"][0], curve["alpha"][-1], len(curve["test"])) == (0.0, 1.0, 11)
+        assert curve["test"][-1] == pytest.approx(record["selectors"]["last"]["target/accuracy"], abs=1e-6)
+        best = curve["alpha"].index(curve["chosen"]["alpha"])
+        assert curve["validation"][best] == max(curve["validation"])
+        assert curve["chosen"]["target/accuracy"] == curve["test"][best]
+    # Half way the trunk is still the old one: alpha 1 is the linear probe, and what the end calls alpha 0.
+    with np.load(tmp_path / "records" / "lp_ft" / "00000006.npz") as stored:
+        probe = (stored["target_test/logits"].argmax(-1) == OTHER.test.y).mean(1)
+    np.testing.assert_allclose([r["interpolation"]["test"][0] for r in result.records], probe, atol=1e-6)
+    assert (tmp_path / "interpolation.png").stat().st_size > 5000
+    assert "alpha chosen by target_val" in result.table
+
+
+def test_the_head_of_the_source_goes_along_where_a_method_reads_it(tmp_path):
+    settings = {**SETTINGS, "strategies": ["full"], "seeds": 1, "pretrain_steps": 20, "steps": 1}
+    tl_jax.fit(SOURCE, OTHER, ["lwf", "co_tuning"], run_dir=str(tmp_path), **settings)
+    setup = prepare(config_of(tmp_path), Options(devices=1), {d.name: d for d in (SOURCE, OTHER)})
+    for task in setup.tasks:
+        assert task.start is not None
+        head = last(tmp_path, task.start, None)[1].params["head/kernel"]
+        began = began_from(tmp_path, task, None)
+        np.testing.assert_array_equal(began[0]["source_head/kernel"], head)
+        ours = last(tmp_path, task, began)[1].params["method/head/dense0/kernel"]
+        assert 0 < np.abs(ours - head).max() < 2 * 0.01  # one step of Adam at this rate

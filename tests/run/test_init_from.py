@@ -1,6 +1,7 @@
 """From a run to files, and from files into another run."""
 
 import json
+import re
 
 import jax
 import numpy as np
@@ -10,8 +11,10 @@ from tiny import FAST, NETWORK, SOURCE, TARGET, domain
 
 import tl_jax
 from tl_jax.core.errors import UserError
+from tl_jax.models.pretrained import Report
 from tl_jax.run import prepare
 from tl_jax.run.export import Choice, export
+from tl_jax.run.init_from import tensorflow_hint
 from tl_jax.run.rank import Candidate, labelled, score_all, table
 
 OTHER = domain("other", 0.5, classes=("p", "q"))
@@ -113,6 +116,52 @@ def test_what_cannot_be_exported_is_named(trained, domains_by_name, tmp_path, ch
         export(trained.run_dir, choice, tmp_path / "out")
     with pytest.raises(UserError, match="is not a run directory"):
         export(tmp_path, choice, tmp_path / "out")
+
+
+@pytest.mark.usefixtures("domains_by_name")
+@pytest.mark.parametrize("strategy", ["feature_extraction", "nearest_mean"])
+def test_what_was_trained_on_features_is_exported_with_its_trunk(tmp_path, monkeypatch, strategy):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    settings = {**INDUCTIVE, "strategies": [strategy], "steps": 4, "seeds": 2, "pretrain_steps": 6}
+    result = tl_jax.fit(SOURCE, OTHER, "fine_tune", run_dir=str(tmp_path / "run"), **settings)
+    export(result.run_dir, Choice(strategy, 1), tmp_path / "out")
+    program = jax.export.deserialize(bytearray((tmp_path / "out" / "model.stablehlo").read_bytes()))
+    with np.load(sorted(result.run_dir.glob(f"records/{strategy}/0*.npz"))[-1]) as stored:
+        want = stored["target_test/logits"][1]
+    np.testing.assert_allclose(program.call(OTHER.test.x), want, rtol=1e-3, atol=1e-4)
+    assert "backbone.dense1.weight" in load_file(tmp_path / "out" / "weights.safetensors")
+
+
+def test_the_file_s_own_head_is_what_co_tuning_begins_with(trained, tmp_path):
+    settings = {**INDUCTIVE, "strategies": ["full"], "lr": 0.0, "weight_decay": 0.0}
+    path = trained.run_dir / "out"
+    for method in ("lwf", "co_tuning"):
+        result = tl_jax.fit([], OTHER, method, run_dir=str(tmp_path / method), **settings, init_from=str(path))
+        assert len(result.records) == 1
+    arrays = {n: a for n, a in load_file(path / "weights.safetensors").items() if not n.startswith("head")}
+    save_file(arrays, tmp_path / "trunk.safetensors")
+    with pytest.raises(UserError, match="needs a linear head of the source task"):
+        tl_jax.fit([], OTHER, "co_tuning", **settings, init_from=str(tmp_path / "trunk.safetensors"))
+
+
+def report(naming="torchvision", classes=1000, notes=()):
+    return Report("file", naming, {}, {"head/kernel": ((1280, classes), (1280, 2))}, {}, {}, notes)
+
+
+@pytest.mark.parametrize(
+    ("network", "found", "words"),
+    [
+        ("mobilenet_v2", report(), None),
+        ("mobilenet_v2(tf=True)", report(classes=1001), None),
+        ("resnet18", report(classes=1001), None),
+        ("mobilenet_v2", report(classes=1001), r"1001 classes.*mobilenet_v2\(tf=True\)"),
+        ("mobilenet_v2", report(notes=("the file says padding: tensorflow SAME",)), r"the file says so.*tf=True"),
+        ("mobilenet_v2", report("huggingface"), r"tf=True, epsilon=1e-3"),
+    ],
+)
+def test_weights_of_tensorflow_are_recognised_by_what_the_file_shows(network, found, words):
+    said = " ".join(tensorflow_hint(network, found))
+    assert re.search(words, said) if words else not said
 
 
 # Choosing among files ---------------------------------------------------------------------------

@@ -9,12 +9,14 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.models.networks import build
 from tl_jax.training import strategies
+from tl_jax.training.adapters import with_adapters
 from tl_jax.training.freezing import resolve
+from tl_jax.training.layout import layout
 from tl_jax.training.lora import with_lora
 
 X = jnp.asarray(np.random.default_rng(0).normal(size=(4, 16, 16, 3)), jnp.float32)
 NET = build(("lenet", {}), 3)
-LAYOUT = strategies.layout(NET, X)
+LAYOUT = layout(NET, X)
 PATHS = list(flatten(jax.eval_shape(NET.init, jax.random.key(0), X)[0]))
 
 
@@ -88,3 +90,36 @@ def test_low_rank_adaptation_begins_at_the_network_and_adds_the_product():
     expected = NET.apply(unflatten(changed), stats, X)[0].logits
     np.testing.assert_allclose(network.apply(unflatten(flat), stats, X)[0].logits, expected, rtol=1e-4, atol=1e-4)
     assert not any(path.startswith("lora/head") for path in flat)
+
+
+def test_an_adapter_begins_at_the_network_and_adds_a_thin_layer_to_every_block():
+    network = with_adapters(NET, 3)
+    params, stats = network.init(jax.random.key(1), X)
+    plain = {name: value for name, value in params.items() if name != "adapter"}
+    ours, theirs = network.apply(params, stats, X)[0].logits, NET.apply(plain, stats, X)[0].logits
+    np.testing.assert_array_equal(ours, theirs)
+    flat = flatten(params["adapter"])
+    blocks = {path.rpartition("/")[0].rpartition("/")[0] for path in flat}
+    assert blocks == {"backbone/conv1", "backbone/conv2", "backbone/dense1", "bottleneck"}
+    assert (flat["backbone/conv2/down/kernel"].shape, flat["bottleneck/up/bias"].shape) == ((50, 3), (256,))
+    rng = np.random.default_rng(1)
+    flat = {path: rng.normal(size=x.shape).astype(np.float32) for path, x in flat.items()}
+    changed = {path: x if path.startswith("bottleneck") else np.zeros_like(x) for path, x in flat.items()}
+    out = network.apply({**plain, "adapter": unflatten(changed)}, stats, X)[0]
+    h = np.asarray(NET.apply(plain, stats, X)[0].features)
+    d, u = (flat[f"bottleneck/{part}/kernel"] for part in ("down", "up"))
+    want = h + np.maximum(h @ d + flat["bottleneck/down/bias"], 0) @ u + flat["bottleneck/up/bias"]
+    np.testing.assert_allclose(out.features, want, rtol=1e-4, atol=1e-4)
+
+    def loss(adapter, train):
+        return network.apply({**plain, "adapter": adapter}, stats, X, train=train)[0].logits[:, 0].sum()
+
+    for train in (False, True):  # behind random up-projections every part of every adapter has a gradient
+        grads = flatten(jax.grad(loss)(unflatten(flat), train))
+        assert all(np.isfinite(g).all() and np.abs(g).max() > 0 for path, g in grads.items()), train
+
+
+def test_adapters_move_with_the_head_alone():
+    shapes = jax.eval_shape(with_adapters(NET, 3).init, jax.random.key(0), X)[0]
+    factors = resolve(strategies.adapter().rules(LAYOUT, 100), list(flatten(shapes)))
+    assert {path.split("/")[0] for path, factor in factors.items() if factor} == {"adapter", "head"}

@@ -1,12 +1,13 @@
 """A perceptron in plain arrays, for the parameters that belong to a method: discriminators, second heads."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
 
+from tl_jax.core.errors import UserError
 from tl_jax.core.types import Array
 
 Params = dict[str, dict[str, Array]]
@@ -31,6 +32,13 @@ def init(key: Array, sizes: Sequence[int], *, last_bias: bool = True) -> Params:
     if not last_bias:
         del params[f"dense{len(params) - 1}"]["bias"]
     return params
+
+
+def of_linear(head: Mapping[str, Array], user: str) -> Params:
+    """A linear head {"kernel" [d, c], "bias" [c]} as a perceptron of one layer. Raises UserError for another head."""
+    if set(head) != {"kernel", "bias"}:
+        raise UserError(f"{user} reads the weights of a linear head: use --network=NAME(head='linear'), its default.")
+    return {"dense0": dict(head)}
 
 
 def named(key: Array, name: str) -> Array:

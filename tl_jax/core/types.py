@@ -52,11 +52,13 @@ class Network(NamedTuple):
     """A model as two pure functions.
 
     init(key, x [n, ...]) -> (params, stats)
-    apply(params, stats, x, train=False, key=None, frozen=frozenset()) -> (Output, stats)
+    apply(params, stats, x, train=False, key=None, frozen=frozenset(), mixed=None, after=None) -> (Output, stats)
 
     `params` has the top-level groups "backbone", "bottleneck" and "head". With `train` the batch
     normalisation uses and updates batch statistics and dropout draws from `key` (None: no dropout); modules whose path
-    ("backbone/norm1") is in `frozen` normalise with their stored statistics and leave them alone.
+    ("backbone/norm1") is in `frozen` normalise with their stored statistics and leave them alone. `mixed`, with the
+    paths of the stored means, says which channels [c] of the others take the batch's statistics, the rest the stored.
+    `after(path, y) -> y` may change what a module gives ("backbone/block1").
     """
 
     init: Callable[..., tuple[Tree, Tree]]

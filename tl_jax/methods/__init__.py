@@ -7,11 +7,13 @@ from tl_jax.methods.adamatch import adamatch
 from tl_jax.methods.afn import afn
 from tl_jax.methods.barlow_twins import barlow_twins
 from tl_jax.methods.base import Method
+from tl_jax.methods.bi_tuning import bi_tuning
 from tl_jax.methods.bnm import bnm
 from tl_jax.methods.bsp import bsp
 from tl_jax.methods.bss import bss
 from tl_jax.methods.byol import byol
 from tl_jax.methods.cdan import cdan
+from tl_jax.methods.co_tuning import co_tuning
 from tl_jax.methods.dan import dan
 from tl_jax.methods.dann import dann
 from tl_jax.methods.deep_coral import deep_coral
@@ -37,10 +39,12 @@ from tl_jax.methods.shot import shot
 from tl_jax.methods.simclr import simclr
 from tl_jax.methods.simsiam import simsiam
 from tl_jax.methods.source_only import source_only
+from tl_jax.methods.stoch_norm import stoch_norm
 from tl_jax.methods.target_only import target_only
 from tl_jax.methods.untrained import untrained
 from tl_jax.methods.vicreg import vicreg
 from tl_jax.methods.wdgrl import wdgrl
+from tl_jax.methods.wise_ft import wise_ft
 
 ADAPTATION: Mapping[str, Callable[..., Method]] = {
     "source_only": source_only,
@@ -73,6 +77,10 @@ FINE_TUNING: Mapping[str, Callable[..., Method]] = {
     "delta": delta,
     "l2_sp": l2_sp,
     "lwf": lwf,
+    "stoch_norm": stoch_norm,
+    "co_tuning": co_tuning,
+    "bi_tuning": bi_tuning,
+    "wise_ft": wise_ft,
 }
 SELF_SUPERVISION: Mapping[str, Callable[..., Method]] = {
     "simclr": simclr,

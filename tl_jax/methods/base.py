@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tl_jax.core.balance import Balance
-from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Tree
+from tl_jax.core.types import Array, At, Batch, Labeled, Model, Network, Output, Tree
 
 
 class Own(NamedTuple):
@@ -89,7 +89,7 @@ class Method(NamedTuple):
     terms(own, outputs by view, batch, at) -> Terms. The objective is sum_k w_k L_k with w = 1 for the term
       named "source" and w = at.lam for every other, unless `weights` names it.
     init(key, example, model) -> Own: example is the network's Output on one batch of targets
-      (features [n, d], logits [n, c]), model.memory is empty.
+      (features [n, d], logits [n, c]), model.memory is empty, model.own["head"] is the head of the source task.
     views: the passes through the network, by name.
     weights(at) -> {term: weight}: pure in (step, progress, values).
     values: the method's own scalars, readable as at.values[name] and sweepable without recompiling.
@@ -98,16 +98,20 @@ class Method(NamedTuple):
     refresh(network, model, x_t [m, ...]) -> memory: over the whole unlabelled target, every
       `refresh_every` steps, the first time before step 0. Zero: once per pass over the target. With a
       `predict` of its own, also before each evaluation.
+    survey(network, model, labelled) -> memory: once, before step 0, over the labelled target [n, ...].
+    adapt(network, at) -> the network as a step trains it.
     phases, groups: for algorithms that truly alternate. A group is a tuple of path patterns, first match
       wins; the network's paths are bare ("head/kernel"), the method's own begin with "method/".
     freeze: rules put before the user's, e.g. (("head/*", "frozen"),).
     predict(network, model, x, domain) -> Output: inference where it is not the plain head; model.stats is
       already the one of `domain` ("source0", "source1", ... or "target").
+    between(model, a, domain) -> (params, stats): the network at a share a in [0, 1] of the way from where it began.
     start: the method that trains the source model this one begins from (source-free adaptation).
     labels: which domains are given with labels, as the sources of a batch: "source"; "target" (fine-tuning and
       the supervised bound); "both" (the target is the last of the sources); "none" (self-supervision).
     trained: False for a baseline that no step changes: one step is run, and no value is swept.
     balancing: a strategy for the terms' gradients in place of the weighted sum (multi-task training).
+    source_head: whether it makes no sense without the head of the source task.
     """
 
     terms: TermsFunction
@@ -120,14 +124,18 @@ class Method(NamedTuple):
     after: Callable[[Model, At], Tree] | None = None
     refresh: Callable[[Network, Model, Array], Tree] | None = None
     refresh_every: int = 0
+    survey: Callable[[Network, Model, Labeled], Tree] | None = None
+    adapt: Callable[[Network, At], Network] | None = None
     phases: tuple[Phase, ...] = ()
     groups: Mapping[str, tuple[str, ...]] = ONE_GROUP
     freeze: tuple[tuple[str, str], ...] = ()
     predict: Callable[[Network, Model, Array, str], Output] | None = None
+    between: Callable[[Model, Array, str], tuple[Tree, Tree]] | None = None
     start: "Method | None" = None
     labels: str = "source"
     trained: bool = True
     balancing: Balancing | None = None
+    source_head: bool = False
 
     def steps(self) -> tuple[Phase, ...]:
         """The phases of one training step; most methods have one, over all parameters."""

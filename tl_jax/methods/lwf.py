@@ -9,23 +9,24 @@ from tl_jax.methods.base import Method, Own, Terms, View
 
 
 def lwf(temperature: float = 3.0, form: str = "paper") -> Method:
-    """L = CE + lam * T^2 CE(softmax(g^0 / T), softmax(h(f) / T)), g^0 the logits of the model it begins from.
+    """L = CE + lam * T^2 CE(softmax(g^0 / T), softmax(h(f) / T)), g^0 the source's logits by the model it begins from.
 
-    h begins as that model's head. Labels are the target's. form="tllib": h stays as it is, no T^2, and the
+    h begins as the source's head. Labels are the target's. form="tllib": h stays as it is, no T^2, and the
     entropy of the first is subtracted (a Kullback-Leibler divergence). lam = 1 (tllib: 4). Li & Hoiem 2016,
     arXiv 1606.09282; Hinton et al. 2015, arXiv 1503.02531.
     """
     require("form of lwf", form, ("paper", "tllib"))
 
     def init(key, example, model):
-        memory, head = {"params": model.params, "stats": model.stats}, {"dense0": model.params["head"]}
-        return Own({"head": head}, memory) if form == "paper" else Own({}, {**memory, "head": head})
+        head = mlp.of_linear(model.own["head"], "lwf")
+        memory = {"params": model.params, "stats": model.stats, "head": head}
+        return Own({"head": head} if form == "paper" else {}, memory)
 
     def terms(own, out, batch, at):
         soft = at.values["temperature"]
         head = own.params["head"] if form == "paper" else own.memory["head"]
         log_p = jax.nn.log_softmax(mlp.apply(head, out["source"].features) / soft)
-        log_q = jax.nn.log_softmax(out["reference"].logits / soft)
+        log_q = jax.nn.log_softmax(mlp.apply(own.memory["head"], out["reference"].features) / soft)
         entropy = 0.0 if form == "paper" else log_q
         kept = (jax.numpy.exp(log_q) * (entropy - log_p)).sum(1).mean()
         kept = kept * soft**2 if form == "paper" else kept
@@ -39,4 +40,5 @@ def lwf(temperature: float = 3.0, form: str = "paper") -> Method:
         values={"temperature": temperature},
         lam=1.0 if form == "paper" else 4.0,
         labels="target",
+        source_head=True,
     )

@@ -16,7 +16,8 @@ class BatchNorm(nn.Module):
     With `train`, mean and var are the batch's and the running ones move by
     running = momentum * running + (1 - momentum) * batch, with the biased variance (divided by n, as
     Flax does; PyTorch stores the one divided by n - 1). Otherwise they are the running ones, which
-    is also what a module does whose path is in `frozen`: its statistics stay as they are.
+    is also what a module does whose path is in `frozen`: its statistics stay as they are. A variable "mean" of the
+    collection "mixed" [c] says which channels use the batch's after all.
     Statistics are float32 whatever `dtype` is (Ioffe & Szegedy 2015, arXiv:1502.03167).
     """
 
@@ -32,7 +33,7 @@ class BatchNorm(nn.Module):
         var = self.variable("batch_stats", "var", jnp.ones, shape, jnp.float32)
         scale = self.param("scale", nn.initializers.ones_init(), shape, jnp.float32)
         bias = self.param("bias", nn.initializers.zeros_init(), shape, jnp.float32)
-        m, v = mean.value, var.value
+        m, v = stored = mean.value, var.value
         wide = (1,) * (x.ndim - 1) + shape
         x = x.astype(jnp.float32)
         if train and "/".join(self.path) not in frozen:
@@ -42,6 +43,9 @@ class BatchNorm(nn.Module):
             if not self.is_initializing():
                 mean.value = self.momentum * mean.value + (1 - self.momentum) * m
                 var.value = self.momentum * var.value + (1 - self.momentum) * v
+            if self.has_variable("mixed", "mean"):
+                chosen = self.get_variable("mixed", "mean")
+                m, v = jnp.where(chosen, m, stored[0]), jnp.where(chosen, v, stored[1])
         gain = scale * jax.lax.rsqrt(v + self.epsilon)
         return (x * gain.reshape(wide) + (bias - m * gain).reshape(wide)).astype(self.dtype)
 

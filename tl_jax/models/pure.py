@@ -1,5 +1,8 @@
 """A Flax module as two pure functions."""
 
+import contextlib
+from collections.abc import Callable
+
 import jax
 from flax import linen as nn
 
@@ -21,12 +24,26 @@ def as_network(module: nn.Module) -> Network:
         train: bool = False,
         key: jax.Array | None = None,
         frozen: Frozen = frozenset(),
+        mixed: Tree = None,
+        after: Callable[[str, Array], Array] | None = None,
     ) -> tuple[Output, Tree]:
-        variables = {"params": params, "batch_stats": stats}
-        if not train:
-            return module.apply(variables, x), stats  # pyright: ignore[reportReturnType]
-        rngs = {} if key is None else {"dropout": key}
-        output, updated = module.apply(variables, x, True, frozen, rngs=rngs, mutable=["batch_stats"])
-        return output, updated.get("batch_stats", {})  # pyright: ignore[reportReturnType]
+        variables = {"params": params, "batch_stats": stats, **({"mixed": mixed} if train and mixed else {})}
+        with contextlib.nullcontext() if after is None else nn.intercept_methods(_changing(after)):
+            if not train:
+                return module.apply(variables, x), stats  # pyright: ignore[reportReturnType]
+            rngs = {} if key is None else {"dropout": key}
+            output, updated = module.apply(variables, x, True, frozen, rngs=rngs, mutable=["batch_stats"])
+            return output, updated.get("batch_stats", {})  # pyright: ignore[reportReturnType]
 
     return Network(init, apply)
+
+
+def _changing(after: Callable[[str, Array], Array]) -> Callable:
+    """Flax's hook around every method of every module, for what modules give when they are called."""
+
+    def interceptor(run: Callable, args: tuple, kwargs: dict, context: nn.module.InterceptorContext):
+        output = run(*args, **kwargs)
+        called = context.method_name == "__call__" and isinstance(output, jax.Array)
+        return after("/".join(context.module.path), output) if called else output
+
+    return interceptor

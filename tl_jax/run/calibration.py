@@ -60,7 +60,7 @@ def _recall() -> dict:
 
 
 def _time(built: Built, start: Start, data: Data) -> float:
-    """Median seconds of one step of all trials, on arrays placed as the run will place them: what compiles here serves it."""
+    """Median seconds of one step of all trials. Arrays lie as in the run, so what is compiled here serves it."""
     programs, placement = built
     data = placement.data(data)
     states = placement.state(programs.begin(start, data))

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from tl_jax.evaluation.metrics import accuracy, evaluate
 from tl_jax.evaluation.open_set import open_set
 from tl_jax.evaluation.selection import CRITERIA, Selection, select
-from tl_jax.run import plots, report
+from tl_jax.run import interpolation, plots, report
 from tl_jax.run.config import AMOUNTS, TARGET_VAL, Config
 from tl_jax.run.problem import Problem
 from tl_jax.run.rundir import RunDirectory, read_lines
@@ -22,10 +22,11 @@ Stored = Mapping[int, Mapping[str, np.ndarray]]
 
 
 def observe(task: Task, programs: Programs, states: State) -> dict[str, np.ndarray]:
-    """Logits [T, n, classes] on every evaluation set."""
+    """Logits [T, n, classes] on every evaluation set that the config's selection reads."""
     return {
         name: np.asarray(predict_all(programs, states, x, domain).logits, np.float32)
         for name, (domain, x) in task.problem.evaluation().items()
+        if not (name == "target/logits" and task.config.select == TARGET_VAL)
     }
 
 
@@ -36,7 +37,8 @@ def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[floa
 
 
 def features(task: Task, programs: Programs, states: State) -> dict[str, np.ndarray]:
-    """The first trial's features of some target test and source validation examples, with their labels."""
+    """The first trial's features of some target test and source validation examples, with their labels; every trial's
+    accuracy along the way it came, where its method predicts between."""
     problem = task.problem
     shown = {"target": ("target", problem.target.test)}
     if problem.sources:
@@ -45,7 +47,7 @@ def features(task: Task, programs: Programs, states: State) -> dict[str, np.ndar
     for side, (domain, part) in shown.items():
         out = predict_all(programs, states, part.x[:SHOWN_IN_EMBEDDING], domain)
         found |= {side: out.features[0], f"{side}_y": part.y[:SHOWN_IN_EMBEDDING]}
-    return found
+    return found | interpolation.measured(task, states)
 
 
 def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
@@ -54,12 +56,17 @@ def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
     stored = directory.records(job.name)
     if job.steps not in stored:
         return []
+    along = {}
+    if directory.features_path(job.name).exists():
+        with np.load(directory.features_path(job.name)) as file:
+            along = {name: file[name] for name in file.files if name.startswith("interpolation/")}
     return [
         {
             **config.described(job.name),
             "seed": seed,
             "values": dict(values),
             "selectors": _selectors(config, task.problem, _trial(stored, i)),
+            **interpolation.described(along, i),
         }
         for i, (seed, values) in enumerate(job.trials)
     ]
@@ -92,9 +99,12 @@ def _selectors(config: Config, problem: Problem, stored: Mapping[int, dict[str, 
 
 def label_free(record: Mapping[str, np.ndarray], source_labels: np.ndarray) -> dict[str, np.ndarray]:
     """What a criterion may see: source validation with labels, the target's training examples without."""
+    return {**_of_source(record, source_labels), "target/logits": record["target/logits"]}
+
+
+def _of_source(record: Mapping[str, np.ndarray], labels: np.ndarray) -> dict[str, np.ndarray]:
     sources = [record[name] for name in sorted(record) if name.startswith("source")]
-    seen = {"source_val/logits": np.concatenate(sources), "source_val/y": source_labels} if sources else {}
-    return {**seen, "target/logits": record["target/logits"]}
+    return {"source_val/logits": np.concatenate(sources), "source_val/y": labels} if sources else {}
 
 
 def known(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -108,11 +118,17 @@ def _metrics(record: Mapping[str, np.ndarray], problem: Problem) -> dict[str, fl
     target = evaluate(*known(logits, labels))
     if labels.max() == logits.shape[1]:
         target |= open_set(logits, labels)
-    source = label_free(record, problem.source_labels())
+    source = _of_source(record, problem.source_labels())
     scores = {f"target/{name}": value for name, value in target.items()}
     if problem.sources:
         scores["source/accuracy"] = accuracy(source["source_val/logits"], source["source_val/y"])
     return scores
+
+
+def table(config: Config, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str]) -> report.Table:
+    """The table of a run that classifies, and the curves between weights under it."""
+    found = report.table(config, records, unfinished)
+    return found._replace(note=found.note + interpolation.note(records))
 
 
 def figures(
@@ -127,6 +143,8 @@ def figures(
         "samples.png": lambda: plots.samples(domains),
         "embedding.png": lambda: plots.embedding(_embedded(setup, directory, records), setup.problem.target.classes),
     }
+    if interpolation.groups(records):
+        found["interpolation.png"] = lambda: interpolation.figure(records)
     return found | ({"labels.png": lambda: plots.few_labels(records, amounts[0])} if amounts else {})
 
 

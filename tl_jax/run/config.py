@@ -98,6 +98,7 @@ class Config:
 
 INDUCTIVE = Config(
     kind="inductive",
+    network="cnn(widths=(16, 48), dense=192)",
     methods=("fine_tune",),
     strategies=("scratch", "linear_probe", "last_k", "full", "lp_ft"),
     labels_per_class=(1, 2, 5, 10),
@@ -106,6 +107,7 @@ INDUCTIVE = Config(
     batch_size=32,
     forward_plan="joint",
     select=TARGET_VAL,
+    eval_every=20,
 )
 """The defaults of inductive transfer."""
 MULTITASK = Config(

@@ -12,16 +12,14 @@ from tl_jax.core.places import write_atomically
 from tl_jax.core.types import Array, Model
 from tl_jax.models.networks import pixels_of
 from tl_jax.models.pretrained import save
-from tl_jax.run.checkpoints import Checkpoints
 from tl_jax.run.config import Config, network_call
-from tl_jax.run.execution import execution
+from tl_jax.run.finished import began_from, last
+from tl_jax.run.init_from import Weights
 from tl_jax.run.prepare import prepare
-from tl_jax.run.pretrained import from_file, pretrained
-from tl_jax.run.rundir import slug, write_json
+from tl_jax.run.pretrained import on_features
+from tl_jax.run.rundir import write_json
 from tl_jax.run.setup import Options, Task, make_network
-from tl_jax.run.trials import programs
 from tl_jax.training.forward import stats_of
-from tl_jax.training.freezing import resolve
 from tl_jax.training.state import State, model_of
 
 
@@ -40,7 +38,7 @@ def export(root: Path, choice: Choice, out: Path, data_dir: str = "") -> list[Pa
     jax.export of x [b, ...] (as the domain stores it, uint8 for images) -> logits [b, classes], with b free.
     Raises UserError for a directory that is no run, an unknown job or trial, or a job without a checkpoint.
     """
-    config = _config(root)
+    config = config_of(root)
     setup = prepare(config, Options(data_dir=data_dir, devices=1), {})
     tasks = {task.job.name: task for task in setup.tasks}
     if not choice.job and len(tasks) > 1:
@@ -48,16 +46,18 @@ def export(root: Path, choice: Choice, out: Path, data_dir: str = "") -> list[Pa
     name = choice.job or next(iter(tasks))
     require("job", name, tasks)
     task = tasks[name]
-    if task.job.strategy.cached:
-        raise UserError(f"{name}: only its head was trained, on cached features. Export a run of linear_probe instead.")
     if not 0 <= choice.trial < len(task.job.trials):
         raise UserError(f"--trial={choice.trial}: {name} has trials 0 to {len(task.job.trials) - 1}.")
-    step, state = _last(root, task, setup.weights)
+    if task.job.strategy.cached:
+        step, state = _of_features(root, task, setup.weights)
+    else:
+        step, state = last(root, task, began_from(root, task, setup.weights))
     one = jax.tree.map(lambda x: jnp.asarray(x[choice.trial]), state)
     return _write(out, task, (choice, step), model_of(one))
 
 
-def _config(root: Path) -> Config:
+def config_of(root: Path) -> Config:
+    """The config of a run directory. Raises UserError where it is none."""
     try:
         fields = json.loads((root / "config.json").read_text())
         return Config(**{name: _tuples(value) for name, value in fields.items()})
@@ -69,35 +69,12 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def _last(root: Path, task: Task, weights: Any) -> tuple[int, State]:
-    """The step and the states of a job's last checkpoint."""
-    if not (root / "checkpoints" / slug(task.job.name)).is_dir():
-        raise UserError(f"{root} has no checkpoint of {task.job.name}: it has not been trained there.")
-    modes = json.loads((root / "execution.json").read_text())
-    how = execution(task, Options(devices=1), modes[task.job.name])
-    built = programs(how.recipe, _factors(task), how.mode)
-    like = jax.eval_shape(built.begin, task.starts(_model(task, weights)), how.data)
-    checkpoints = Checkpoints(root, task.job.name)
-    try:
-        step = checkpoints.last_step()
-        if step is None:
-            raise UserError(f"{root} has no complete checkpoint of {task.job.name}.")
-        return step, checkpoints.restore(step, like)
-    finally:
-        checkpoints.close()
-
-
-def _factors(task: Task) -> dict[str, float]:
-    return resolve(task.rules, task.shapes, max(task.job.steps - 1, 0))
-
-
-def _model(task: Task, weights: Any) -> Any:
-    """Something of the shape of what the task begins from."""
-    if task.start is None:
-        return from_file(task, weights)
-    how = execution(task.start, Options(devices=1), "map")
-    states = programs(how.recipe, _factors(task.start), how.mode).begin(task.start.starts(), how.data)
-    return pretrained(task, (states.params, states.stats))
+def _of_features(root: Path, task: Task, weights: Weights | None) -> tuple[int, State]:
+    """The step and the states of a job on cached features, with the trunk that gave them."""
+    trunk = began_from(root, task, weights)
+    step, states = last(root, on_features(task, trunk), None)
+    params = {path: x for path, x in trunk[0].items() if not path.startswith("head/")}
+    return step, states._replace(params={**params, **states.params}, stats=trunk[1])
 
 
 def _write(out: Path, task: Task, about: tuple[Choice, int], model: Model) -> list[Path]:

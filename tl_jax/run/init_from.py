@@ -1,22 +1,27 @@
 """Where a run begins instead of at random: weights from a file."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from tl_jax.core.calls import parse
 from tl_jax.core.trees import flatten
 from tl_jax.core.types import Array, Network, Tree
+from tl_jax.models.networks import NETWORKS
 from tl_jax.models.pretrained import Report, load
 from tl_jax.run.config import Config
 
 
 class Weights(NamedTuple):
-    """What a file gave: {path: array} of the parameters it had, all statistics, and the report."""
+    """What a file gave: {path: array} of the parameters it had, all statistics, the report, and its own linear head
+    under "source_head/" (empty if it has none)."""
 
     params: dict[str, np.ndarray]
     stats: Tree
     report: Report
+    source_head: dict[str, np.ndarray] = {}  # noqa: RUF012
 
 
 def read_weights(config: Config, network: Network, x: Array) -> Weights:
@@ -30,7 +35,42 @@ def read_weights(config: Config, network: Network, x: Array) -> Weights:
     params, stats, report = load(config.init_from, shapes, stats, allow_mismatch=config.allow_mismatch)
     flat = flatten(params)
     kept = [p for p in report.loaded if p in flat and not (config.kind == "inductive" and p.startswith("head/"))]
-    return Weights({path: np.asarray(flat[path]) for path in kept}, stats, report)
+    head = _source_head(config, (shapes, stats), (flat, report)) if config.kind == "inductive" else {}
+    report = report._replace(notes=(*report.notes, *tensorflow_hint(config.network, report)))
+    return Weights({path: np.asarray(flat[path]) for path in kept}, stats, report, head)
+
+
+def _source_head(config: Config, network: tuple[Tree, Tree], found: tuple[Mapping[str, Any], Report]) -> dict:
+    """The file's linear head, whatever its number of classes."""
+    (shapes, stats), (flat, report) = network, found
+    if set(shapes["head"]) != {"kernel", "bias"}:
+        return {}
+    if "head/kernel" in report.reinitialised:
+        old = report.reinitialised["head/kernel"][0]
+        if old is None or old[0] != shapes["head"]["kernel"].shape[0]:
+            return {}
+        sizes = {"kernel": old, "bias": old[-1:]}
+        head = {name: jax.ShapeDtypeStruct(size, np.float32) for name, size in sizes.items()}
+        flat = flatten(load(config.init_from, {**shapes, "head": head}, stats, allow_mismatch=config.allow_mismatch)[0])
+    return {f"source_head/{name}": np.asarray(flat[f"head/{name}"]) for name in ("kernel", "bias")}
+
+
+def tensorflow_hint(network: str, report: Report) -> tuple[str, ...]:
+    """A line where MobileNetV2 is about to read TensorFlow's weights with PyTorch's padding, by what the file shows."""
+    call = parse(network, NETWORKS, "network")
+    if call.text.partition("(")[0] != "mobilenet_v2" or call.arguments.get("tf"):
+        return ()
+    old = (report.reinitialised.get("head/kernel") or (None,))[0]
+    signs = {
+        "the file says so": any("tensorflow" in note.lower() for note in report.notes),
+        "its head has 1001 classes": bool(old) and old[-1] == 1001,
+        "Hugging Face's are": report.naming == "huggingface",
+    }
+    why = next((sign for sign, shown in signs.items() if shown), "")
+    if not why:
+        return ()
+    arguments = "tf=True, epsilon=1e-3" if report.naming == "huggingface" else "tf=True"
+    return (f"These look like TensorFlow's weights ({why}), padded as in --network='mobilenet_v2({arguments})'.",)
 
 
 def for_trials(count: int, model: Any) -> Any:

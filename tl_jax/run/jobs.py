@@ -12,7 +12,8 @@ from tl_jax.methods.base import Method
 from tl_jax.run.config import AMOUNTS, Config
 from tl_jax.run.pretraining import variants
 from tl_jax.training.freezing import Rule
-from tl_jax.training.strategies import STRATEGIES, Layout, Strategy, full
+from tl_jax.training.layout import Layout
+from tl_jax.training.strategies import STRATEGIES, Strategy, full
 
 FULL = full()
 
@@ -55,13 +56,17 @@ def jobs(config: Config) -> list[Job]:
         if not any(name in names for names in known):
             raise unknown("swept value", name, sorted(set.union(*known)))
     todo = []
-    for strategy in strategies:
+    for call in strategies:
+        strategy = call() if call else None
+        if call and strategy and strategy.method:
+            todo.append(_fine_tuning(config, make_job(config, call.text, strategy.method), strategy))
+            continue
         for name, method in named:
-            if strategy is None:
+            if call is None or strategy is None:
                 todo.append(make_job(config, name, method))
             else:
-                name = strategy.text if len(named) == 1 else f"{strategy.text} {name}"
-                todo.append(_fine_tuning(config, make_job(config, name, method), strategy()))
+                name = call.text if len(named) == 1 else f"{call.text} {name}"
+                todo.append(_fine_tuning(config, make_job(config, name, method), strategy))
     return todo
 
 
@@ -85,8 +90,8 @@ def make_job(config: Config, name: str, method: Method) -> Job:
     base = _values(config, method)
     # The bound of transductive transfer has all labels.
     partly = config.kind == "inductive" or method.labels == "source"
-    varied = config.swept if method.trained else ()
-    choices = [(key, values) for key, values in varied if key in base or (key in AMOUNTS and partly)]
+    known = base if method.trained else ()
+    choices = [(key, values) for key, values in config.swept if key in known or (key in AMOUNTS and partly)]
     swept = [[(key, float(v)) for v in values] for key, values in choices]
     trials = tuple(
         (seed, tuple({**base, **dict(choice)}.items())) for choice in itertools.product(*swept) for seed in config.seeds

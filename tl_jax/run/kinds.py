@@ -43,7 +43,7 @@ CLASSIFICATION = Kind(
     classification.score,
     classification.features,
     classification.results,
-    report.table,
+    classification.table,
     classification.figures,
 )
 UNSUPERVISED = Kind(

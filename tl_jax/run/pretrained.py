@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tl_jax.core.batching import sent_in_batches
+from tl_jax.core.errors import UserError
 from tl_jax.core.places import user_cache
 from tl_jax.data.domain import Examples
 from tl_jax.run.init_from import Weights, for_trials
@@ -25,12 +26,15 @@ HEAD_ALONE = "mlp(bottleneck=0, hidden=())"
 def pretrained(task: Task, model: Any) -> Any:
     """The (params, stats) [T, ...] that the task's trials begin from; the head only where the classes are the same.
 
-    model: of the trials of the task's start, or of one trial, which all then share.
+    model: of the trials of the task's start, or of one trial, which all then share. The head of other classes goes
+    along under "source_head/".
     """
     assert task.start is not None
     params, stats = jax.device_get(model)
     same = task.start.problem.target.classes == task.problem.target.classes
     kept = {path: x for path, x in params.items() if path in task.shapes and (same or not path.startswith("head/"))}
+    if task.job.method.source_head:
+        kept |= {f"source_{path}": x for path, x in params.items() if path.startswith("head/")}
     return for_trials(len(task.job.trials), (kept, stats))
 
 
@@ -40,6 +44,12 @@ def from_file(task: Task, weights: Weights | None) -> Any:
         return None
     domains = [f"source{i}" for i in range(len(task.data.sources))] + ["target"]
     params = {path: x for path, x in weights.params.items() if path in task.shapes}
+    if task.job.method.source_head:
+        if not weights.source_head:
+            raise UserError(
+                f"{task.job.name} needs a linear head of the source task, which {weights.report.path} lacks."
+            )
+        params |= weights.source_head
     model = params, initial_stats(task.config.forward_plan, weights.stats, domains)
     return for_trials(len(task.job.trials), jax.tree.map(lambda x: np.asarray(x)[None], model))
 

@@ -1,8 +1,6 @@
 """From a config to everything its jobs need, before anything is trained or written."""
 
 import dataclasses
-import functools
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -22,9 +20,9 @@ from tl_jax.run.jobs import Job
 from tl_jax.run.problem import Problem, check_batches, rows_known
 from tl_jax.run.trials import starts
 from tl_jax.training.freezing import Rule, resolve
+from tl_jax.training.layout import layout
 from tl_jax.training.state import Data, Start, State, accepting_bytes, create
 from tl_jax.training.step import Recipe
-from tl_jax.training.strategies import layout
 
 
 class Options(NamedTuple):

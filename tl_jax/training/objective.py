@@ -37,7 +37,10 @@ def unweighted(method: Method, forward: Forward, terms: TermsFunction) -> Callab
 
     def found(trained: Mapping[str, Array], around: Surroundings):
         network, own = split_params({**around.kept, **trained})
-        outputs, stats = _outputs(method, forward, network, around)
+        passes = forward
+        if method.adapt is not None:
+            passes = forward._replace(network=method.adapt(forward.network, around.at))
+        outputs, stats = _outputs(method, passes, network, around)
         losses, metrics = terms(Own(own, around.memory, network), outputs, around.batch, around.at)
         return losses, (stats, {**losses, **metrics})
 

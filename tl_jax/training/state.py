@@ -7,13 +7,15 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.trees import flatten, unflatten
-from tl_jax.core.types import Array, Model, Network, Tree
+from tl_jax.core.types import Array, Labeled, Model, Network, Tree
 from tl_jax.data.augment import to_float
 from tl_jax.methods.base import Method
 from tl_jax.training.forward import initial_stats, stats_of, stream
 from tl_jax.training.freezing import in_group
 from tl_jax.training.objective import split_params
 from tl_jax.training.optimizer import optimizer
+
+SOURCE_HEAD = "source_head/"
 
 
 class State(NamedTuple):
@@ -55,7 +57,8 @@ class Data(NamedTuple):
 class Start(NamedTuple):
     """Where a trial begins: its seed, its values, labelled rows, and pretrained (params, stats) or None.
 
-    Parameters that the model lacks (a new head) are drawn at random.
+    Parameters that the model lacks (a new head) are drawn at random; those under "source_head/" are the head of the
+    source task, which no network has.
     """
 
     seed: Array
@@ -79,15 +82,23 @@ def create(network: Network, method: Method, plan: str, data: Data, start: Start
     example = data.target[jnp.arange(2)]
     params, fresh = network.init(stream(key, "network"), example)
     stats: Mapping[str, Tree] = initial_stats(plan, fresh, domains)
+    source_head: dict[str, Array] = {}
     if start.model is not None:
         pretrained, stats = start.model
-        params = unflatten(flatten(params) | dict(pretrained))
-    model = Model(params, stats, {}, {})
+        source_head = {path: x for path, x in pretrained.items() if path.startswith(SOURCE_HEAD)}
+        params = unflatten(flatten(params) | {path: x for path, x in pretrained.items() if path not in source_head})
+    head = unflatten(source_head)[SOURCE_HEAD[:-1]] if source_head else params["head"]
+    model = Model(params, stats, {}, {"head": head})
     shown, _ = network.apply(params, stats_of(stats, "target"), example, train=False)
     own = method.init(stream(key, "method"), shown, model)
     memory = own.memory
     if method.refresh is not None:
         memory = method.refresh(network, target_model(Model(params, stats, memory, own.params)), data.target)
+    if method.survey is not None:
+        x, y = data.sources[-1]
+        rows = jnp.arange(len(x)) if start.rows is None else start.rows
+        seen = Labeled(x[rows], y[rows], rows)
+        memory = method.survey(network, target_model(Model(params, stats, memory, own.params)), seen)
     flat = flatten(params) | flatten(own.params, "method")
     step = jnp.zeros((), jnp.int32)
     seed = jnp.asarray(start.seed, jnp.uint32)

@@ -1,65 +1,32 @@
 """Strategies of fine-tuning: which parameters of a pretrained network move, when and how fast.
 
 A strategy turns the network's blocks, in the order in which an input meets them, into freezing rules; the
-head is new and always trained. `lora` also adds parameters of its own (see training/lora.py).
+head is new and always trained. `lora` and `adapter` add parameters of their own (training/lora.py, adapters.py).
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-import jax
-
 from tl_jax.core.errors import UserError
-from tl_jax.core.trees import flatten
-from tl_jax.core.types import Array, Network
-from tl_jax.training.forward import normalised_modules
+from tl_jax.core.types import Network
+from tl_jax.methods.base import Method
+from tl_jax.methods.prototypical import prototypical as class_means
+from tl_jax.training.adapters import with_adapters
 from tl_jax.training.freezing import Rule
+from tl_jax.training.layout import Layout
 from tl_jax.training.lora import with_lora
-
-
-class Layout(NamedTuple):
-    """A network's blocks from input to output (the last is the head) and its normalisation modules.
-
-    A block is a tuple of module paths: a layer with the normalisation after it.
-    """
-
-    blocks: tuple[tuple[str, ...], ...]
-    norms: tuple[str, ...]
 
 
 class Strategy(NamedTuple):
     """rules(layout, total steps) -> freezing rules; pretrained: whether it begins from the source's weights;
-    cached: whether the trunk's features can be computed once; adapt: what it adds to the network."""
+    cached: whether the trunk's features can be computed once; adapt: what it adds to the network; method: what it
+    does in the place of the method."""
 
     rules: Callable[[Layout, int], tuple[Rule, ...]]
     pretrained: bool = True
     cached: bool = False
     adapt: Callable[[Network], Network] = lambda network: network
-
-
-def layout(network: Network, x: Array) -> Layout:
-    """The network's layout, found by tracing: parameters are created in the order of use."""
-    order: list[str] = []
-    norms: list[str] = []
-
-    def trace(x: Array) -> int:
-        params, stats = network.init(jax.random.key(0), x)
-        order.extend(flatten(params))
-        norms.extend(sorted(normalised_modules({"all": stats})))
-        return 0
-
-    jax.eval_shape(trace, x)
-    blocks: dict[str, None] = {}
-    for path in order:
-        parts = path.split("/")
-        blocks["/".join(parts[:2]) if parts[0] == "backbone" else parts[0]] = None
-    grouped: list[tuple[str, ...]] = []
-    for module in blocks:
-        if module in norms and grouped:
-            grouped[-1] += (module,)
-        else:
-            grouped.append((module,))
-    return Layout(tuple(grouped), tuple(norms))
+    method: Method | None = None
 
 
 def _set(blocks: Sequence[tuple[str, ...]], action: str) -> tuple[Rule, ...]:
@@ -159,6 +126,24 @@ def lora(rank: int = 4, alpha: float = 4.0) -> Strategy:
     )
 
 
+def adapter(width: int = 16) -> Strategy:
+    """A thin residual layer after every block of the frozen trunk (Houlsby et al. 2019, arXiv:1902.00751)."""
+    return Strategy(
+        lambda net, total: _set(net.blocks[:-1], "frozen"),
+        adapt=lambda network: with_adapters(network, width),
+    )
+
+
+def prototypical() -> Strategy:
+    """No training: the nearest class mean of the trunk's features (Snell et al. 2017, arXiv:1703.05175)."""
+    return Strategy(lambda net, total: (), cached=True, method=class_means())
+
+
+def nearest_mean() -> Strategy:
+    """The same on centred features of length 1 (Wang et al. 2019, arXiv:1911.04623, CL2N)."""
+    return Strategy(lambda net, total: (), cached=True, method=class_means(form="unit"))
+
+
 def _at(share: float, total: int) -> int:
     return max(1, round(share * total))
 
@@ -180,4 +165,7 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = {
     "gradual_unfreeze": gradual_unfreeze,
     "layer_decay": layer_decay,
     "lora": lora,
+    "adapter": adapter,
+    "prototypical": prototypical,
+    "nearest_mean": nearest_mean,
 }

@@ -1,0 +1,21 @@
+"""The episodes' launch script: mistakes before anything is trained."""
+
+import subprocess
+import sys
+
+import pytest
+
+MISTAKES = {
+    "--ways=two": "--ways=two: give a whole number, or several as in 5,20",
+    "--novel=9": "--novel=9: digits:handwritten has 10 classes; use 2 to 8",
+}
+
+
+@pytest.mark.parametrize("flag", MISTAKES)
+def test_a_mistake_has_one_message_and_writes_nothing(flag, tmp_path):
+    command = [sys.executable, "-m", "launch.few_shot", flag]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300)
+    assert done.returncode == 2
+    assert MISTAKES[flag] in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())

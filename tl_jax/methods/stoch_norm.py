@@ -1,0 +1,32 @@
+"""Stochastic normalisation: fine-tuning in which batch normalisation also uses what it has stored."""
+
+import jax
+
+from tl_jax.core.losses import cross_entropy
+from tl_jax.core.mlp import named
+from tl_jax.core.trees import flatten, unflatten
+from tl_jax.core.types import Network
+from tl_jax.methods.base import Method, Terms, View
+
+
+def stoch_norm(p: float = 0.5) -> Method:
+    """L = CE, where in every step each channel is normalised by z = s z_batch + (1 - s) z_stored, s ~ Bernoulli(p).
+
+    z_batch takes the batch's mean and variance, z_stored the running ones, which move as ever. Labels are the
+    target's; p = 1 is plain fine-tuning. A network without batch normalisation is left as it is. p = .5.
+    Kou et al. 2020 (NeurIPS 33), "Stochastic Normalization".
+    """
+
+    def terms(own, out, batch, at):
+        return Terms({"source": cross_entropy(out["source"].logits, batch.y)})
+
+    def adapt(network, at):
+        def apply(params, stats, x, **how):
+            means = {path: m for path, m in flatten(stats).items() if path.endswith("/mean")}
+            share = at.values["p"]
+            drawn = {path: jax.random.bernoulli(named(at.key, path), share, m.shape) for path, m in means.items()}
+            return network.apply(params, stats, x, **how, mixed=unflatten(drawn))
+
+        return Network(network.init, apply)
+
+    return Method(terms, views={"source": View("source")}, values={"p": p}, lam=None, adapt=adapt, labels="target")

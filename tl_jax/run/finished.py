@@ -1,0 +1,46 @@
+"""What a run left behind, as models again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from tl_jax.core.errors import UserError
+from tl_jax.run.checkpoints import Checkpoints
+from tl_jax.run.execution import execution
+from tl_jax.run.init_from import Weights
+from tl_jax.run.pretrained import from_file, pretrained
+from tl_jax.run.rundir import slug
+from tl_jax.run.setup import Options, Task
+from tl_jax.training.freezing import resolve
+from tl_jax.training.state import State
+
+
+def last(root: Path, task: Task, model: Any) -> tuple[int, State]:
+    """The step and the states [T, ...] of a task's last checkpoint; model: something like what its trials began from.
+
+    Raises UserError where there is none.
+    """
+    if not (root / "checkpoints" / slug(task.job.name)).is_dir():
+        raise UserError(f"{root} has no checkpoint of {task.job.name}: it has not been trained there.")
+    modes = json.loads((root / "execution.json").read_text())
+    how = execution(task, Options(devices=1), modes[task.job.name])
+    factors = resolve(task.rules, task.shapes, max(task.job.steps - 1, 0))
+    like = jax.eval_shape(how.build(factors).begin, task.starts(model), how.data)
+    checkpoints = Checkpoints(root, task.job.name)
+    try:
+        step = checkpoints.last_step()
+        if step is None:
+            raise UserError(f"{root} has no complete checkpoint of {task.job.name}.")
+        return step, checkpoints.restore(step, like)
+    finally:
+        checkpoints.close()
+
+
+def began_from(root: Path, task: Task, weights: Weights | None) -> Any:
+    """The (params, stats) [T, ...] that a task's trials began from: of the file, of the run's hidden job, or None."""
+    if task.start is None:
+        return from_file(task, weights)
+    states = last(root, task.start, from_file(task.start, weights))[1]
+    return pretrained(task, (states.params, states.stats))
