@@ -56,8 +56,8 @@ def features(name: str) -> Domain:
         apply = jax.jit(lambda x: in_batches(lambda part: network.apply(params, stats, part)[0].features, x, 32))
         write_arrays(kept, {part: np.asarray(apply(jnp.asarray(e.x))) for part, e in images.splits.items()})
     with np.load(kept) as file:
-        parts = {part: Examples(file[part], examples.y) for part, examples in images.splits.items()}
-    return Domain(name, images.classes, **parts, modality="vector")
+        parts = [Examples(file[part], examples.y) for part, examples in images.splits.items()]
+    return Domain(name, images.classes, *parts)
 
 
 def main() -> None:

@@ -181,6 +181,6 @@ def execution(task: Task, options: Options, remembered: str | None) -> Execution
     else:
         shape = ", ".join(map(str, data.target.shape[1:]))
         described = f"{config.network}, {config.precision}, batch {config.batch_size} of {shape}"
-        mode, reason = choose(described, candidate, task.starts(), data)
+        mode, reason = choose(described, candidate, task.starts(), data, steps=task.job.steps)
     recipe, placement = built(mode)
     return Execution(recipe, placement.data(data), placement, mode, reason)

@@ -34,8 +34,9 @@ UNSUPERVISED = Config(
     view="distorted",
     align=("none",),
     lr=1e-3,
-    steps=800,
+    steps=600,
     batch_size=32,
+    eval_every=150,
 )
 """The defaults of unsupervised transfer."""
 
@@ -70,9 +71,14 @@ def observe(task: Task, programs: Programs, states: State) -> dict[str, np.ndarr
     found = {name: _features(programs, states, x) for name, x in sets._asdict().items()}
     if last:
         for i in (0, 1):
-            view = augment("strong", jax.random.key(i), jnp.asarray(sets.queries[:CURVE]))
+            view = _strong(jax.random.key(i), sets.queries[:CURVE])
             found[f"view{i}"] = _features(programs, states, np.asarray(view))
     return found
+
+
+@jax.jit
+def _strong(key: jax.Array, x: jax.Array) -> jax.Array:
+    return augment("strong", key, x)
 
 
 def _features(programs: Programs, states: State, x: np.ndarray) -> np.ndarray:
