@@ -18,7 +18,6 @@ from experiments.tuned import chosen_table
 from tl_jax import Domain, Examples, fit_tasks
 from tl_jax.core.batching import in_batches
 from tl_jax.core.errors import UserError
-from tl_jax.core.strategies import STRATEGIES
 from tl_jax.data.load import load
 from tl_jax.models import pretrained
 from tl_jax.models.conv import conv_form
@@ -28,16 +27,17 @@ from tl_jax.training.state import accepting_bytes
 
 DOMAINS = ("office31/amazon", "office31/webcam")
 WEIGHTS = "weights/mobilenet_v2_1.0_224_imagenet.safetensors"
+STRATEGIES = ("single", "equal", "uncertainty", "gls", "famo", "pcgrad", "cagrad", "nash_mtl", "upgrad")
 SETTINGS = {
     "network": "mlp(hidden=(256,), dropout=0.5, bottleneck=0)",
     "forward_plan": "per_domain",
-    "steps": 300,
+    "steps": 200,
     "lr": 1e-3,
     "batch_size": 32,
     "eval_every": 100,
-    "seeds": (0, 1, 2, 3, 4),
+    "seeds": (0, 1, 2),
 }
-DECAYS = (0.01, 0.1, 1.0)
+DECAYS = (0.01, 1.0)
 RUN = Path("runs/office31_tasks")
 PAGE = Path("docs/results/office31_tasks.md")
 COMMAND = "TL_JAX_DATA=DIR python -m experiments.office31_tasks"
@@ -65,8 +65,7 @@ def main() -> None:
     if "TL_JAX_DATA" not in os.environ:
         raise UserError("This experiment reads Office-31: set TL_JAX_DATA to the folder that holds it.")
     tasks = [features(name) for name in DOMAINS]
-    strategies = ("single", *(name for name in STRATEGIES if name != "fixed"))
-    result = fit_tasks(tasks, strategies, sweep={"weight_decay": DECAYS}, run_dir=str(RUN / "run"), **SETTINGS)
+    result = fit_tasks(tasks, STRATEGIES, sweep={"weight_decay": DECAYS}, run_dir=str(RUN / "run"), **SETTINGS)
     if not result.complete:
         raise SystemExit(130)
     table = chosen_table(result.records, "weight_decay", {**SETTINGS, "source": DOMAINS}).markdown()

@@ -3,7 +3,7 @@
     python -m experiments.self_supervision_on_digits        # a few minutes on two cores; writes the page below
 
 The numbers that came out are in docs/results/self_supervision_on_digits.md: this script wrote
-them. 400 steps of 32 + 32, AdamW at 1e-3 falling along a cosine, one seed, every method as its paper has it: at so
+them. 300 steps of 32 + 32, AdamW at 1e-3 falling along a cosine, one seed, every method as its paper has it: at so
 few steps it says how fast a method begins, not how far it gets. `simclr(temperature=0.1)` is what
 `python -m launch.unsupervised` trains, there for twice as long.
 """
@@ -42,7 +42,7 @@ def main() -> None:
         network="cnn(dropout=0.0, widths=(16, 32, 64), bottleneck=0)",
         seeds=1,
         lr=1e-3,
-        steps=400,
+        steps=300,
         batch_size=32,
         run_dir="runs/self_supervision_on_digits",
     )

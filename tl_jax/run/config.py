@@ -111,10 +111,11 @@ MULTITASK = Config(
     target="",
     methods=(),
     strategies=("single", "equal", "uncertainty", "pcgrad", "cagrad"),
-    network="mlp(bottleneck=64, hidden=(256,))",
+    network="mlp(hidden=(256,), dropout=0.0)",
     forward_plan="per_domain",
     steps=300,
     batch_size=32,
+    eval_every=100,
 )
 """The defaults of multi-task transfer."""
 
