@@ -27,9 +27,9 @@ def main() -> None:
         seeds=5,
         network="cnn(widths=(8, 16), dense=64, dropout=0.0, bottleneck=0)",
         forward_plan="joint",
-        batch_size=64,
-        steps=400,
-        eval_every=400,
+        batch_size=32,
+        steps=300,
+        eval_every=300,
         run_dir="runs/multi_mnist",
     )
     if not result.complete:
