@@ -25,7 +25,7 @@ def main() -> None:
         kind="unsupervised",
         align=("none", "mmd"),
         view="distorted",
-        network="cnn(dropout=0.0, widths=(16, 32, 64))",
+        network="cnn(dense=256, dropout=0.0, widths=(16, 32, 64))",
         seeds=2,
         lr=1e-3,
         steps=400,

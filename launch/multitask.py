@@ -6,7 +6,7 @@
 
 A task is a labelled domain: classes, two classes or values. Domains with the same examples are one input with several
 heads; the others are inputs of their own. Without flags: identity, parity and stroke mass of handwritten digits and
-the identity of printed ones, in 80 seconds of processor time. Ends with a table against single-task training and
+the identity of printed ones, in about 65 seconds of processor time. Ends with a table against single-task training and
 two pictures.
 """
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tl_jax.core.errors import UserError
 from tl_jax.data.augment import VIEWS, augment, modality, to_float
 
 KEY = jax.random.key(0)
@@ -64,6 +65,17 @@ def test_the_strong_view_erases_a_square_of_one_value():
     for image in view:
         windows = [image[i : i + 2, j : j + 2] for i in range(7) for j in range(11)]
         assert any((window == window.flat[0]).all() for window in windows)
+
+
+def test_the_masked_view_hides_five_of_eight_patches_and_needs_sides_that_divide():
+    patches = np.asarray(VIEW["masked"](KEY, X)).reshape(6, 4, 2, 4, 3, 3).swapaxes(2, 3)
+    gone = (patches == 0).all((3, 4, 5))
+    assert (gone.sum((1, 2)) == 10).all()
+    np.testing.assert_array_equal(patches[~gone], X.reshape(6, 4, 2, 4, 3, 3).swapaxes(2, 3)[~gone])
+    with pytest.raises(UserError, match="Images of 10x12 px do not divide into 4x4 patches to hide: resize them"):
+        augment("masked", KEY, np.zeros((2, 10, 12, 3), np.float32))
+    with pytest.raises(UserError, match="8x8"):
+        augment("masked", KEY, np.zeros((2, 68, 64, 3), np.float32))
 
 
 def test_the_flip_view_turns_half_of_the_images_and_shifts_like_the_weak_one():

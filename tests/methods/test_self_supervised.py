@@ -1,14 +1,19 @@
 """Self-supervised methods against NumPy: what is projected, which pairs are compared, how teachers move."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from cases import OTHER, D, M, T, gradient, perceptron, softmax, terms, weights
 
+from tl_jax.core.masking import view_key
 from tl_jax.core.mlp import apply
-from tl_jax.core.types import At, Model, Output
+from tl_jax.core.types import At, Batch, Model, Output, Unlabeled
+from tl_jax.data.augment import augment
 from tl_jax.methods import METHODS
+from tl_jax.methods.base import Example, Own
 
 NAMES = [name for name, make in METHODS.items() if make().labels == "none"]
 THIRD = Output(np.random.default_rng(5).normal(size=(M, D)), T.logits)
@@ -50,7 +55,7 @@ def test_no_label_and_no_source_is_read_and_the_head_is_left_alone(name):
     assert method.lam is None
     weights = method.weights(At(0, 0.0, 0.0, method.values, None))
     assert all(weight > 0 for weight in weights.values())
-    if name != "rotation":
+    if name not in ("rotation", "mae"):
         assert {view.augment for view in METHODS[name](view="colour").views.values()} == {"colour"}
 
 
@@ -138,6 +143,27 @@ def test_rotation_tells_four_views_apart():
     np.testing.assert_allclose(metrics["rotation_accuracy"], np.mean([z.argmax(1) == k for k, z in enumerate(logits)]))
     views = METHODS["rotation"]().views
     assert [view.augment for view in views.values()] == ["none", "rotate90", "rotate180", "rotate270"]
+
+
+def test_mae_tells_the_hidden_patches_and_is_judged_by_them_alone():
+    images = np.random.default_rng(9).integers(0, 256, (M, 8, 12, 3)).astype(np.uint8)
+    batch, key = Batch((), Unlabeled(jnp.asarray(images), jnp.arange(M))), jax.random.key(4)
+    example = Example(T.features, T.logits, images[:2])
+    own = jax.tree.map(np.asarray, METHODS["mae"](width=7).init(jax.random.key(0), example, None).params)
+    at = At(jnp.int32(0), 0.0, 0.0, {}, key)
+    found = METHODS["mae"](width=7).terms(Own(own, {}), {"masked": T}, batch, at).losses["hidden"]
+    seen = np.asarray(augment("masked", view_key(key, "masked", "target"), jnp.asarray(images)))
+    x, errors = images / 127.5 - 1, []
+    for n, (row, column) in itertools.product(range(M), np.ndindex(4, 4)):
+        place = np.s_[n, 2 * row : 2 * row + 2, 3 * column : 3 * column + 3]
+        if (seen[place] == 0).all():
+            h = T.features[n] @ own["spread"]["dense0"]["kernel"] + own["places"][4 * row + column]
+            told = np.maximum(h, 0) @ own["pixels"]["dense0"]["kernel"] + own["pixels"]["dense0"]["bias"]
+            errors.append(np.square(told - x[place].ravel()).mean())
+        else:
+            np.testing.assert_allclose(seen[place], x[place], atol=1e-6)
+    assert len(errors) == 10 * M
+    np.testing.assert_allclose(found, np.mean(errors), rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["byol", "moco", "dino"])

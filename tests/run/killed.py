@@ -1,4 +1,4 @@
-"""A run that kills itself with SIGKILL at a named moment: python killed.py RUN_DIR MOMENT."""
+"""A run that kills itself with SIGKILL at a named moment: python killed.py RUN_DIR MOMENT KIND."""
 
 import os
 import signal
@@ -11,7 +11,8 @@ from tiny import FAST, SOURCE, TARGET
 import tl_jax
 from tl_jax.run import checkpoints, loop, rundir
 
-run_dir, moment = sys.argv[1:]
+run_dir, moment, kind = sys.argv[1:]
+SETTINGS = {"seeds": 2, "run_dir": run_dir, "devices": 1, "trials": "map", **FAST}
 
 
 def die(*_: object) -> None:
@@ -44,6 +45,13 @@ MOMENTS = {
     "while results are written": lambda: after_calls(rundir.RunDirectory, "records", 2),
 }
 
+RUNS = {
+    "transductive": lambda: tl_jax.fit(SOURCE, TARGET, ["mcd", "shot"], **SETTINGS),
+    "unsupervised": lambda: tl_jax.fit(SOURCE, TARGET, ["byol", "pixels"], kind="unsupervised", **ALIGNED, **SETTINGS),
+    "multitask": lambda: tl_jax.fit_tasks([SOURCE, TARGET], ["single", "famo"], **SETTINGS),
+}
+ALIGNED = {"align": ("none", "coral")}
+
 if __name__ == "__main__":
     MOMENTS[moment]()
-    tl_jax.fit(SOURCE, TARGET, ["mcd", "shot"], seeds=2, run_dir=run_dir, devices=1, trials="map", **FAST)
+    RUNS[kind]()

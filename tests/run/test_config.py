@@ -44,10 +44,11 @@ def timed(monkeypatch, tmp_path):
     """Calibration with given seconds a mode instead of a clock."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
-    def choose(one: float, together: float, shape: str = "lenet") -> str:
+    def choose(one: float, together: float, shape: str = "lenet", steps: int = 100) -> str:
         monkeypatch.setattr(calibration, "_time", lambda mode, *_: {"map": one, "vmap": together}[mode])
         start = Start(np.zeros(3, np.uint32), {})
-        return calibration.choose(shape, lambda mode: mode, start, Data((), np.zeros(1)))[0]  # pyright: ignore
+        data = Data((), np.zeros(1))  # pyright: ignore
+        return calibration.choose(shape, lambda mode: mode, start, data, steps=steps)[0]  # pyright: ignore
 
     return choose
 
@@ -56,6 +57,11 @@ def test_the_faster_way_is_chosen_and_remembered(timed):
     assert timed(3.0, 1.0) == "vmap"
     assert timed(1.0, 3.0) == "vmap"  # not measured again for this shape
     assert timed(1.0, 3.0, "another shape") == "map"
+
+
+def test_a_short_run_is_not_worth_compiling_twice(timed):
+    assert timed(3.0, 1.0, steps=19) == "map"
+    assert timed(9.0, 1.0, steps=21) == "vmap"  # the first measurement is remembered, the other made now
 
 
 def test_near_a_tie_the_choice_does_not_depend_on_noise(timed):

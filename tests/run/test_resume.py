@@ -18,14 +18,16 @@ MOMENTS = [
     "after the first job",
     "while results are written",
 ]
+LATER = ["during a save", "before a file is renamed", "after the first job"]
+SLOW = pytest.mark.slow
 
 
-def start(run_dir, moment: str) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, str(SCRIPT), str(run_dir), moment], stderr=subprocess.PIPE)
+def start(run_dir, moment: str, kind: str = "transductive") -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, str(SCRIPT), str(run_dir), moment, kind], stderr=subprocess.PIPE)
 
 
-def finish(run_dir) -> bytes:
-    process = start(run_dir, "never")
+def finish(run_dir, kind: str = "transductive") -> bytes:
+    process = start(run_dir, "never", kind)
     _, errors = process.communicate()
     assert process.returncode == 0, errors.decode()
     return (run_dir / "results.json").read_bytes()
@@ -42,6 +44,20 @@ def test_killed_and_run_again_gives_the_same_results(moment, undisturbed, tmp_pa
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     assert finish(tmp_path / "run") == undisturbed
+
+
+@pytest.fixture(scope="module", params=["unsupervised", "multitask"])
+def other_kind(request, tmp_path_factory) -> tuple[str, bytes]:
+    return request.param, finish(tmp_path_factory.mktemp(request.param) / "run", request.param)
+
+
+@pytest.mark.parametrize("moment", ["between record and checkpoint", *(pytest.param(m, marks=SLOW) for m in LATER)])
+def test_the_other_kinds_resume_as_well(moment, other_kind, tmp_path):
+    kind, undisturbed = other_kind
+    process = start(tmp_path / "run", moment, kind)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert finish(tmp_path / "run", kind) == undisturbed
 
 
 def test_killed_at_a_random_moment(undisturbed, tmp_path):

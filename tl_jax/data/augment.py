@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import jax
 import jax.numpy as jnp
 
+from tl_jax.core.stored import to_float
 from tl_jax.core.types import Array
 from tl_jax.data import image_views, sequence_views
 
@@ -16,6 +17,7 @@ VIEWS: Mapping[str, Mapping[str, Callable[[Array, Array], Array]]] = {
         "colour": image_views.colour,
         "randaugment": image_views.randaugment,
         "distorted": image_views.distorted,
+        "masked": image_views.masked,
         **{f"rotate{90 * turns}": image_views.rotated(turns) for turns in (1, 2, 3)},
     },
     "sound": {"weak": sequence_views.weak_sound, "strong": sequence_views.strong_sound},
@@ -24,15 +26,6 @@ VIEWS: Mapping[str, Mapping[str, Callable[[Array, Array], Array]]] = {
     "vector": {"weak": sequence_views.weak_vector, "strong": sequence_views.strong_vector},
 }
 """{kind of data: {view: function of (key, one example)}}."""
-
-
-def to_float(x: Array) -> Array:
-    """uint8 images to [-1, 1], int16 sound to [-1, 1); token ids (int32, int64) stay int32; the rest to float32."""
-    if x.dtype == jnp.uint8:
-        return x.astype(jnp.float32) / 127.5 - 1.0
-    if x.dtype == jnp.int16:
-        return x.astype(jnp.float32) / 32768
-    return x.astype(jnp.int32 if jnp.issubdtype(x.dtype, jnp.signedinteger) else jnp.float32)
 
 
 def modality(x: Array) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from tl_jax.core.masking import hidden, patch_grid
 from tl_jax.core.types import Array
 
 
@@ -125,6 +126,14 @@ def randaugment(key: Array, x: Array) -> Array:
         pick = jax.random.randint(choose, (), 0, len(options))
         x = jnp.clip(jax.lax.select_n(pick, *options), -1.0, 1.0)
     return _erased(k[5], x)
+
+
+def masked(key: Array, x: Array) -> Array:
+    """Five of eight patches are put to zero, the middle of the range (see `hidden`)."""
+    rows, columns = patch_grid(*x.shape[:2])
+    out = hidden(key, *x.shape[:2]).reshape(rows, columns)
+    out = jnp.repeat(jnp.repeat(out, x.shape[0] // rows, axis=0), x.shape[1] // columns, axis=1)
+    return jnp.where(out[:, :, None], 0.0, x)
 
 
 def rotated(turns: int) -> Callable[[Array, Array], Array]:

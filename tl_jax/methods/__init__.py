@@ -27,6 +27,7 @@ from tl_jax.methods.jan import jan
 from tl_jax.methods.joint import joint
 from tl_jax.methods.l2_sp import l2_sp
 from tl_jax.methods.lwf import lwf
+from tl_jax.methods.mae import mae
 from tl_jax.methods.mcc import mcc
 from tl_jax.methods.mcd import mcd
 from tl_jax.methods.mdd import mdd
@@ -91,6 +92,7 @@ SELF_SUPERVISION: Mapping[str, Callable[..., Method]] = {
     "vicreg": vicreg,
     "dino": dino,
     "rotation": rotation,
+    "mae": mae,
 }
 BASELINES: Mapping[str, Callable[..., Method]] = {"untrained": untrained, "pixels": pixels}
 """Representations that nothing is learnt for."""

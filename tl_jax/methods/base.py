@@ -23,6 +23,14 @@ class Own(NamedTuple):
     network: Tree = None
 
 
+class Example(NamedTuple):
+    """What `init` sees of the data: two targets x [2, ...] as stored, and the network's outputs on them."""
+
+    features: Array
+    logits: Array
+    x: Array
+
+
 class View(NamedTuple):
     """One pass through the network.
 
@@ -78,7 +86,7 @@ NO_VALUES: Mapping[str, float] = MappingProxyType({})
 ONE_GROUP: Mapping[str, tuple[str, ...]] = MappingProxyType({"all": ("*",)})
 
 
-def nothing(key: Array, example: Output, model: Model) -> Own:
+def nothing(key: Array, example: Example, model: Model) -> Own:
     """No parameters and no memory."""
     return Own({}, {})
 
@@ -88,8 +96,8 @@ class Method(NamedTuple):
 
     terms(own, outputs by view, batch, at) -> Terms. The objective is sum_k w_k L_k with w = 1 for the term
       named "source" and w = at.lam for every other, unless `weights` names it.
-    init(key, example, model) -> Own: example is the network's Output on one batch of targets
-      (features [n, d], logits [n, c]), model.memory is empty, model.own["head"] is the head of the source task.
+    init(key, example, model) -> Own: see Example; model.memory is empty, model.own["head"] is the head of the source
+      task.
     views: the passes through the network, by name.
     weights(at) -> {term: weight}: pure in (step, progress, values).
     values: the method's own scalars, readable as at.values[name] and sweepable without recompiling.
@@ -115,7 +123,7 @@ class Method(NamedTuple):
     """
 
     terms: TermsFunction
-    init: Callable[[Array, Output, Model], Own] = nothing
+    init: Callable[[Array, Example, Model], Own] = nothing
     views: Mapping[str, View] = SOURCE_AND_TARGET
     weights: Callable[[At], Mapping[str, Any]] = lambda at: {}
     values: Mapping[str, float] = NO_VALUES

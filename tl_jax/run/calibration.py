@@ -22,28 +22,36 @@ MODES = ("auto", "vmap", "map")
 STEPS, REPEATS = 4, 3
 MARGIN = 1.15
 """Vmap must win by this factor: near a tie the choice should not depend on noise."""
+SHORT = 60.0
+"""Seconds: what vmap could save of a run this short is lost to compiling it for the measurement."""
 
 
 def _memory() -> Path:
     return user_cache() / "trials.json"
 
 
-def choose(shape: str, build: Callable[[str], Built], start: Start, data: Data) -> tuple[str, str]:
+def choose(
+    shape: str, build: Callable[[str], Built], start: Start, data: Data, *, steps: int = 10**9
+) -> tuple[str, str]:
     """(mode, sentence): "vmap" or "map" for trials of this shape, and how that was decided.
 
     shape: what the speed depends on (network, batch, number of trials). build(mode) -> its programs and placement.
+    steps: how many will be run; where they take less than SHORT in turn, vmap is not tried.
     """
     trials = len(start.seed)
     if trials == 1:
         return "map", "one trial"
     device = jax.devices()[0].device_kind
     key = f"jax {jax.__version__}, {len(jax.devices())} x {device}, {os.cpu_count()} cpus, {trials} trials, {shape}"
-    known = _recall()
-    if key not in known:
-        seconds = {mode: _time(build(mode), start, data) for mode in ("map", "vmap")}
-        known = {**_recall(), key: seconds}
-        write_json(_memory(), known)
-    one, together = known[key]["map"], known[key]["vmap"]
+    known = _recall().get(key, {})
+    for mode in ("map", "vmap"):
+        if mode == "vmap" and mode not in known and known["map"] * steps < SHORT:
+            each = f"{known['map'] * 1e3:.0f} ms"
+            return "map", f"{trials} trials one after the other (a step of all: {each}; too short a run to try vmap)"
+        if mode not in known:
+            known = {**known, mode: _time(build(mode), start, data)}
+            write_json(_memory(), {**_recall(), key: known})
+    one, together = known["map"], known["vmap"]
     mode = "vmap" if together * MARGIN < one else "map"
     name = {"vmap": "vmapped", "map": "one after the other"}[mode]
     return (

@@ -98,7 +98,6 @@ class Config:
 
 INDUCTIVE = Config(
     kind="inductive",
-    network="cnn(widths=(16, 48), dense=192)",
     methods=("fine_tune",),
     strategies=("scratch", "linear_probe", "last_k", "full", "lp_ft"),
     labels_per_class=(1, 2, 5, 10),
@@ -116,9 +115,10 @@ MULTITASK = Config(
     target="",
     methods=(),
     strategies=("single", "equal", "uncertainty", "pcgrad", "cagrad"),
-    network="mlp(bottleneck=64, hidden=(256,))",
+    network="mlp(hidden=(256,), dropout=0.0)",
     steps=300,
     batch_size=32,
+    eval_every=100,
 )
 """The defaults of multi-task transfer."""
 

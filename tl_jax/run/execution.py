@@ -61,7 +61,7 @@ def execution(task: Task, options: Options, remembered: str | None) -> Execution
     else:
         shape = ", ".join(map(str, data.target.shape[1:]))
         described = f"{config.network}, {config.precision}, batch {config.batch_size} of {shape}"
-        mode, reason = choose(described, lambda mode: built(mode)[1:], task.starts(), data)
+        mode, reason = choose(described, lambda mode: built(mode)[1:], task.starts(), data, steps=task.job.steps)
     recipe, ready, placement = built(mode)
     if windows is None:
         data = placement.data(data)

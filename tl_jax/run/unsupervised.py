@@ -29,14 +29,15 @@ UNSUPERVISED = Config(
     kind="unsupervised",
     source=("digits:handwritten",),
     target="digits:photo",
-    network="cnn(dropout=0.0, widths=(16, 32, 64))",
-    methods=("simclr", "untrained", "pixels"),
+    network="cnn(dense=256, dropout=0.0, widths=(16, 32, 64), bottleneck=0)",
+    methods=("simclr(temperature=0.1)", "untrained", "pixels"),
     view="distorted",
     forward_plan="joint",
-    align=("none", "mmd"),
-    seeds=(0, 1),
+    align=("none",),
     lr=1e-3,
-    steps=250,
+    steps=600,
+    batch_size=32,
+    eval_every=150,
 )
 """The defaults of unsupervised transfer."""
 
@@ -83,9 +84,14 @@ def observe(task: Task, programs: Programs, states: State) -> dict[str, np.ndarr
     found = {name: _features(programs, states, x) for name, x in sets._asdict().items()}
     if last:
         for i in (0, 1):
-            view = augment("strong", jax.random.key(i), jnp.asarray(sets.queries[:CURVE]))
+            view = _strong(jax.random.key(i), sets.queries[:CURVE])
             found[f"view{i}"] = _features(programs, states, np.asarray(view))
     return found
+
+
+@jax.jit
+def _strong(key: jax.Array, x: jax.Array) -> jax.Array:
+    return augment("strong", key, x)
 
 
 def _features(programs: Programs, states: State, x: np.ndarray) -> np.ndarray:
@@ -128,7 +134,8 @@ def _judged(task: Task, stored: Mapping[str, np.ndarray]) -> list[dict[str, floa
     y, found = labels(task.problem, MOST), []
     for i in range(len(task.job.trials)):
         features = Sets(*(stored[name][i] for name in Sets._fields))
-        found.append(judge(features, y, (stored["view0"][i], stored["view1"][i])))
+        same = i and all(np.array_equal(x[i], x[i - 1]) for x in stored.values())  # pixels know no seed
+        found.append(found[-1] if same else judge(features, y, (stored["view0"][i], stored["view1"][i])))
     return found
 
 
@@ -180,13 +187,14 @@ def figures(
             x, y, {name: (r["queries"][0], r["gallery"][0]) for name, r in hits.items()}
         )
 
+    def curves() -> Figure:
+        return plots.curves(read_lines(directory.root / "metrics.jsonl"), [task.job.name for task in trained], PANELS)
+
     found = {
-        "curves.png": lambda: plots.curves(
-            read_lines(directory.root / "metrics.jsonl"), [task.job.name for task in trained], PANELS
-        ),
         "samples.png": lambda: plots.samples(domains),
         "embedding.png": lambda: plots.embedding(embedded(), classes),
     }
+    found |= {"curves.png": curves} if trained else {}
     return found | ({"retrieval.png": sheet} if setup.problem.target.modality == "image" else {})
 
 

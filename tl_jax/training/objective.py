@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 import jax
 
+from tl_jax.core.masking import view_key
 from tl_jax.core.trees import unflatten
 from tl_jax.core.types import Array, At, Batch, Output, Tree
 from tl_jax.data.augment import augment
 from tl_jax.methods.base import Method, Own, TermsFunction, View
-from tl_jax.training.forward import Entry, Forward, Weights, stats_of, stream
+from tl_jax.training.forward import Entry, Forward, Weights, stats_of
 
 
 class Surroundings(NamedTuple):
@@ -74,9 +75,8 @@ def _entries(name: str, view: View, around: Surroundings) -> list[Entry]:
     """One entry per domain of the view, augmented with a draw of its own."""
     parts = around.batch.sources if view.domain == "source" else (around.batch.target,)
     keys = [f"source{i}" if view.domain == "source" else "target" for i in range(len(parts))]
-    draw = lambda domain: stream(around.at.key, f"augment {name} {domain}")
     return [
-        Entry(name, domain, augment(view.augment, draw(domain), part.x))
+        Entry(name, domain, augment(view.augment, view_key(around.at.key, name, domain), part.x))
         for domain, part in zip(keys, parts, strict=True)
     ]
 

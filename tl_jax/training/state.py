@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Array, Labeled, Model, Network, Tree
 from tl_jax.data.augment import to_float
-from tl_jax.methods.base import Method
+from tl_jax.methods.base import Example, Method
 from tl_jax.training.forward import initial_stats, stats_of, stream
 from tl_jax.training.freezing import in_group
 from tl_jax.training.objective import split_params
@@ -90,7 +90,7 @@ def create(network: Network, method: Method, plan: str, data: Data, start: Start
     head = unflatten(source_head)[SOURCE_HEAD[:-1]] if source_head else params["head"]
     model = Model(params, stats, {}, {"head": head})
     shown, _ = network.apply(params, stats_of(stats, "target"), example, train=False)
-    own = method.init(stream(key, "method"), shown, model)
+    own = method.init(stream(key, "method"), Example(*shown, example), model)
     memory = own.memory
     if method.refresh is not None:
         memory = method.refresh(network, target_model(Model(params, stats, memory, own.params)), data.target)
