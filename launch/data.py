@@ -13,7 +13,8 @@ from pathlib import Path
 
 from absl import flags
 
-from launch.flags import FLAGS, launch
+from launch.command import launch
+from launch.flags import FLAGS
 from tl_jax.core.errors import UserError, require
 from tl_jax.data import check, folder, where
 from tl_jax.data.benchmarks import table

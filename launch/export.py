@@ -11,7 +11,8 @@ from pathlib import Path
 
 from absl import flags
 
-from launch.flags import FLAGS, launch
+from launch.command import launch
+from launch.flags import FLAGS
 from tl_jax.core.errors import UserError
 from tl_jax.run.export import Choice, export
 

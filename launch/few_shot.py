@@ -12,7 +12,8 @@ import dataclasses
 
 from absl import flags
 
-from launch.flags import FLAGS, SPECS, config_fields, define, launch, options
+from launch.command import launch
+from launch.flags import FLAGS, SPECS, config_fields, define, options
 from tl_jax.core.errors import UserError
 from tl_jax.run.devices import setup as setup_devices
 from tl_jax.run.few_shot import FEW_SHOT as DEFAULT

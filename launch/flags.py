@@ -1,12 +1,9 @@
-"""What the launch scripts share: flags -> Config, and one message with exit code 2 for a mistake."""
+"""The flags that the launch scripts share, and how they become a Config."""
 
-import difflib
-import sys
-import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from absl import app, flags, logging
+from absl import flags
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
@@ -199,54 +196,3 @@ def train(config: Config) -> None:
         print(parameters(setup) if FLAGS.list_params else dry_run(setup))
     elif not run(config, options(), {}).complete:
         raise SystemExit(130)
-
-
-def launch(main: Callable[..., None], about: str | None, words: bool = False) -> None:
-    """Parse the flags, run `main`; a mistake prints its message and exits with code 2.
-
-    about: the text above the flags in --help. words: what is no flag is handed to `main`, not refused.
-    """
-
-    def parse(argv: Sequence[str]) -> list[str]:
-        if {"--help", "-help", "-h", "--h"} & set(argv[1:]):
-            print(_help(about or ""))
-            raise SystemExit(0)
-        try:
-            rest = FLAGS(list(argv))
-        except flags.UnrecognizedFlagError as error:
-            near = difflib.get_close_matches(error.flagname, list(FLAGS), n=1)
-            hint = f" Did you mean --{near[0]}?" if near else ""
-            raise SystemExit(_mistake(f"Unknown flag --{error.flagname}.{hint} --help lists all.")) from None
-        except flags.Error as error:
-            raise SystemExit(_mistake(str(error))) from None
-        if len(rest) > 1 and not words:
-            raise SystemExit(_mistake(f"'{rest[1]}' is not a flag: flags begin with --, as in --method=mcc."))
-        return rest
-
-    def guarded(arguments: list[str]) -> None:
-        try:
-            main(*arguments[1:])
-        except UserError as error:
-            raise SystemExit(_mistake(str(error))) from None
-        except KeyboardInterrupt:
-            raise SystemExit(130) from None
-
-    logging.set_verbosity(logging.WARNING)
-    app.run(guarded, flags_parser=parse)
-
-
-def _help(about: str) -> str:
-    """The flags of the launch scripts in the order of their definition; absl's own are left out."""
-    own = [sys.modules[__name__].__name__, "__main__", *(m for m in FLAGS.flags_by_module_dict() if "launch" in m)]
-    ours = [flag for name, found in FLAGS.flags_by_module_dict().items() if name in own for flag in found]
-    lines = [about.strip(), "", "Flags:"]
-    for flag in ours:
-        default = "" if flag.default in (None, "", [], False) else f" (default {flag.default_as_str})"
-        text = textwrap.wrap(f"{flag.help}{default}", 88)
-        lines += [f"  --{flag.name}", *(f"      {line}" for line in text)]
-    return "\n".join(lines)
-
-
-def _mistake(message: str) -> int:
-    print(f"tl_jax: {message}", file=sys.stderr)
-    return 2

@@ -14,7 +14,8 @@ import dataclasses
 
 from absl import flags
 
-from launch.flags import FLAGS, SPECS, config_fields, define, launch, train
+from launch.command import launch
+from launch.flags import FLAGS, SPECS, config_fields, define, train
 from tl_jax.run.config import INDUCTIVE
 from tl_jax.run.devices import setup as setup_devices
 from tl_jax.training.strategies import STRATEGIES

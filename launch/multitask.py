@@ -14,7 +14,8 @@ import dataclasses
 
 from absl import flags
 
-from launch.flags import FLAGS, SPECS, config_fields, define, launch, train
+from launch.command import launch
+from launch.flags import FLAGS, SPECS, config_fields, define, train
 from tl_jax.core.strategies import STRATEGIES
 from tl_jax.models.sharing import SHARING
 from tl_jax.run.config import MULTITASK

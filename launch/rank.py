@@ -10,7 +10,8 @@ static baseline from --prior. With --truth also what choosing by each score woul
 
 from absl import flags
 
-from launch.flags import FLAGS, SPECS, launch
+from launch.command import launch
+from launch.flags import FLAGS, SPECS
 from tl_jax.core.errors import UserError
 from tl_jax.data.load import load
 from tl_jax.models.networks import NETWORKS

@@ -10,7 +10,8 @@ the run directory. The same line again resumes a run that was stopped, or says t
 
 from absl import flags
 
-from launch.flags import DEFAULT, FLAGS, SPECS, config_fields, define, launch, train
+from launch.command import launch
+from launch.flags import DEFAULT, FLAGS, SPECS, config_fields, define, train
 from tl_jax.run.config import Config
 from tl_jax.run.devices import setup as setup_devices
 

@@ -13,7 +13,8 @@ import dataclasses
 
 from absl import flags
 
-from launch.flags import FLAGS, SPECS, config_fields, define, launch, train
+from launch.command import launch
+from launch.flags import FLAGS, SPECS, config_fields, define, train
 from tl_jax.data.augment import VIEWS
 from tl_jax.methods.aligned import ALIGNMENTS
 from tl_jax.run.devices import setup as setup_devices

@@ -12,7 +12,7 @@ from tl_jax.evaluation.selection import CRITERIA, Selection, select
 from tl_jax.run import interpolation, plots, report
 from tl_jax.run.config import AMOUNTS, TARGET_VAL, Config
 from tl_jax.run.problem import Problem
-from tl_jax.run.rundir import RunDirectory, read_lines
+from tl_jax.run.rundir import RunDirectory, read_arrays, read_lines
 from tl_jax.run.setup import Setup, Task
 from tl_jax.run.trials import Programs, predict_all
 from tl_jax.training.state import State
@@ -58,8 +58,8 @@ def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
         return []
     along = {}
     if directory.features_path(job.name).exists():
-        with np.load(directory.features_path(job.name)) as file:
-            along = {name: file[name] for name in file.files if name.startswith("interpolation/")}
+        kept = read_arrays(directory.features_path(job.name))
+        along = {name: x for name, x in kept.items() if name.startswith("interpolation/")}
     return [
         {
             **config.described(job.name),
@@ -158,9 +158,5 @@ def _embedded(
     first = "source_only" if "source_only" in scores else next(iter(scores))
     others = [name for name in scores if name not in (first, *report.BOUNDS)]
     best = max(others, key=lambda name: float(np.mean(scores[name])), default=None)
-    found = {}
-    for task in setup.tasks:
-        if task.job.name in (first, best):
-            with np.load(directory.features_path(task.job.name)) as file:
-                found[task.job.name] = dict(file)
-    return found
+    shown = [task.job.name for task in setup.tasks if task.job.name in (first, best)]
+    return {name: read_arrays(directory.features_path(name)) for name in shown}

@@ -29,7 +29,7 @@ def curves(
     panels: Sequence[tuple[str, str]] = ACCURACY_AND_LOSS,
 ) -> Figure:
     """Two metrics (name, title) over steps: the mean over trials, the band from least to greatest."""
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure = Figure(figsize=(11, 4), layout="constrained")
     grid = figure.subplots(1, 2)
     for panel, (name, title) in zip(grid, panels, strict=True):
         for colour, method in enumerate(methods):
@@ -46,7 +46,7 @@ def curves(
         panel.set(title=title, xlabel="step")
         panel.grid(alpha=0.3)
     grid[1].set_yscale("log" if panels == ACCURACY_AND_LOSS else "linear")
-    grid[0].legend(fontsize="small")
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside right upper", fontsize="small")
     return figure
 
 

@@ -14,7 +14,7 @@ from tl_jax.core.places import user_cache
 from tl_jax.data.domain import Examples
 from tl_jax.run.init_from import Weights, for_trials
 from tl_jax.run.problem import Problem
-from tl_jax.run.rundir import write_arrays
+from tl_jax.run.rundir import read_arrays, write_arrays
 from tl_jax.run.setup import Task, make_network, make_task
 from tl_jax.training.forward import initial_stats, stats_of
 from tl_jax.training.objective import split_params
@@ -66,8 +66,8 @@ def on_features(task: Task, model: Any) -> Task:
     cache = user_cache() / "features" / f"{_digest(task, params, stats, splits)}.npz"
     if not cache.exists():
         write_arrays(cache, _features(task, (params, stats), splits))
-    with np.load(cache) as file:
-        seen = {name: Examples(file[name], part.y) for name, part in splits.items()}
+    kept = read_arrays(cache)
+    seen = {name: Examples(kept[name], part.y) for name, part in splits.items()}
     config = dataclasses.replace(task.config, network=HEAD_ALONE, freeze=())
     job = dataclasses.replace(task.job, strategy=full(), start=None)
     return make_task(config, Problem((), dataclasses.replace(target, **seen)), job)

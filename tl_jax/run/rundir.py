@@ -33,6 +33,12 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         write_atomically(path, file.read())
 
 
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Every array of an .npz file."""
+    with np.load(path) as file:
+        return dict(file)
+
+
 def slug(name: str) -> str:
     """A file name for a job: 'cdan(entropy=True)' -> 'cdan-entropy-True'."""
     return re.sub(r"[^\w.]+", "-", name).strip("-")
@@ -83,8 +89,7 @@ class RunDirectory:
         """Every stored evaluation of a job by step."""
         found = {}
         for path in sorted((self.root / "records" / slug(job)).glob("[0-9]*.npz")):
-            with np.load(path) as file:
-                found[int(path.stem)] = dict(file)
+            found[int(path.stem)] = read_arrays(path)
         return found
 
     def keep_metrics(self, job: str, last_step: int) -> None:

@@ -18,7 +18,7 @@ from tl_jax.models.pretrained import save
 from tl_jax.run import plots, retrieval_plots
 from tl_jax.run.config import Config
 from tl_jax.run.problem import Problem
-from tl_jax.run.rundir import RunDirectory, read_lines, slug, write_json
+from tl_jax.run.rundir import RunDirectory, read_arrays, read_lines, slug, write_json
 from tl_jax.run.setup import Setup, Task
 from tl_jax.run.trials import Programs, predict_all
 from tl_jax.training.forward import stats_of
@@ -143,12 +143,6 @@ def last_record(directory: RunDirectory, task: Task) -> dict[str, np.ndarray]:
     """What was observed at the last step of a job; empty if it is not finished."""
     path = directory.record_path(task.job.name, task.job.steps)
     return read_arrays(path) if path.exists() else {}
-
-
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Every array of an .npz file."""
-    with np.load(path) as file:
-        return dict(file)
 
 
 def keep(task: Task, directory: RunDirectory, states: State) -> None:
