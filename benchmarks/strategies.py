@@ -98,7 +98,11 @@ def serve_torch(pipe, side: int) -> None:
 
     for name in TORCH:
         step(name)
-    for name in iter(pipe.recv, None):
+    while True:
+        try:
+            name = pipe.recv()
+        except EOFError:  # the other process is done
+            return
         began = time.process_time()
         for _ in range(STEPS):
             step(name)
