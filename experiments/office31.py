@@ -102,9 +102,9 @@ def main() -> None:
     )
     parts = ["# Office-31 on the features of MobileNetV2", f"Written by `{COMMAND}`."]
     what = (
-        "Accuracy in percent on all images of the target, from all of the source, on features of length 1 (C = 10). Length "
-        "and C were chosen to come near figures on record (67.5 and 76.1, 60.0 and 67.1), so this table shows that weights "
-        "and images are read rightly, and nothing of how well such a classifier transfers:"
+        "Accuracy in percent on all images of the target, from all of the source, on features of length 1 (C = 10). "
+        "Length and C were chosen to come near figures on record (67.5 and 76.1, 60.0 and 67.1), so this table shows "
+        "that weights and images are read rightly, and nothing of how well such a classifier transfers:"
     )
     parts += [what, "\n".join(lines)]
     parts += [
