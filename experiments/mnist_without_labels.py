@@ -29,6 +29,7 @@ def main() -> None:
         seeds=2,
         lr=1e-3,
         steps=400,
+        batch_size=64,
         run_dir="runs/mnist_without_labels",
     )
     if not result.complete:

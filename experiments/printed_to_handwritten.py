@@ -1,6 +1,6 @@
 """Printed to handwritten digits: fourteen methods, one network, one budget.
 
-    python -m experiments.printed_to_handwritten        # about 20 minutes on two cores; writes the page below
+    python -m experiments.printed_to_handwritten        # about 10 minutes on two free cores; writes the page below
 
 The numbers that came out, with their spread, are in docs/results/printed_to_handwritten.md: this script wrote
 them. Every setting is the default of `python -m launch.transductive`: network `cnn`, 600 steps of 64 + 64, AdamW at

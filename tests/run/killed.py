@@ -50,7 +50,7 @@ RUNS = {
     "unsupervised": lambda: tl_jax.fit(SOURCE, TARGET, ["byol", "pixels"], kind="unsupervised", **ALIGNED, **SETTINGS),
     "multitask": lambda: tl_jax.fit_tasks([SOURCE, TARGET], ["single", "famo"], **SETTINGS),
 }
-ALIGNED = {"align": ("none", "coral")}
+ALIGNED = {"align": ("none", "coral"), "view": "strong"}
 
 if __name__ == "__main__":
     MOMENTS[moment]()

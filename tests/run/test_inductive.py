@@ -16,7 +16,8 @@ from tl_jax.run.setup import Options
 OTHER = domain("other", 0.5, classes=("p", "q"))
 STRATEGIES = ["scratch", "full", "linear_probe", "feature_extraction", "lora(rank=2)", "lp_ft"]
 STRATEGIES += ["adapter(width=2)", "prototypical", "nearest_mean"]
-SETTINGS = {**FAST, "kind": "inductive", "select": "target_val", "devices": 1, "trials": "map", "steps": 12}
+SETTINGS = {**FAST, "kind": "inductive", "devices": 1, "trials": "map", "steps": 12, "pretrain_steps": 12}
+SETTINGS["labels_per_class"] = []
 
 
 def transfer(run_dir, **change):

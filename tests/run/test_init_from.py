@@ -18,7 +18,7 @@ from tl_jax.run.init_from import tensorflow_hint
 from tl_jax.run.rank import Candidate, labelled, score_all, table
 
 OTHER = domain("other", 0.5, classes=("p", "q"))
-INDUCTIVE = {**FAST, "kind": "inductive", "select": "target_val", "devices": 1, "trials": "map", "steps": 1, "seeds": 1}
+INDUCTIVE = {**FAST, "kind": "inductive", "devices": 1, "trials": "map", "steps": 1, "seeds": 1, "labels_per_class": []}
 DOMAINS = {d.name: d for d in (SOURCE, TARGET, OTHER)}
 
 

@@ -17,7 +17,8 @@ from tl_jax.models.pretrained import load
 from tl_jax.run import loop
 from tl_jax.run.unsupervised import MOST, chosen
 
-SETTINGS = {**FAST, "kind": "unsupervised", "devices": 1, "trials": "map", "steps": 12, "align": ["none", "coral"]}
+SETTINGS = {**FAST, "kind": "unsupervised", "devices": 1, "trials": "map", "steps": 12, "view": "strong"}
+SETTINGS["align"] = ["none", "coral"]
 METHODS = ["byol", "untrained", "pixels"]
 NETWORK = ("mlp", {"bottleneck": 8, "hidden": (16,)})
 

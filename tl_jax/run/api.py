@@ -7,21 +7,24 @@ from typing import Any
 
 from tl_jax.core.errors import require
 from tl_jax.data.domain import Domain
-from tl_jax.run.config import MULTITASK, Config
+from tl_jax.run.config import INDUCTIVE, MULTITASK, Config
 from tl_jax.run.devices import setup as setup_devices
 from tl_jax.run.experiment import Result, run
 from tl_jax.run.prepare import domain_names
 from tl_jax.run.setup import Options
+from tl_jax.run.unsupervised import UNSUPERVISED
 
 OPTIONS = ("data_dir", "devices", "trials", "device_bytes", "workers")
 """Settings that change no number."""
+DEFAULTS = {"transductive": Config(), "inductive": INDUCTIVE, "unsupervised": UNSUPERVISED}
 
 
 def fit(
     source: str | Domain | Sequence[str | Domain] = Config.source,
     target: str | Domain = Config.target,
-    methods: str | Sequence[str] = Config.methods,
+    methods: str | Sequence[str] = (),
     *,
+    kind: str = "transductive",
     seeds: int | Sequence[int] = Config.seeds,
     sweep: Mapping[str, Sequence[float]] | None = None,
     run_dir: str = "",
@@ -31,18 +34,21 @@ def fit(
     """Train every method with every seed (and every swept value) and return records, table and run directory.
 
     source, target: specs ("digits:printed") or Domains; several sources as a list. methods: names or calls
-    ("cdan(entropy=True)"). seeds: a count or a list. run_dir: as --run_dir; a temporary directory if empty.
-    settings: any other field of Config (network, steps, lr, lam, freeze, ...), or data_dir, devices, trials,
+    ("cdan(entropy=True)"); those of the kind's script if empty. kind: "transductive", "inductive" or "unsupervised".
+    seeds: a count or a list. run_dir: as --run_dir; a temporary directory if empty. settings: any other field of
+    Config (network, steps, lr, lam, freeze, ...), by default what the kind's script has, or data_dir, devices, trials,
     device_bytes, workers (with worker processes the caller needs the guard `if __name__ == "__main__"`).
     Raises UserError with the message that the launch script would print.
     """
     options = _options(settings)
+    require("kind", kind, DEFAULTS)
     many = [source] if isinstance(source, str | Domain) else list(source)
     names, domains = domain_names([*many, target])
-    config = Config(
+    config = dataclasses.replace(
+        DEFAULTS[kind],
         source=names[:-1],
         target=names[-1],
-        methods=(methods,) if isinstance(methods, str) else tuple(methods),
+        methods=((methods,) if isinstance(methods, str) else tuple(methods)) or DEFAULTS[kind].methods,
         **_shared(seeds, sweep, settings),
     )
     return _run(config, Options(run_dir, quiet=quiet, **options), domains)
