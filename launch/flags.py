@@ -1,6 +1,7 @@
 """The flags that the launch scripts share, and how they become a Config."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from absl import flags
@@ -189,10 +190,16 @@ def _rule(text: str) -> tuple[str, str]:
     return pattern, action
 
 
-def train(config: Config) -> None:
-    """Run a config, or show what would be run. Exits with 130 when the user stopped it."""
+def train(config: Config, part: str = "") -> None:
+    """Run a config, or show what would be run. Exits with 130 when the user stopped it.
+
+    part: the folder of --run_dir, where that is given and this is one of several runs.
+    """
+    how = options()
+    if how.run_dir:
+        how = how._replace(run_dir=str(Path(how.run_dir) / part))
     if FLAGS.list_params or FLAGS.dry_run:
-        setup = prepare(config, options(), {})
+        setup = prepare(config, how, {})
         print(parameters(setup) if FLAGS.list_params else dry_run(setup))
-    elif not run(config, options(), {}).complete:
+    elif not run(config, how, {}).complete:
         raise SystemExit(130)

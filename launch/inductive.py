@@ -7,7 +7,8 @@
 
 Pretrains once on the source, then fine-tunes under every strategy at every number of labels. Without flags:
 from printed digits to few handwritten ones, and to another task, their parity. Ends with a table of gains over
-training from scratch and a plot in each run directory; several targets are run one after the other.
+training from scratch and a plot in each run directory; several targets are run one after the other, each in a folder of
+--run_dir if that is given.
 """
 
 import dataclasses
@@ -18,6 +19,7 @@ from launch.command import launch
 from launch.flags import FLAGS, SPECS, config_fields, define, train
 from tl_jax.run.config import INDUCTIVE
 from tl_jax.run.devices import setup as setup_devices
+from tl_jax.run.rundir import slug
 from tl_jax.training.strategies import STRATEGIES
 
 flags.DEFINE_multi_string("source", list(INDUCTIVE.source), f"Repeatable. Domain to pretrain on: {SPECS}.")
@@ -42,7 +44,7 @@ def main() -> None:
         **config_fields(),
     )
     for target in FLAGS.target:
-        train(dataclasses.replace(config, target=target))
+        train(dataclasses.replace(config, target=target), slug(target) if len(FLAGS.target) > 1 else "")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,34 @@
+"""python -m launch.inductive as a user runs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TINY = ("--network=mlp(hidden=(8,), bottleneck=8)", "--seeds=1", "--steps=4", "--pretrain_steps=4", "--trials=map")
+FEW = ("--strategy=scratch", "--strategy=full", "--labels_per_class=1,2", "--eval_every=2")
+
+
+def launch(*flags: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "launch.inductive", *flags]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_two_targets_have_a_folder_each_and_the_same_line_again_says_so(tmp_path):
+    line = (*TINY, *FEW, f"--run_dir={tmp_path / 'run'}")
+    done = launch(*line)
+    assert done.returncode == 0, done.stderr
+    for name in ("digits-handwritten", "digits-parity"):
+        records = json.loads((tmp_path / "run" / name / "results.json").read_text())
+        assert {(r["method"], r["values"]["labels_per_class"]) for r in records} == {
+            (strategy, labels) for strategy in ("scratch", "full") for labels in (1.0, 2.0)
+        }
+        assert (tmp_path / "run" / name / "labels.png").exists()
+    assert launch(*line).stdout.count("This run is complete") == 2
+
+
+def test_one_target_has_the_directory_itself(tmp_path):
+    done = launch(*TINY, *FEW, "--target=digits:parity", f"--run_dir={tmp_path / 'run'}")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "results.json").exists()
