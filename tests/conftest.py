@@ -6,3 +6,13 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "8")
 os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
 os.environ.setdefault("MPLBACKEND", "agg")
+
+import jax
+import pytest
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget():
+    """What a module compiled is of no use to the next, and all of it together takes gigabytes."""
+    yield
+    jax.clear_caches()
