@@ -8,9 +8,9 @@ its weight decay by the validation splits: the plain sum is regularised with the
 
 from pathlib import Path
 
+from experiments.page import finished, script, write
 from experiments.tuned import chosen_table
 from tl_jax import fit_tasks
-from tl_jax.core.errors import UserError
 
 STRATEGIES = ("single", "equal", "uncertainty", "gls", "famo", "mgda", "pcgrad", "cagrad", "nash_mtl", "upgrad")
 DECAYS = (0.01, 0.1, 1.0)
@@ -21,15 +21,9 @@ COMMAND = "python -m experiments.digit_tasks"
 def main() -> None:
     """Run (or resume) and write the page."""
     result = fit_tasks(strategies=STRATEGIES, sweep={"weight_decay": DECAYS}, run_dir="runs/digit_tasks")
-    if not result.complete:
-        raise SystemExit(130)
-    table = chosen_table(result.records, "weight_decay", {}).markdown()
-    PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text(f"# Four tasks on digits\n\nWritten by `{COMMAND}`.\n\n{table}")
+    table = chosen_table(finished(result).records, "weight_decay", {}).markdown()
+    write(PAGE, "Four tasks on digits", COMMAND, f"\n\n{table}")
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        raise SystemExit(f"tl_jax: {error}") from None
+    script(main)

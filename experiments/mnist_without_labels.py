@@ -9,8 +9,8 @@ script wrote them. 400 steps of 64 + 64, AdamW at 1e-3 falling along a cosine, t
 
 from pathlib import Path
 
+from experiments.page import script, table_of, write
 from tl_jax import fit
-from tl_jax.core.errors import UserError
 
 PAGE = Path("docs/results/mnist_without_labels.md")
 COMMAND = "python -m experiments.mnist_without_labels"
@@ -32,15 +32,8 @@ def main() -> None:
         batch_size=64,
         run_dir="runs/mnist_without_labels",
     )
-    if not result.complete:
-        raise SystemExit(130)
-    table = (result.run_dir / "table.md").read_text()
-    PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text(f"# MNIST and MNIST-M without labels\n\nWritten by `{COMMAND}`.\n\n{table}")
+    write(PAGE, "MNIST and MNIST-M without labels", COMMAND, f"\n\n{table_of(result)}")
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        raise SystemExit(f"tl_jax: {error}") from None
+    script(main)

@@ -8,8 +8,8 @@ A small network and a few hundred steps: it says how the strategies begin under 
 
 from pathlib import Path
 
+from experiments.page import script, table_of, write
 from tl_jax import fit_tasks
-from tl_jax.core.errors import UserError
 from tl_jax.core.strategies import STRATEGIES
 
 TASKS = ("multi_mnist/left", "multi_mnist/right")
@@ -38,15 +38,8 @@ def main() -> None:
         eval_every=300,
         run_dir="runs/multi_mnist",
     )
-    if not result.complete:
-        raise SystemExit(130)
-    table = (result.run_dir / "table.md").read_text()
-    PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text(f"# MultiMNIST\n\nWritten by `{COMMAND}`. Nothing was tuned for any strategy.\n\n{table}{NOTE}")
+    write(PAGE, "MultiMNIST", COMMAND, f" Nothing was tuned for any strategy.\n\n{table_of(result)}{NOTE}")
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        raise SystemExit(f"tl_jax: {error}") from None
+    script(main)

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tl_jax import fit
+from experiments.page import script, write
+from tl_jax import Domain, fit
 from tl_jax.core.errors import UserError
 from tl_jax.run.config import INDUCTIVE
 from tl_jax.run.few_shot import everything, of_length_one
@@ -40,8 +41,8 @@ def weights() -> str:
     return str(path)
 
 
-def features(domain: str) -> tuple[np.ndarray, np.ndarray]:
-    """Features [n, 1280] and labels [n] of all images of a domain."""
+def with_features(domain: str) -> Domain:
+    """The domain with its 1280 features in the place of the images, computed once and kept."""
     config = dataclasses.replace(
         INDUCTIVE,
         source=(),
@@ -54,7 +55,12 @@ def features(domain: str) -> tuple[np.ndarray, np.ndarray]:
     )
     setup = prepare(config, Options(devices=1), {})
     (task,) = setup.tasks
-    return everything(on_features(task, from_file(task, setup.weights)).problem.target)
+    return on_features(task, from_file(task, setup.weights)).problem.target
+
+
+def features(domain: str) -> tuple[np.ndarray, np.ndarray]:
+    """Features [n, 1280] and labels [n] of all images of a domain."""
+    return everything(with_features(domain))
 
 
 def across(source: tuple[np.ndarray, np.ndarray], target: tuple[np.ndarray, np.ndarray]) -> tuple[float, float]:
@@ -100,23 +106,20 @@ def main() -> None:
         f"Reading both domains and their features took {seconds:.0f} s, the table below {taken:.0f} s, on this "
         "machine, this time; where features are kept from before, they are only read."
     )
-    parts = ["# Office-31 on the features of MobileNetV2", f"Written by `{COMMAND}`."]
     what = (
         "Accuracy in percent on all images of the target, from all of the source, on features of length 1 (C = 10). "
         "Length and C were chosen to come near figures on record (67.5 and 76.1, 60.0 and 67.1), so this table shows "
         "that weights and images are read rightly, and nothing of how well such a classifier transfers:"
     )
-    parts += [what, "\n".join(lines)]
-    parts += [
+    parts = [
+        what,
+        "\n".join(lines),
         f"{said} A few labelled images a class of webcam:",
         table.strip().replace(os.environ["TL_JAX_DATA"], "DIR"),
     ]
-    PAGE.write_text("\n\n".join(parts) + "\n")
+    write(PAGE, "Office-31 on the features of MobileNetV2", COMMAND, "".join(f"\n\n{part}" for part in parts) + "\n")
     print(PAGE.read_text())
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        raise SystemExit(f"tl_jax: {error}") from None
+    script(main)

@@ -9,8 +9,8 @@ them. Every setting is the default of `python -m launch.transductive`: network `
 
 from pathlib import Path
 
+from experiments.page import script, table_of, write
 from tl_jax import fit
-from tl_jax.core.errors import UserError
 
 METHODS = (
     "source_only",
@@ -41,15 +41,8 @@ def main() -> None:
         seeds=5,
         run_dir="runs/printed_to_handwritten",
     )
-    if not result.complete:
-        raise SystemExit(130)
-    table = (result.run_dir / "table.md").read_text()
-    PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text(f"# Printed to handwritten digits\n\nWritten by `{COMMAND}`.\n\n{table}")
+    write(PAGE, "Printed to handwritten digits", COMMAND, f"\n\n{table_of(result)}")
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        raise SystemExit(f"tl_jax: {error}") from None
+    script(main)

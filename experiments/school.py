@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from experiments.page import finished, script, write
 from tl_jax import Domain, Examples, fit_tasks
-from tl_jax.core.errors import UserError
 from tl_jax.data.load import load
 
 COUNT = 139
@@ -110,24 +110,19 @@ def main() -> None:
         forward_plan="joint",
         run_dir="runs/school",
     )
-    if not result.complete:
-        raise SystemExit(130)
+    records = finished(result).records
     lines = ["| method | explained variance |", "| --- | --- |"]
     lines += [f"| ridge, each school its own | {explained(ridge([[task] for task in tasks]), tasks):.3f} |"]
     lines += [f"| ridge, all schools together | {explained(ridge([tasks]), tasks):.3f} |"]
-    for method, values in of_records(result.records, tasks).items():
+    for method, values in of_records(records, tasks).items():
         lines += [f"| network, {method} | {np.mean(values):.3f} ± {np.std(values, ddof=1):.3f} |"]
     note = (
         "Test rows of 139 schools, one split; ± is the sample standard deviation over 3 seeds of the network. Network "
         f"mlp(bottleneck=0, hidden=(16,), dropout=0.0), one linear head a school, {STEPS} steps of 1024 rows, of which "
         "a school has about 7, AdamW at 0.01; nothing was tuned. Ridge regression chooses its penalty."
     )
-    PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text(f"# School\n\nWritten by `{COMMAND}`.\n\n" + "\n".join(lines) + f"\n\n{note}\n")
+    write(PAGE, "School", COMMAND, "\n\n" + "\n".join(lines) + f"\n\n{note}\n")
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        raise SystemExit(f"tl_jax: {error}") from None
+    script(main)

@@ -10,8 +10,8 @@ few steps it says how fast a method begins, not how far it gets. `simclr(tempera
 
 from pathlib import Path
 
+from experiments.page import script, table_of, write
 from tl_jax import fit
-from tl_jax.core.errors import UserError
 
 METHODS = (
     "simclr",
@@ -46,15 +46,8 @@ def main() -> None:
         batch_size=32,
         run_dir="runs/self_supervision_on_digits",
     )
-    if not result.complete:
-        raise SystemExit(130)
-    table = (result.run_dir / "table.md").read_text()
-    PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text(f"# Self-supervised methods on digits\n\nWritten by `{COMMAND}`.\n\n{table}")
+    write(PAGE, "Self-supervised methods on digits", COMMAND, f"\n\n{table_of(result)}")
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        raise SystemExit(f"tl_jax: {error}") from None
+    script(main)

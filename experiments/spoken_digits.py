@@ -12,8 +12,8 @@ import dataclasses
 import statistics
 from pathlib import Path
 
+from experiments.page import finished, script
 from tl_jax import Domain, Examples, fit
-from tl_jax.core.errors import UserError
 from tl_jax.data.load import load
 
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
@@ -47,10 +47,8 @@ def scores(speaker: str) -> dict[str, list[float]]:
         trials="map",
         run_dir=f"runs/spoken_digits/{speaker}",
     )
-    if not result.complete:
-        raise SystemExit(130)
     found: dict[str, list[float]] = {method: [] for method in METHODS}
-    for record in result.records:
+    for record in finished(result).records:
         found[record["method"]].append(100 * record["selectors"]["last"]["target/accuracy"])
     return found
 
@@ -71,7 +69,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        raise SystemExit(f"tl_jax: {error}") from None
+    script(main)

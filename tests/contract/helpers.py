@@ -12,8 +12,6 @@ from tl_jax.run.problem import Problem
 
 CLASSES = 3
 WIDTHS = {"backbone": 16, "bottleneck": 8}
-QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
-"""Compiler options: most of the time of these tests is the compiler's, and of that most is optimisation."""
 
 
 def domain(name: str, seed: int, size: int) -> Domain:

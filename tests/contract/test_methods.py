@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import QUICK, network, problem, with_noisy_target_labels
+from helpers import network, problem, with_noisy_target_labels
+from quick import QUICK
 
 from tl_jax.core.trees import size_of
 from tl_jax.core.types import At, Batch, Labeled, Model, Unlabeled

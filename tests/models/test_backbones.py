@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from quick import QUICK
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten, size_of
@@ -64,7 +65,6 @@ def test_tops_of_vgg(top, features):
         assert params["head"]["dense1"]["kernel"].shape == (features, 1024)
 
 
-QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 SMALL = {
     "resnet": ResNet((1, 2, 1, 1), False, jnp.float32, "patches"),
     "resnet deep": ResNet((1, 1, 1, 1), True, jnp.float32, "patches"),

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from quick import QUICK
 
 from tl_jax.models.masks import lengths, valid
 from tl_jax.models.networks import build
@@ -16,7 +17,6 @@ RNG = np.random.default_rng(0)
 IDS = RNG.integers(1, 30, (4, 9)).astype(np.int32)
 SERIES = RNG.normal(size=(4, 12, 3)).astype(np.float32)
 SOUND = RNG.normal(0, 0.1, (4, 2000)).astype(np.float32)
-QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 CASES = {
     "gru ids": ("gru", {"vocabulary": 30, "embedding": 8, "width": 6, "layers": 2, "bottleneck": 7}, IDS),
     "gru series": ("gru", {"embedding": 8, "width": 6, "bottleneck": 7}, SERIES),

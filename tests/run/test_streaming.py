@@ -104,7 +104,7 @@ def test_windows_are_as_long_as_the_limit_allows():
 def test_at_most_two_windows_are_on_the_device():
     windows = plan(data(), draws(), SMALL)
     assert windows is not None
-    begun = streaming.begin(windows, data(), lambda x: x)
+    begun = streaming.begin(windows, data())
     before = {id(x) for x in jax.live_arrays()}
     held = lambda: [x for x in jax.live_arrays() if id(x) not in before and x.ndim == 2]
     seen = 0

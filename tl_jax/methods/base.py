@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
+
 from tl_jax.core.balance import Balance
 from tl_jax.core.types import Array, At, Batch, Labeled, Model, Network, Output, Tree
 
@@ -148,3 +150,13 @@ class Method(NamedTuple):
     def steps(self) -> tuple[Phase, ...]:
         """The phases of one training step; most methods have one, over all parameters."""
         return self.phases or (Phase(self.terms, tuple(self.groups)),)
+
+
+NOTHING_LEARNT = Method(
+    terms=lambda own, out, batch, at: Terms({"nothing": jnp.zeros(())}),
+    weights=lambda at: {"nothing": 1.0},
+    values={"lr": 0.0, "weight_decay": 0.0},
+    lam=None,
+    trained=False,
+)
+"""What methods that only predict have in common: L = 0, and no step changes a parameter."""

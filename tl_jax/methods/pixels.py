@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from tl_jax.core.types import Output
-from tl_jax.methods.base import HEAD_FROZEN, Method, Terms, View
+from tl_jax.methods.base import HEAD_FROZEN, NOTHING_LEARNT, Method, View
 
 
 def pixels() -> Method:
@@ -12,21 +12,8 @@ def pixels() -> Method:
     Reads nothing; no step changes it.
     """
 
-    def terms(own, out, batch, at):
-        return Terms({"nothing": jnp.zeros(())})
-
     def predict(network, model, x, domain):
         logits = network.apply(model.params, model.stats, x)[0].logits
         return Output(x.reshape(len(x), -1).astype(jnp.float32), logits)
 
-    return Method(
-        terms,
-        views={"target": View("target")},
-        values={"lr": 0.0, "weight_decay": 0.0},
-        lam=None,
-        weights=lambda at: {"nothing": 1.0},
-        freeze=HEAD_FROZEN,
-        predict=predict,
-        labels="none",
-        trained=False,
-    )
+    return NOTHING_LEARNT._replace(views={"target": View("target")}, freeze=HEAD_FROZEN, predict=predict, labels="none")

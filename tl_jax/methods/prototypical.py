@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from tl_jax.core.batching import in_batches
 from tl_jax.core.contrastive import unit
 from tl_jax.core.types import Output
-from tl_jax.methods.base import Method, Own, Terms, View
+from tl_jax.methods.base import NOTHING_LEARNT, Method, Own, View
 
 
 def prototypical(form: str = "plain") -> Method:
@@ -37,15 +37,6 @@ def prototypical(form: str = "plain") -> Method:
         d = example.features.shape[-1]
         return Own({}, {"centre": jnp.zeros(d), "means": jnp.zeros((example.logits.shape[-1], d))})
 
-    return Method(
-        lambda own, out, batch, at: Terms({"nothing": jnp.zeros(())}),
-        init,
-        views={"source": View("source")},
-        values={"lr": 0.0, "weight_decay": 0.0},
-        lam=None,
-        weights=lambda at: {"nothing": 1.0},
-        survey=survey,
-        predict=predict,
-        labels="target",
-        trained=False,
+    return NOTHING_LEARNT._replace(
+        init=init, views={"source": View("source")}, survey=survey, predict=predict, labels="target"
     )

@@ -1,8 +1,6 @@
 """The network as it was drawn: what pretraining has to beat."""
 
-import jax.numpy as jnp
-
-from tl_jax.methods.base import HEAD_FROZEN, Method, Terms, View
+from tl_jax.methods.base import HEAD_FROZEN, NOTHING_LEARNT, Method, View
 
 
 def untrained() -> Method:
@@ -10,17 +8,4 @@ def untrained() -> Method:
 
     Reads nothing; no step changes it.
     """
-
-    def terms(own, out, batch, at):
-        return Terms({"nothing": jnp.zeros(())})
-
-    return Method(
-        terms,
-        views={"target": View("target")},
-        values={"lr": 0.0, "weight_decay": 0.0},
-        lam=None,
-        weights=lambda at: {"nothing": 1.0},
-        freeze=HEAD_FROZEN,
-        labels="none",
-        trained=False,
-    )
+    return NOTHING_LEARNT._replace(views={"target": View("target")}, freeze=HEAD_FROZEN, labels="none")

@@ -44,8 +44,10 @@ def execution(task: Task, options: Options, remembered: str | None) -> Execution
     """Decide how a job's trials run: as remembered, as asked for, or as measured on this machine."""
     config, trials = task.config, len(task.job.trials)
     factors = resolve(task.rules, task.shapes)
-    windows = streaming.plan(task.data, draws(task), options.device_bytes)
-    data = streaming.begin(windows, task.data, lambda kept: kept) if windows else task.data
+    data = task.data
+    windows = streaming.plan(data, draws(task), options.device_bytes)
+    if windows is not None:
+        data = streaming.begin(windows, data)
 
     @functools.cache
     def built(mode: str) -> tuple[Recipe, Programs, Placement]:
@@ -68,7 +70,7 @@ def execution(task: Task, options: Options, remembered: str | None) -> Execution
         feed: Feed = lambda step: (one for one in [(task.job.steps, data)])
     else:
         reason = f"{reason}; {streaming.described(windows, data, options.workers)}"
-        data = streaming.begin(windows, task.data, placement.data)
+        data = streaming.settled(windows, data, placement.data)
         feed = lambda step: streaming.feed(windows, data, placement.data, step=step, workers=options.workers)
     return Execution(recipe, data, placement, mode, reason, feed, factors, ready)
 

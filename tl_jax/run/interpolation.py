@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tl_jax.core.batching import in_batches
+from tl_jax.run.plots import band
 from tl_jax.run.report import mean_std
 from tl_jax.run.setup import Task, make_network
 from tl_jax.training.forward import stats_of
@@ -80,9 +81,8 @@ def figure(records: Sequence[Mapping[str, Any]]) -> Figure:
     drawn = Figure(figsize=(7, 4.5), layout="constrained")
     panel = drawn.subplots()
     for colour, (name, curves) in enumerate(groups(records).items()):
-        values = np.array([curve["test"] for curve in curves])
-        panel.plot(SHARES, values.mean(0), color=f"C{colour % 10}", marker="o", label=name)
-        panel.fill_between(SHARES, values.min(0), values.max(0), color=f"C{colour % 10}", alpha=0.12, linewidth=0)
+        by_share = dict(zip(SHARES, zip(*(curve["test"] for curve in curves), strict=True), strict=True))
+        band(panel, by_share, colour=colour, label=name)
     panel.set(xlabel="alpha: 0 where it began, 1 where it came", ylabel="accuracy on the target's test split")
     panel.grid(alpha=0.3)
     panel.legend(fontsize="small")

@@ -20,6 +20,22 @@ def save(figure: Figure, path: Path) -> None:
     write_atomically(path, buffer.getvalue())
 
 
+def band(
+    panel: Axes,
+    points: Mapping[Any, Sequence[float]],
+    *,
+    colour: int,
+    label: str,
+    marker: str = "o",
+    shade: float = 0.12,
+) -> None:
+    """A line through the means of {place: values of all trials}, in a band from least to greatest."""
+    where = sorted(points)
+    panel.plot(where, [float(np.mean(points[x])) for x in where], color=f"C{colour % 10}", marker=marker, label=label)
+    low, high = [min(points[x]) for x in where], [max(points[x]) for x in where]
+    panel.fill_between(where, low, high, color=f"C{colour % 10}", alpha=shade, linewidth=0)
+
+
 ACCURACY_AND_LOSS = (("target/accuracy", "accuracy on the target's test split"), ("source", "source loss"))
 
 
@@ -37,12 +53,8 @@ def curves(
             for line in lines:
                 if line["job"] == method and name in line:
                     points.setdefault(line["step"], []).append(line[name])
-            steps = sorted(points)
-            if steps:
-                mean = [float(np.mean(points[s])) for s in steps]
-                panel.plot(steps, mean, color=f"C{colour % 10}", marker=".", label=method)
-                low, high = [min(points[s]) for s in steps], [max(points[s]) for s in steps]
-                panel.fill_between(steps, low, high, color=f"C{colour % 10}", alpha=0.15, linewidth=0)
+            if points:
+                band(panel, points, colour=colour, label=method, marker=".", shade=0.15)
         panel.set(title=title, xlabel="step")
         panel.grid(alpha=0.3)
     grid[1].set_yscale("log" if panels == ACCURACY_AND_LOSS else "linear")
@@ -61,11 +73,7 @@ def few_labels(records: Sequence[Mapping[str, Any]], amount: str) -> Figure:
             score = record["selectors"]["last"]["target/accuracy"]
             by_amount.setdefault(record["values"][amount], []).append(score)
     for colour, (method, found) in enumerate(points.items()):
-        where = sorted(found)
-        mean = [float(np.mean(found[n])) for n in where]
-        panel.plot(where, mean, color=f"C{colour % 10}", marker="o", label=method)
-        low, high = [min(found[n]) for n in where], [max(found[n]) for n in where]
-        panel.fill_between(where, low, high, color=f"C{colour % 10}", alpha=0.12, linewidth=0)
+        band(panel, found, colour=colour, label=method)
     panel.set_xscale("log")
     shown = sorted({n for found in points.values() for n in found})
     panel.set_xticks(shown, [f"{n:g}" for n in shown])

@@ -108,19 +108,24 @@ def on_host(windows: Windows, data: Data, read: Read) -> Data:
     return renewed(data, {name: Window(*pair, windows.sets[name].size) for name, pair in read.items()})  # pyright: ignore
 
 
-def begin(windows: Windows, data: Data, place: Place) -> Data:
-    """What stays on the device, there, and of what streams the first window, here: for shapes and first states."""
+def begin(windows: Windows, data: Data) -> Data:
+    """The data with the first window of what streams, all of it here: for shapes and first states."""
+    return on_host(windows, data, windows[0])
+
+
+def settled(windows: Windows, data: Data, place: Place) -> Data:
+    """The data with what stays on the device there; windows are left where they are."""
     kept = {name: x for name, x in named(data).items() if name not in windows.sets}
     sent = place((kept, tuple(y for _, y in data.sources), data.lists))
     resident = renewed(data, sent[0])
     pairs = tuple((x, y) for (x, _), y in zip(resident.sources, sent[1], strict=True))
-    return on_host(windows, resident._replace(sources=pairs, lists=sent[2]), windows[0])
+    return resident._replace(sources=pairs, lists=sent[2])
 
 
 def feed(windows: Windows, data: Data, place: Place, *, step: int, workers: int) -> Generator[tuple[int, Data]]:
     """(first step after it, data) of every window from the one of `step` on; the next is sent while one is in use.
 
-    data: as `begin` gave it. Ask for the next when the device is done with the last: then there are never more than
+    data: as `settled` gave it. Ask for the next when the device is done with the last: then there are never more than
     two on it.
     """
     first = step // windows.steps

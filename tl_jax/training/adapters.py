@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Array, Network, Tree
 from tl_jax.training.forward import stream
+from tl_jax.training.layout import module_of
 
 GROUP = "adapter"
 
@@ -59,5 +60,4 @@ def with_adapters(network: Network, width: int) -> Network:
 
 def adapted(paths: Iterable[str]) -> set[str]:
     """The blocks that get an adapter, from the paths of all parameters."""
-    kernels = [path.split("/") for path in paths if path.endswith("/kernel") and not path.startswith("head/")]
-    return {"/".join(parts[:2]) if parts[0] == "backbone" else parts[0] for parts in kernels}
+    return {module_of(path) for path in paths if path.endswith("/kernel") and not path.startswith("head/")}

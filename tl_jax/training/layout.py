@@ -19,6 +19,12 @@ class Layout(NamedTuple):
     norms: tuple[str, ...]
 
 
+def module_of(path: str) -> str:
+    """The module that a parameter's path lies in: right under "backbone", or a whole group ("bottleneck", "head")."""
+    parts = path.split("/")
+    return "/".join(parts[:2]) if parts[0] == "backbone" else parts[0]
+
+
 def layout(network: Network, x: Array) -> Layout:
     """The network's layout, found by tracing: parameters are created in the order of use."""
     order: list[str] = []
@@ -33,8 +39,7 @@ def layout(network: Network, x: Array) -> Layout:
     jax.eval_shape(trace, x)
     blocks: dict[str, None] = {}
     for path in order:
-        parts = path.split("/")
-        blocks["/".join(parts[:2]) if parts[0] == "backbone" else parts[0]] = None
+        blocks[module_of(path)] = None
     grouped: list[tuple[str, ...]] = []
     for module in blocks:
         if module in norms and grouped:
