@@ -89,7 +89,11 @@ def define(default: Config, without: Sequence[str] = ()) -> None:
         f"How the domains pass through batch normalisation: {names(PLANS)}.",
     )
     string("precision", default.precision, f"Of the computation; parameters stay float32: {names(PRECISIONS)}.")
-    string("select", default.select, f"Label-free criterion that chooses the step: {names(CRITERIA)}.")
+    string(
+        "select",
+        default.select,
+        f"Label-free criterion that chooses the step: {names(CRITERIA)}; auto: im of classes, source_val of values.",
+    )
     whole(
         "eval_every",
         default.eval_every,
@@ -142,6 +146,8 @@ def config_fields() -> dict:
     for name, number in (("labels_per_class", int), ("label_fraction", float)):
         if name in FLAGS:
             fields[name] = _amounts(name, getattr(FLAGS, name), number)
+    if fields.get("label_fraction") and not FLAGS["labels_per_class"].present:
+        fields["labels_per_class"] = ()  # the default gives way to what was asked for
     return fields
 
 

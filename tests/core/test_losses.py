@@ -56,6 +56,19 @@ def test_cross_entropy_refuses_a_column_of_labels():
         losses.cross_entropy(draw(0, N, C), labels()[:, None])
 
 
+def test_what_is_supervised_is_told_by_the_type_of_the_labels():
+    z, y = draw(0, N, 1), draw(1, N)
+    np.testing.assert_allclose(losses.supervised(z, y), np.mean(np.square(z[:, 0] - y)), rtol=1e-12)
+    many = draw(0, N, C)
+    np.testing.assert_allclose(losses.supervised(many, labels(), 0.1), losses.cross_entropy(many, labels(), 0.1))
+
+
+@pytest.mark.parametrize("shape", [(N, C), (N,), (N + 1, 1)])
+def test_values_refuse_any_but_one_output_a_row(shape):
+    with pytest.raises(ValueError, match="values"):
+        losses.supervised(draw(0, *shape), draw(1, N))
+
+
 def test_entropies_are_scipys():
     z = draw(1, N, C)
     np.testing.assert_allclose(losses.entropy(z), scipy.stats.entropy(softmax(z), axis=1), rtol=1e-12)

@@ -22,6 +22,11 @@ def test_a_fraction_is_of_every_class_and_rounded_up():
     assert sorted(labelled_rows(Y, fraction=1.0)) == list(range(35))
 
 
+def test_a_fraction_of_values_is_of_all_of_them():
+    few = labelled_rows(np.linspace(0, 1, 30, dtype=np.float32), fraction=0.25)
+    assert len(set(few.tolist())) == 8
+
+
 def test_the_choice_is_the_seeds():
     draw = lambda seed: labelled_rows(Y, per_class=3, seed=seed).tolist()
     assert draw(1) == draw(1) != draw(2)

@@ -64,6 +64,14 @@ def test_a_head_of_the_same_classes_is_kept(tmp_path):
     assert result.records[0]["selectors"]["last"]["target/accuracy"] > 0.8
 
 
+def test_a_head_on_features_may_follow_a_source_of_the_same_classes(tmp_path):
+    strategies = ["feature_extraction", "nearest_mean"]
+    change = {**SETTINGS, "strategies": strategies, "seeds": 1, "run_dir": str(tmp_path / "run")}
+    result = tl_jax.fit(SOURCE, domain("near too", 0.0), "fine_tune", **change)
+    assert [record["method"] for record in result.records] == strategies
+    assert all("source/accuracy" not in record["selectors"]["last"] for record in result.records)
+
+
 def test_more_labels_than_there_are_is_a_mistake(tmp_path):
     with pytest.raises(UserError, match=r"--labels_per_class=50: class number 0 of the target has 30 training"):
         transfer(tmp_path / "run", labels_per_class=[50])

@@ -17,6 +17,7 @@ from tl_jax.run.problem import Problem
 from tl_jax.training.step import Recipe, sample
 
 QUICK = {**FAST, "steps": 6, "eval_every": 3, "seeds": 1, "devices": 1, "trials": "map"}
+BIG = domain("big", 0.0, size=90)
 STRANGE = domain("strange", 1.0, ("a", "b", "c", "d"), 80)
 
 
@@ -40,6 +41,14 @@ def test_a_class_that_the_network_lacks_is_never_drawn_with_its_label():
     rows = data.list_of(0)
     assert rows is not None
     np.testing.assert_array_equal(np.flatnonzero(STRANGE.train.y < 3), rows)
+
+
+def test_the_bound_needs_a_batch_of_classes_that_the_source_has(tmp_path):
+    settings = {**QUICK, "run_dir": str(tmp_path / "run"), "label_space": "open", "batch_size": 60}
+    with pytest.raises(UserError, match="strange has 60 training examples of the source's classes, the batch is 61"):
+        tl_jax.fit(BIG, STRANGE, "target_only", **{**settings, "batch_size": 61})
+    assert not (tmp_path / "run").exists()
+    tl_jax.fit(BIG, STRANGE, "target_only", **settings)
 
 
 def uneven(name: str) -> tl_jax.Domain:

@@ -40,6 +40,21 @@ def cross_entropy(logits: Array, y: Array, smoothing: float | Array = 0.0) -> Ar
     return cross_entropies(logits, y, smoothing).mean()
 
 
+def supervised(logits: Array, y: Array, smoothing: float | Array = 0.0) -> Array:
+    """Mean loss of labelled examples: of classes or of values, as the type of their labels says.
+
+    L = cross_entropy(logits, y, smoothing) for y int;  L = (1/n) sum_i (z_i - y_i)^2 for y float, z = logits[:, 0]
+
+    Args: logits [n, c] (c = 1 for values); y [n]; smoothing of classes. Returns a scalar.
+    Raises: ValueError if y is not one label per row, or values meet more than one output.
+    """
+    if not jnp.issubdtype(y.dtype, jnp.floating):
+        return cross_entropy(logits, y, smoothing)
+    if logits.shape != (*y.shape, 1):
+        raise ValueError(f"values {y.shape} need logits {(*y.shape, 1)}: got {logits.shape}")
+    return jnp.square(logits[:, 0] - y).mean()
+
+
 def entropy(logits: Array) -> Array:
     """Entropy of each prediction.
 

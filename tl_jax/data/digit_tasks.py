@@ -1,10 +1,10 @@
-"""Other tasks on the handwritten digits: the same images in the same splits, other labels."""
+"""Other tasks on the digits: what their number leaves out of a handwritten one, and by how much one is turned."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from tl_jax.data.digits import handwritten
+from tl_jax.data.digits import handwritten, printed
 from tl_jax.data.domain import Domain, Examples
 
 
@@ -19,6 +19,30 @@ def mass() -> Domain:
     train = handwritten().train.x
     center, scale = ink(train).mean(), ink(train).std()
     return _labelled("digits:mass", (), lambda x, y: ((ink(x) - center) / scale).astype(np.float32))
+
+
+def printed_angle() -> Domain:
+    """Printed digits turned by up to 45 degrees, which is the label: a regression with a twin, `handwritten_angle`."""
+    return _turned("digits:printed_angle", printed(), 3)
+
+
+def handwritten_angle() -> Domain:
+    """Handwritten digits turned by up to 45 degrees, which is the label."""
+    return _turned("digits:handwritten_angle", handwritten(), 4)
+
+
+def _turned(name: str, upright: Domain, seed: int) -> Domain:
+    """Every image turned counterclockwise by its label, uniform in [-45, 45] degrees; what comes in is black."""
+    from PIL import Image
+
+    rng = np.random.default_rng(seed)
+    parts = []
+    for part in upright.splits.values():
+        angles = rng.uniform(-45, 45, len(part.y)).astype(np.float32)
+        turn = lambda x, angle: np.asarray(Image.fromarray(x).rotate(angle, Image.Resampling.BILINEAR))
+        x = np.stack([turn(image, float(angle)) for image, angle in zip(part.x, angles, strict=True)])
+        parts.append(Examples(x, angles))
+    return Domain(name, (), *parts)
 
 
 def _labelled(name: str, classes: tuple[str, ...], label: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Domain:

@@ -10,10 +10,11 @@ from tl_jax.core.errors import UserError
 def labelled_rows(y: np.ndarray, *, per_class: float = 0, fraction: float = 0, seed: int = 0) -> np.ndarray:
     """Rows of `per_class` examples of every class, or of a fraction of every class (rounded up), drawn by the seed.
 
-    Smaller choices of one seed lie inside larger ones. y [n] int -> rows [L], class after class.
+    Smaller choices of one seed lie inside larger ones. y [n] int -> rows [L], class after class; values are one class.
     Raises UserError where a class has fewer examples than asked for.
     """
     rows = []
+    y = y if np.issubdtype(y.dtype, np.integer) else np.zeros(len(y), np.int32)
     for label in np.unique(y):
         members = np.random.default_rng((seed, int(label))).permutation(np.flatnonzero(y == label))
         wanted = int(per_class) or max(1, math.ceil(fraction * len(members) - 1e-9))

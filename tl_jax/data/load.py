@@ -14,6 +14,8 @@ DIGITS: Mapping[str, Callable[[], Domain]] = {
     "photo": digits.photo,
     "parity": digit_tasks.parity,
     "mass": digit_tasks.mass,
+    "printed_angle": digit_tasks.printed_angle,
+    "handwritten_angle": digit_tasks.handwritten_angle,
 }
 
 

@@ -20,6 +20,11 @@ def explained_variance(found: np.ndarray, wanted: np.ndarray) -> float:
     return 1 - float(np.var(wanted - found)) / spread if spread else float("nan")
 
 
+def scores(found: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
+    """{"r2", "rmse", "mae"} of what was found [n] and wanted [n]."""
+    return {"r2": r2(found, wanted), "rmse": rmse(found, wanted), "mae": mae(found, wanted)}
+
+
 def rmse(found: np.ndarray, wanted: np.ndarray) -> float:
     """Root of the mean squared error: sqrt((1/n) sum_i (y_i - f_i)^2), [n] each."""
     return float(np.sqrt(np.square(wanted - found).mean()))

@@ -100,7 +100,7 @@ def refusal(record: Record, score: float) -> str | None:
     """Why a candidate must not be ranked, or None if it may be.
 
     Refused: a score that is not finite; target logits with NaN or infinity; all target predictions in
-    one class (a collapsed model is certain of itself, and some criteria would rank it first).
+    one class (a collapsed model is certain of itself, and some criteria would rank it first), or one value.
     """
     if not math.isfinite(score):
         return f"its score is {score}"
@@ -108,6 +108,9 @@ def refusal(record: Record, score: float) -> str | None:
     broken = int((~np.isfinite(logits)).any(1).sum())
     if broken:
         return f"{broken} of {len(logits)} target rows have logits that are not finite"
+    if logits.shape[1] == 1:
+        equal = len(logits) > 1 and np.ptp(logits) == 0
+        return f"all {len(logits)} target predictions are {logits[0, 0]:g}" if equal else None
     found = np.unique(metrics.predictions(logits))
     if len(found) == 1:
         return f"all {len(logits)} target predictions are class {found[0]}"

@@ -16,6 +16,7 @@ from tl_jax.methods.cdan import cdan
 from tl_jax.methods.co_tuning import co_tuning
 from tl_jax.methods.dan import dan
 from tl_jax.methods.dann import dann
+from tl_jax.methods.dare_gram import dare_gram
 from tl_jax.methods.deep_coral import deep_coral
 from tl_jax.methods.delta import delta
 from tl_jax.methods.dino import dino
@@ -70,6 +71,7 @@ ADAPTATION: Mapping[str, Callable[..., Method]] = {
     "bsp": bsp,
     "wdgrl": wdgrl,
     "adamatch": adamatch,
+    "dare_gram": dare_gram,
 }
 FINE_TUNING: Mapping[str, Callable[..., Method]] = {
     "fine_tune": fine_tune,

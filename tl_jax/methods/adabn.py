@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core.losses import cross_entropy
+from tl_jax.core.losses import supervised
 from tl_jax.methods.base import Method, Terms, View
 
 
@@ -15,7 +15,7 @@ def adabn(examples: int = 1000) -> Method:
     """
 
     def terms(own, out, batch, at):
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y)})
+        return Terms({"source": supervised(out["source"].logits, batch.y)})
 
     def refresh(network, model, x_t):
         x = x_t[:: -(-len(x_t) // examples)]  # evenly spaced: a set may be sorted by class
@@ -36,4 +36,5 @@ def adabn(examples: int = 1000) -> Method:
         views={"source": View("source")},
         refresh=refresh,
         predict=predict,
+        regression=True,
     )

@@ -122,6 +122,7 @@ class Method(NamedTuple):
     trained: False for a baseline that no step changes: one step is run, and no value is swept.
     balancing: a strategy for the terms' gradients in place of the weighted sum (multi-task training).
     source_head: whether it makes no sense without the head of the source task.
+    regression: whether labels may also be values, the head then having one output (see `losses.supervised`).
     """
 
     terms: TermsFunction
@@ -146,6 +147,7 @@ class Method(NamedTuple):
     trained: bool = True
     balancing: Balancing | None = None
     source_head: bool = False
+    regression: bool = False
 
     def steps(self) -> tuple[Phase, ...]:
         """The phases of one training step; most methods have one, over all parameters."""

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from tl_jax.core import mlp
-from tl_jax.core.losses import cross_entropy, domain_logistic, gradient_reversal
+from tl_jax.core.losses import domain_logistic, gradient_reversal, supervised
 from tl_jax.methods.base import Method, Own, Terms
 
 
@@ -23,7 +23,7 @@ def bsp(penalty: float = 2e-4, hidden: int = 256) -> Method:
         largest = lambda x: jnp.square(jnp.linalg.svd(x, compute_uv=False)[0])
         return Terms(
             {
-                "source": cross_entropy(out["source"].logits, batch.y),
+                "source": supervised(out["source"].logits, batch.y),
                 "domain": domain_logistic(score(f_s), score(f_t)),
                 "spectral": largest(f_s) + largest(f_t),
             }
@@ -36,4 +36,5 @@ def bsp(penalty: float = 2e-4, hidden: int = 256) -> Method:
         values={"penalty": penalty},
         lam=0.3,
         lam_schedule="dann",
+        regression=True,
     )

@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from tl_jax.core.losses import cross_entropy
+from tl_jax.core.losses import supervised
 from tl_jax.methods.base import Method, Terms, View
 
 
@@ -17,6 +17,6 @@ def bss(smallest: int = 1) -> Method:
         o = out["source"]
         values = jnp.linalg.svd(o.features, compute_uv=False)  # in falling order
         shrinkage = jnp.square(values[-smallest:]).sum()
-        return Terms({"source": cross_entropy(o.logits, batch.y), "shrinkage": shrinkage})
+        return Terms({"source": supervised(o.logits, batch.y), "shrinkage": shrinkage})
 
-    return Method(terms, views={"source": View("source")}, lam=1e-3, labels="target")
+    return Method(terms, views={"source": View("source")}, lam=1e-3, labels="target", regression=True)

@@ -2,7 +2,7 @@
 
 from tl_jax.core.discrepancy import mmd
 from tl_jax.core.errors import require
-from tl_jax.core.losses import cross_entropy
+from tl_jax.core.losses import supervised
 from tl_jax.methods.base import Method, Terms
 
 
@@ -20,6 +20,6 @@ def dan(form: str = "paper") -> Method:
             distance = mmd(s.features, t.features) + mmd(s.logits, t.logits)
         else:
             distance = mmd(s.features, t.features, estimator="linear")
-        return Terms({"source": cross_entropy(s.logits, batch.y), "mmd": distance})
+        return Terms({"source": supervised(s.logits, batch.y), "mmd": distance})
 
-    return Method(terms)
+    return Method(terms, regression=True)

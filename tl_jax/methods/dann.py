@@ -1,7 +1,7 @@
 """Domain-adversarial neural network."""
 
 from tl_jax.core import mlp
-from tl_jax.core.losses import cross_entropy, domain_logistic, gradient_reversal
+from tl_jax.core.losses import domain_logistic, gradient_reversal, supervised
 from tl_jax.methods.base import Method, Own, Terms
 
 
@@ -20,9 +20,9 @@ def dann(hidden: int = 256) -> Method:
         score = lambda x: mlp.apply(own.params["discriminator"], gradient_reversal(x, at.lam))[:, 0]
         return Terms(
             {
-                "source": cross_entropy(out["source"].logits, batch.y),
+                "source": supervised(out["source"].logits, batch.y),
                 "domain": domain_logistic(score(out["source"].features), score(out["target"].features)),
             }
         )
 
-    return Method(terms, init, weights=lambda at: {"domain": 1.0}, lam=0.3, lam_schedule="dann")
+    return Method(terms, init, weights=lambda at: {"domain": 1.0}, lam=0.3, lam_schedule="dann", regression=True)

@@ -2,7 +2,7 @@
 
 from tl_jax.core.discrepancy import coral, coral_mean
 from tl_jax.core.errors import require
-from tl_jax.core.losses import cross_entropy
+from tl_jax.core.losses import supervised
 from tl_jax.methods.base import Method, Terms
 
 
@@ -17,6 +17,6 @@ def deep_coral(form: str = "paper") -> Method:
     def terms(own, out, batch, at):
         s, t = out["source"], out["target"]
         distance = coral(s.logits, t.logits) if form == "paper" else coral_mean(s.features, t.features)
-        return Terms({"source": cross_entropy(s.logits, batch.y), "coral": distance})
+        return Terms({"source": supervised(s.logits, batch.y), "coral": distance})
 
-    return Method(terms)
+    return Method(terms, regression=True)

@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from tl_jax.core.losses import cross_entropy
+from tl_jax.core.losses import supervised
 from tl_jax.methods.base import Method, Own, Terms, View
 
 
@@ -16,7 +16,7 @@ def delta() -> Method:
 
     def terms(own, out, batch, at):
         moved = jnp.square(out["source"].features - out["reference"].features).sum(1).mean() / 2
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y), "behaviour": moved})
+        return Terms({"source": supervised(out["source"].logits, batch.y), "behaviour": moved})
 
     reference = View("source", weights=lambda memory: (memory["params"], memory["stats"]))
     return Method(
@@ -25,4 +25,5 @@ def delta() -> Method:
         views={"source": View("source"), "reference": reference},
         lam=0.01,
         labels="target",
+        regression=True,
     )

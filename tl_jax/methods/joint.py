@@ -1,6 +1,6 @@
 """The objective itself with labels on both sides."""
 
-from tl_jax.core.losses import cross_entropy
+from tl_jax.core.losses import supervised
 from tl_jax.methods.base import Method, Terms, View
 
 
@@ -14,7 +14,7 @@ def joint() -> Method:
     def terms(own, out, batch, at):
         logits, m = out["source"].logits, len(batch.sources[-1].y)
         n = len(logits) - m
-        losses = {"source": cross_entropy(logits[:n], batch.y[:n]), "target": cross_entropy(logits[n:], batch.y[n:])}
+        losses = {"source": supervised(logits[:n], batch.y[:n]), "target": supervised(logits[n:], batch.y[n:])}
         return Terms(losses)
 
-    return Method(terms, views={"source": View("source")}, labels="both")
+    return Method(terms, views={"source": View("source")}, labels="both", regression=True)

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core.losses import cross_entropy
+from tl_jax.core.losses import supervised
 from tl_jax.methods.base import Method, Own, Terms, View
 
 
@@ -22,7 +22,7 @@ def l2_sp(head: float = 1.0) -> Method:
 
     def terms(own, out, batch, at):
         anchor = squares(jax.tree.map(jnp.subtract, trunk(own.network), own.memory["start"]))
-        losses = {"source": cross_entropy(out["source"].logits, batch.y), "anchor": anchor}
+        losses = {"source": supervised(out["source"].logits, batch.y), "anchor": anchor}
         return Terms({**losses, "decay": squares(own.network["head"])})
 
     return Method(
@@ -33,4 +33,5 @@ def l2_sp(head: float = 1.0) -> Method:
         values={"head": head},
         lam=0.01,
         labels="target",
+        regression=True,
     )

@@ -1,6 +1,6 @@
 """No adaptation: the lower bound."""
 
-from tl_jax.core.losses import cross_entropy
+from tl_jax.core.losses import supervised
 from tl_jax.methods.base import Method, Terms
 
 
@@ -12,6 +12,6 @@ def source_only(smoothing: float = 0.0) -> Method:
     """
 
     def terms(own, out, batch, at):
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y, smoothing)})
+        return Terms({"source": supervised(out["source"].logits, batch.y, smoothing)})
 
-    return Method(terms, lam=None)
+    return Method(terms, lam=None, regression=True)

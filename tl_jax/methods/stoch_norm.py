@@ -2,7 +2,7 @@
 
 import jax
 
-from tl_jax.core.losses import cross_entropy
+from tl_jax.core.losses import supervised
 from tl_jax.core.mlp import named
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Network
@@ -18,7 +18,7 @@ def stoch_norm(p: float = 0.5) -> Method:
     """
 
     def terms(own, out, batch, at):
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y)})
+        return Terms({"source": supervised(out["source"].logits, batch.y)})
 
     def adapt(network, at):
         def apply(params, stats, x, **how):
@@ -29,4 +29,12 @@ def stoch_norm(p: float = 0.5) -> Method:
 
         return Network(network.init, apply)
 
-    return Method(terms, views={"source": View("source")}, values={"p": p}, lam=None, adapt=adapt, labels="target")
+    return Method(
+        terms,
+        views={"source": View("source")},
+        values={"p": p},
+        lam=None,
+        adapt=adapt,
+        labels="target",
+        regression=True,
+    )

@@ -1,6 +1,6 @@
 """Supervised training on the target: the upper bound."""
 
-from tl_jax.core.losses import cross_entropy
+from tl_jax.core.losses import supervised
 from tl_jax.methods.base import Method, Terms
 
 
@@ -11,6 +11,6 @@ def target_only() -> Method:
     """
 
     def terms(own, out, batch, at):
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y)})
+        return Terms({"source": supervised(out["source"].logits, batch.y)})
 
-    return Method(terms, lam=None, labels="target")
+    return Method(terms, lam=None, labels="target", regression=True)

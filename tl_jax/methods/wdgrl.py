@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core import mlp
-from tl_jax.core.losses import cross_entropy
+from tl_jax.core.losses import supervised
 from tl_jax.methods.base import Method, Own, Phase, Terms
 
 
@@ -35,7 +35,7 @@ def wdgrl(critic_steps: int = 5, penalty: float = 10.0, hidden: int = 256) -> Me
         return Terms({"critic": at.values["penalty"] * jnp.square(norm - 1).mean() - gap})
 
     def adapt(own, out, batch, at):
-        losses = {"source": cross_entropy(out["source"].logits, batch.y), "wasserstein": distance(own, out)}
+        losses = {"source": supervised(out["source"].logits, batch.y), "wasserstein": distance(own, out)}
         return Terms(losses)
 
     return Method(
@@ -46,4 +46,5 @@ def wdgrl(critic_steps: int = 5, penalty: float = 10.0, hidden: int = 256) -> Me
         lam=0.1,
         phases=(Phase(critic, ("critic",), critic_steps), Phase(adapt, ("network",))),
         groups={"critic": ("method/*",), "network": ("*",)},
+        regression=True,
     )

@@ -42,6 +42,8 @@ def fit(
     """
     options = _options(settings)
     require("kind", kind, DEFAULTS)
+    if settings.get("label_fraction"):
+        settings.setdefault("labels_per_class", ())  # the default gives way to what was asked for
     many = [source] if isinstance(source, str | Domain) else list(source)
     names, domains = domain_names([*many, target])
     config = dataclasses.replace(

@@ -16,6 +16,8 @@ from tl_jax.training.freezing import parse_action
 from tl_jax.training.optimizer import RULES
 
 PRECISIONS = ("float32", "bfloat16")
+AUTO = "auto"
+"""Selection by `im` where labels are classes and by `source_val` where they are values."""
 TARGET_VAL = "target_val"
 """Selection by the target's validation labels: allowed where the target is labelled."""
 AMOUNTS = ("labels_per_class", "label_fraction")
@@ -67,7 +69,7 @@ class Config:
     freeze: tuple[tuple[str, str], ...] = ()
     forward_plan: str = "per_domain"
     precision: str = "float32"
-    select: str = "im"
+    select: str = AUTO
     eval_every: int = 0
 
     @property
@@ -139,7 +141,7 @@ def check(config: Config) -> None:
             "--select=oracle uses target labels. It is reported beside every result under the mark 'oracle', "
             f"and never used to choose. Label-free: {', '.join(CRITERIA)}."
         )
-    allowed = [*CRITERIA, TARGET_VAL] if config.kind == "inductive" else CRITERIA
+    allowed = [AUTO, *CRITERIA, *([TARGET_VAL] if config.kind == "inductive" else [])]
     require("selection criterion", config.select, allowed)
     for name, least in (("steps", 1), ("batch_size", 2), ("eval_every", 0), ("pretrain_steps", 0)):
         if getattr(config, name) < least:

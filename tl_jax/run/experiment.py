@@ -9,7 +9,7 @@ from tl_jax.core.places import write_atomically
 from tl_jax.data.domain import Domain
 from tl_jax.run.config import Config
 from tl_jax.run.execution import execution
-from tl_jax.run.kinds import KINDS
+from tl_jax.run.kinds import kind_of
 from tl_jax.run.loop import StoppedError, Work, run_job
 from tl_jax.run.plots import save
 from tl_jax.run.prepare import prepare
@@ -79,7 +79,7 @@ def _finish(setup: Setup, task: Task, directory: RunDirectory, models: dict[str,
     if task.job.strategy.cached:
         task, model = on_features(task, model), None
     states, built = _train(setup, task, directory, ears, model)
-    kind = KINDS[task.config.kind]
+    kind = kind_of(task.config, task.problem)
     kind.keep(task, directory, states)
     arrays = kind.features(task, built, states)
     write_arrays(directory.features_path(task.job.name), arrays)
@@ -118,7 +118,7 @@ def _train(setup: Setup, task: Task, directory: RunDirectory, ears: Ears, model:
 def _conclude(setup: Setup, directory: RunDirectory, reporter: Reporter, unfinished: dict[str, str]) -> Result:
     """results.json, the table and the pictures, from what is stored."""
     config = setup.config
-    kind = KINDS[config.kind]
+    kind = kind_of(config, setup.problem)
     records = [r for task in setup.tasks for r in kind.results(task, directory)]
     write_json(directory.root / "results.json", records)
     table = kind.table(config, records, unfinished)

@@ -1,13 +1,15 @@
 """What the kinds of transfer do differently around one and the same loop."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from tl_jax.run import classification, multitask, report, representation_report, task_report, unsupervised
+from tl_jax.run import multitask, prediction, report, representation_report, task_report, unsupervised
 from tl_jax.run.config import Config
+from tl_jax.run.problem import Problem
 from tl_jax.run.rundir import RunDirectory
 from tl_jax.run.setup import Setup, Task
 from tl_jax.run.trials import Programs
@@ -39,17 +41,18 @@ class Kind(NamedTuple):
 
 
 CLASSIFICATION = Kind(
-    classification.observe,
-    classification.score,
-    classification.features,
-    classification.results,
-    classification.table,
-    classification.figures,
+    prediction.observe,
+    prediction.score,
+    prediction.features,
+    prediction.results,
+    prediction.table,
+    prediction.figures,
 )
+REGRESSION = CLASSIFICATION._replace(table=functools.partial(prediction.table, metric="r2"))
 UNSUPERVISED = Kind(
     unsupervised.observe,
     unsupervised.score,
-    classification.features,
+    prediction.features,
     unsupervised.results,
     representation_report.table,
     unsupervised.figures,
@@ -69,3 +72,8 @@ KINDS: Mapping[str, Kind] = {
     "unsupervised": UNSUPERVISED,
     "multitask": MULTITASK,
 }
+
+
+def kind_of(config: Config, problem: Problem) -> Kind:
+    """The kind of transfer of a config, by the labels that its problem has."""
+    return REGRESSION if problem.values else KINDS[config.kind]

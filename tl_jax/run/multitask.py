@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tl_jax.core.tasks import TaskHead
+from tl_jax.evaluation import regression
 from tl_jax.evaluation.metrics import accuracy, macro_f1
-from tl_jax.evaluation.regression import mae, r2, rmse
 from tl_jax.run import task_plots
 from tl_jax.run.rundir import RunDirectory, read_lines
 from tl_jax.run.setup import Setup, Task
@@ -37,9 +37,8 @@ def metrics(head: TaskHead, logits: np.ndarray, y: np.ndarray) -> dict[str, floa
     if not len(y):
         return {}
     if head.kind == "values":
-        found, wanted = (head.center + head.scale * v for v in (z[:, 0], y))
-        scores = {"r2": r2(found, wanted), "rmse": rmse(found, wanted), "mae": mae(found, wanted)}
-        return {name: value for name, value in scores.items() if np.isfinite(value)}  # R2 of equal labels is not
+        every = regression.scores(*(head.center + head.scale * v for v in (z[:, 0], y)))
+        return {name: value for name, value in every.items() if np.isfinite(value)}  # R2 of equal labels is not
     z = np.concatenate([np.zeros_like(z), z], axis=1) if head.kind == "binary" else z
     return {metric.__name__: metric(z, y.astype(int)) for metric in (accuracy, macro_f1)}
 

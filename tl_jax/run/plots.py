@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from tl_jax.core.places import write_atomically
 from tl_jax.data.domain import Domain
+from tl_jax.run.report import NAMES
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -36,13 +37,20 @@ def band(
     panel.fill_between(where, low, high, color=f"C{colour % 10}", alpha=shade, linewidth=0)
 
 
-ACCURACY_AND_LOSS = (("target/accuracy", "accuracy on the target's test split"), ("source", "source loss"))
+def on_target(metric: str) -> str:
+    """The title of a metric."""
+    return f"{NAMES[metric]} on the target's test split"
+
+
+def panels(metric: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """What the curves of a run show that predicts: the target's metric and the source loss."""
+    return (f"target/{metric}", on_target(metric)), ("source", "source loss")
 
 
 def curves(
     lines: Sequence[Mapping[str, Any]],
     methods: Sequence[str],
-    panels: Sequence[tuple[str, str]] = ACCURACY_AND_LOSS,
+    panels: Sequence[tuple[str, str]],
 ) -> Figure:
     """Two metrics (name, title) over steps: the mean over trials, the band from least to greatest."""
     figure = Figure(figsize=(11, 4), layout="constrained")
@@ -57,20 +65,20 @@ def curves(
                 band(panel, points, colour=colour, label=method, marker=".", shade=0.15)
         panel.set(title=title, xlabel="step")
         panel.grid(alpha=0.3)
-    grid[1].set_yscale("log" if panels == ACCURACY_AND_LOSS else "linear")
+    grid[1].set_yscale("log" if panels[1][0] == "source" else "linear")
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside right upper", fontsize="small")
     return figure
 
 
-def few_labels(records: Sequence[Mapping[str, Any]], amount: str) -> Figure:
-    """Target accuracy at the last step over the number of labels: mean over seeds, band from least to greatest."""
+def few_labels(records: Sequence[Mapping[str, Any]], amount: str, metric: str) -> Figure:
+    """The target's metric at the last step over the number of labels: mean over seeds, band from least to greatest."""
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     panel = figure.subplots()
     points: dict[str, dict[float, list[float]]] = {}
     for record in records:
         if amount in record["values"]:
             by_amount = points.setdefault(record["method"], {})
-            score = record["selectors"]["last"]["target/accuracy"]
+            score = record["selectors"]["last"][f"target/{metric}"]
             by_amount.setdefault(record["values"][amount], []).append(score)
     for colour, (method, found) in enumerate(points.items()):
         band(panel, found, colour=colour, label=method)
@@ -78,30 +86,40 @@ def few_labels(records: Sequence[Mapping[str, Any]], amount: str) -> Figure:
     shown = sorted({n for found in points.values() for n in found})
     panel.set_xticks(shown, [f"{n:g}" for n in shown])
     panel.minorticks_off()
-    panel.set(xlabel=amount.replace("_", " "), ylabel="accuracy on the target's test split")
+    panel.set(xlabel=amount.replace("_", " "), ylabel=on_target(metric))
     panel.grid(alpha=0.3)
     panel.legend(fontsize="small")
     return figure
 
 
 def samples(domains: Sequence[Domain], rows: int = 3) -> Figure:
-    """`rows` training images of each class of each domain."""
-    classes = domains[0].classes[:12]
-    figure = Figure(figsize=(0.7 * len(classes) + 1, 0.75 * rows * len(domains) + 0.8), layout="constrained")
-    grid = figure.subplots(rows * len(domains), len(classes), squeeze=False)
+    """`rows` training images of each class of each domain; of values, at places from the least to the greatest."""
+    columns = len(domains[0].classes[:12]) or 8
+    figure = Figure(figsize=(0.7 * columns + 1, 0.75 * rows * len(domains) + 0.8), layout="constrained")
+    grid = figure.subplots(rows * len(domains), columns, squeeze=False)
     for d, domain in enumerate(domains):
-        for c, name in enumerate(classes):
-            found = domain.train.x[np.flatnonzero(domain.train.y == c)[:rows]]
+        for c, (name, members) in enumerate(_columns(domain, columns, rows)):
+            found = domain.train.x[members]
             for r in range(rows):
                 axis = grid[d * rows + r][c]
                 axis.set(xticks=[], yticks=[])
                 axis.set_frame_on(False)
                 if r < len(found):
                     _show(axis, found[r])
-                if r == 0 and d == 0:
+                if r == 0 and (d == 0 or not domain.classes):
                     axis.set_title(name, fontsize="small")
         grid[d * rows + rows // 2][0].set_ylabel(domain.name, fontsize="small")
     return figure
+
+
+def _columns(domain: Domain, columns: int, rows: int) -> list[tuple[str, np.ndarray]]:
+    """The name of each column of samples and the examples in it."""
+    y = domain.train.y
+    if domain.classes:
+        return [(name, np.flatnonzero(y == c)[:rows]) for c, name in enumerate(domain.classes[:columns])]
+    order = np.argsort(y, kind="stable")
+    begin = np.linspace(0, max(0, len(y) - rows), columns).astype(int)
+    return [(f"{y[order[i]]:.2g}", order[i : i + rows]) for i in begin]
 
 
 def _show(axis: Axes, example: np.ndarray) -> None:
@@ -113,7 +131,7 @@ def _show(axis: Axes, example: np.ndarray) -> None:
 
 
 def embedding(features: Mapping[str, Mapping[str, np.ndarray]], classes: Sequence[str]) -> Figure:
-    """t-SNE of source and target features, one row a method: coloured by domain, then by class.
+    """t-SNE of source and target features, one row a method: coloured by domain, then by class or value.
 
     features: {method: {"source" [n, d], "source_y" [n], "target" [m, d], "target_y" [m]}}; a source of
     other classes is left out.
@@ -136,8 +154,10 @@ def embedding(features: Mapping[str, Mapping[str, np.ndarray]], classes: Sequenc
             row[0].scatter(*where[domain == side].T, color={"source": "C0", "target": "C3"}[side], label=side, **style)
         for c, name in enumerate(classes):
             row[1].scatter(*where[y == c].T, color=f"C{c % 10}", label=name, **style)
-        for axis, title in zip(row, ("by domain", "by class"), strict=True):
+        if not classes:
+            figure.colorbar(row[1].scatter(*where.T, c=y, **style), ax=row[1])
+        for axis, title in zip(row, ("by domain", "by class" if classes else "by value"), strict=True):
             axis.set(title=f"{method}: features {title}", xticks=[], yticks=[])
-            if len(classes) <= 12 or title == "by domain":
+            if title == "by domain" or 0 < len(classes) <= 12:
                 axis.legend(fontsize="x-small", markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure

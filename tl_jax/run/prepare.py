@@ -3,16 +3,20 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from tl_jax.core.errors import UserError
+import numpy as np
+
+from tl_jax.core.errors import UserError, require
 from tl_jax.data.domain import Domain
 from tl_jax.data.load import load
 from tl_jax.data.match import matched
+from tl_jax.methods import BY_KIND
 from tl_jax.run import pretraining
-from tl_jax.run.config import Config, check, network_call
+from tl_jax.run.config import AUTO, TARGET_VAL, Config, check, network_call
 from tl_jax.run.devices import place
 from tl_jax.run.init_from import Weights, read_weights
 from tl_jax.run.jobs import Job, jobs
-from tl_jax.run.problem import Problem
+from tl_jax.run.problem import Problem, units
+from tl_jax.run.scoring import scoring
 from tl_jax.run.setup import Options, Setup, example, make_network, make_task, plain
 from tl_jax.run.tasks import Part, task_jobs, task_problem
 
@@ -38,6 +42,7 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
         if config.kind == "unsupervised":
             named = [(job.name, job.method) for job in todo]
             pretraining.check_domains((*problem.sources, problem.target), named)
+        config, problem = _by_labels(config, problem, todo)
         parts = [Part(config, problem, job) for job in todo]
     for part in parts:
         place(options.devices, len(part.job.trials), config.batch_size, options.trials == "vmap")
@@ -46,6 +51,33 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
         config, weights = _begun(config, problem, plain(parts[0].job))
         parts = [part._replace(config=config) for part in parts]
     return Setup(config, options, problem, [make_task(*part) for part in parts], weights)
+
+
+def _by_labels(config: Config, problem: Problem, todo: Sequence[Job]) -> tuple[Config, Problem]:
+    """Classes or values: the criterion of --select=auto, the units of values.
+
+    Raises UserError for what needs classes where labels are values, and for values that are all equal.
+    """
+    criteria = scoring(problem).criteria
+    if config.select == AUTO:
+        config = dataclasses.replace(config, select="im" if "im" in criteria else "source_val")
+    if not problem.values:
+        return config, problem
+    name = problem.target.name
+    what = f"{name} has values as labels (a regression)"
+    if config.select != TARGET_VAL:
+        require(f"selection criterion of {name}, whose labels are values,", config.select, criteria)
+    if bad := [job.name for job in todo if not job.method.regression]:
+        able = [m for m, make in BY_KIND[config.kind].items() if make().regression]
+        raise UserError(f"{what}; {', '.join(bad)} needs classes. Methods of values: {', '.join(able)}.")
+    if config.labels_per_class or config.balanced:
+        given = "--labels_per_class" if config.labels_per_class else "--balanced"
+        raise UserError(f"{what}; {given} needs classes. Use --label_fraction to say how much is labelled.")
+    for domain in (*problem.sources, problem.target):
+        for split, part in domain.splits.items():
+            if part.y.dtype.kind == "f" and np.ptp(part.y) == 0:
+                raise UserError(f"{domain.name}: every label of the {split} split is {part.y[0]:g}: nothing to learn.")
+    return config, problem._replace(units=units(source.train.y for source in problem.sources))
 
 
 def _begun(config: Config, problem: Problem, job: Job) -> tuple[Config, Weights]:

@@ -1,6 +1,6 @@
 """The data of a run: what training may see, and what only evaluation may see."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from tl_jax.data.labels import balanced
 from tl_jax.methods.base import Method
 from tl_jax.training.state import Data
 
+Units = tuple[float, float]
 UNLABELLED_IN_RECORDS = 1000
 """How many of the target's training examples the label-free criteria see."""
 
@@ -22,11 +23,18 @@ class Problem(NamedTuple):
     They share one list of classes, too, unless there is no source: a job sees those domains whose classes its
     network's head has (see `of_source`, `of_target`).
     With tasks the sources are their inputs, y [n, K] float32 with NaN for a missing label; the target is the first.
+    units: labels that are values (no classes, no tasks) are trained as (y - center) / scale.
     """
 
     sources: tuple[Domain, ...]
     target: Domain
     tasks: tuple[TaskHead, ...] = ()
+    units: Units = (0.0, 1.0)
+
+    @property
+    def values(self) -> bool:
+        """Whether labels are values: a regression."""
+        return not self.tasks and not self.target.classes
 
     def of_input(self, i: int) -> "Problem":
         """What single-task training sees: one input and its tasks."""
@@ -43,11 +51,15 @@ class Problem(NamedTuple):
 
     def of_source(self) -> "Problem":
         """What pretraining sees: the sources, the first of which is also what it is tested on."""
-        return Problem(self.sources, self.sources[0])
+        return Problem(self.sources, self.sources[0], units=units(source.train.y for source in self.sources))
 
     def of_target(self) -> "Problem":
-        """What fine-tuning sees: the target; the sources as well if they have its classes."""
-        return self if self.sources and self.sources[0].classes == self.target.classes else Problem((), self.target)
+        """What fine-tuning sees: the target; the sources as well if they have its classes.
+
+        Its units are those of the validation split, however few of the training labels are given.
+        """
+        shared = self.sources if self.sources and self.sources[0].classes == self.target.classes else ()
+        return Problem(shared, self.target, units=units([self.target.validation.y]))
 
     def training(self, method: Method, partly: bool = False, even: bool = False) -> Data:
         """The arrays a method trains on; target labels for the supervised bound, or where it is labelled in part.
@@ -57,11 +69,16 @@ class Problem(NamedTuple):
         labelled = self.sources if method.labels in ("source", "both") else ()
         if method.labels in ("target", "both") or partly:
             labelled = (*labelled, self.target)
-        number = np.float32 if self.tasks else np.int32
-        pairs: Any = tuple((domain.train.x, domain.train.y.astype(number)) for domain in labelled)
+        pairs: Any = tuple((domain.train.x, self._labels(domain.train.y)) for domain in labelled)
         target: Any = self.target.train.x  # still on the host: placing it is the devices' affair
         lists: Any = () if self.tasks else tuple(_listed(domain, even) for domain in labelled)
         return Data(pairs, target, lists=lists if any(rows is not None for rows in lists) else ())
+
+    def _labels(self, y: np.ndarray) -> np.ndarray:
+        """Class numbers int32, or values float32 in the units of training."""
+        if self.values:
+            return ((y - self.units[0]) / self.units[1]).astype(np.float32)
+        return y.astype(np.float32 if self.tasks else np.int32)
 
     def unlabelled(self, domains: str) -> Data:
         """The arrays of self-supervised pretraining on "source", "target" or "both": there is no label among them."""
@@ -70,12 +87,17 @@ class Problem(NamedTuple):
         first, *others = {"source": sources, "target": (target,), "both": (target, *sources)}[domains]
         return Data((), first, tuple(others))
 
-    def evaluation(self) -> dict[str, tuple[str, np.ndarray]]:
+    def statistics_of(self, method: Method, i: int) -> str:
+        """The domain whose statistics source i takes: its own, or the target's where nothing else was seen."""
+        return "target" if method.labels == "target" else f"source{i}"
+
+    def evaluation(self, method: Method) -> dict[str, tuple[str, np.ndarray]]:
         """{name of a set: (domain whose statistics it takes, x)}: no labels."""
         sets = {"target/logits": ("target", self.target.train.x[:UNLABELLED_IN_RECORDS])}
         sets |= {f"target_{s}/logits": ("target", getattr(self.target, s).x) for s in ("validation", "test")}
         return sets | {
-            f"source{i}_val/logits": (f"source{i}", source.validation.x) for i, source in enumerate(self.sources)
+            f"source{i}_val/logits": (self.statistics_of(method, i), source.validation.x)
+            for i, source in enumerate(self.sources)
         }
 
     def source_labels(self) -> np.ndarray:
@@ -83,8 +105,19 @@ class Problem(NamedTuple):
         return np.concatenate([np.zeros(0, np.int32), *(source.validation.y for source in self.sources)])
 
 
+def units(labels: Iterable[np.ndarray]) -> Units:
+    """Mean and standard deviation of the labels of several sets together, (0, 1) for class numbers."""
+    many = list(labels)
+    if not many or many[0].dtype.kind != "f":
+        return 0.0, 1.0
+    y = np.concatenate(many).astype(np.float64)
+    return float(y.mean()), float(y.std()) or 1.0
+
+
 def rows_known(domain: Domain) -> np.ndarray:
     """Rows of training examples whose class the network has; in an open label space the target has others."""
+    if not domain.classes:
+        return np.arange(len(domain.train.y), dtype=np.int32)
     return np.flatnonzero(domain.train.y < len(domain.classes)).astype(np.int32)
 
 
@@ -103,23 +136,35 @@ def joined(names: Sequence[str], most: int = 4) -> str:
     return " + ".join(names) if len(names) <= most else f"{names[0]} + {len(names) - 1} more"
 
 
-def check_batches(problem: Problem, batch_size: int, labelled: bool = True) -> None:
-    """Raises UserError if a training set is smaller than the batch; a target labelled in part is repeated."""
-    target = [("Target", problem.target)] if labelled else []
-    for role, domain in (*(("Source", s) for s in problem.sources), *target):
-        size = len(domain.train.y)
+def check_batches(problem: Problem, batch_size: int, method: Method, partly: bool = False) -> None:
+    """Raises UserError if a method draws from fewer examples than the batch has.
+
+    A target labelled in part is repeated; of a target that is labelled only the classes that the network has are drawn.
+    """
+    sets = [("Source", source, len(source.train.y)) for source in problem.sources]
+    if not partly:
+        sets.append(("Target", problem.target, len(problem.target.train.y)))
+        if method.labels in ("target", "both") and problem.target.classes:
+            sets.append(("Target", problem.target, len(rows_known(problem.target))))
+    for role, domain, size in sets:
         if batch_size > size:
+            of = " of the source's classes" if size < len(domain.train.y) else ""
             raise UserError(
-                f"{role} {domain.name} has {size} training examples, the batch is {batch_size}: no full batch. "
+                f"{role} {domain.name} has {size} training examples{of}, the batch is {batch_size}: no full batch. "
                 f"Use --batch_size={size} or less."
             )
+
+
+def _labels_of(domain: Domain) -> str:
+    if domain.train.y.ndim == 2:
+        return f"{domain.train.y.shape[1]} tasks"
+    return f"{len(domain.classes)} classes" if domain.classes else "values"
 
 
 def describe(domains: Sequence[Domain]) -> str:
     """One line a domain: name, sizes of its splits, shape, classes."""
     return "\n".join(
         f"  {d.name}: {len(d.train.y)} train, {len(d.validation.y)} validation, {len(d.test.y)} test, "
-        f"{'x'.join(map(str, d.train.x.shape[1:]))}, "
-        + (f"{d.train.y.shape[1]} tasks" if d.train.y.ndim == 2 else f"{len(d.classes)} classes")
+        f"{'x'.join(map(str, d.train.x.shape[1:]))}, " + _labels_of(d)
         for d in domains
     )

@@ -7,9 +7,13 @@ from typing import Any, NamedTuple
 from tl_jax.run.config import TARGET_VAL, Config
 
 SELECTORS = {"transductive": ("last", "selected", "oracle"), "inductive": ("last", "selected")}
-METRIC = "target/accuracy"
 OPEN = {"os_star": "OS*", "unknown_recall": "unknown recall", "hos": "HOS"}
 """Scores of an open label space, at the last step (see evaluation/open_set.py)."""
+ERRORS = {"rmse": "RMSE", "mae": "MAE"}
+"""Of a regression, at the last step, in the labels' own units: lower is better."""
+NAMES = {"accuracy": "accuracy", "r2": "R2"}
+"""The metrics that tables compare: higher is better."""
+ALSO = {**OPEN, **ERRORS}
 BOUNDS = {"source_only": "lower bound", "target_only": "upper bound (target labels)"}
 
 
@@ -49,12 +53,16 @@ class Row(NamedTuple):
     remark: str
 
 
-def table(config: Config, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str]) -> Table:
-    """The table of a run that classifies."""
-    return Table(cells(config, rows(config, records, unfinished)), footnote(config))
+def table(
+    config: Config, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str], metric: str = "accuracy"
+) -> Table:
+    """The table of a run that predicts classes, or values (metric "r2")."""
+    return Table(cells(config, rows(config, records, unfinished, metric), metric), footnote(config, metric))
 
 
-def rows(config: Config, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str]) -> list[Row]:
+def rows(
+    config: Config, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str], metric: str = "accuracy"
+) -> list[Row]:
     """Table rows in the order of the config; `unfinished` methods have no scores, only a remark."""
     names = [name for name, _ in config.swept]
     groups: dict[Key, list[Mapping[str, Any]]] = {}
@@ -62,8 +70,8 @@ def rows(config: Config, records: Sequence[Mapping[str, Any]], unfinished: Mappi
         swept = tuple((n, record["values"][n]) for n in names if n in record["values"])
         groups.setdefault((record["method"], swept), []).append(record)
     scores = {
-        key: {s: [r["selectors"][s][METRIC] for r in group] for s in SELECTORS[config.kind]}
-        | {name: [r["selectors"]["last"][f"target/{name}"] for r in group] for name in OPEN if _has(group, name)}
+        key: {s: [r["selectors"][s][f"target/{metric}"] for r in group] for s in SELECTORS[config.kind]}
+        | {name: [r["selectors"]["last"][f"target/{name}"] for r in group] for name in ALSO if _has(group, name)}
         for key, group in groups.items()
     }
     remark = _gain if config.kind == "inductive" else _negative
@@ -104,11 +112,11 @@ def mean_std(values: Sequence[float], digits: int = 3) -> str:
     return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
 
 
-def cells(config: Config, table: Iterable[Row]) -> list[list[str]]:
+def cells(config: Config, table: Iterable[Row], metric: str = "accuracy") -> list[list[str]]:
     """The table as text cells, the first row its head."""
     swept = [name for name, _ in config.swept]
-    titles = {"last": "last", "selected": f"selected ({config.select})", "oracle": "oracle (target labels)", **OPEN}
-    shown = (*SELECTORS[config.kind], *(OPEN if is_open(config) else ()))
+    titles = {"last": "last", "selected": f"selected ({config.select})", "oracle": "oracle (target labels)", **ALSO}
+    shown = (*SELECTORS[config.kind], *(ERRORS if metric == "r2" else OPEN if is_open(config) else ()))
     head = ["strategy" if config.strategies else "method", *swept, *(titles[s] for s in shown), ""]
     body = [
         [
@@ -133,7 +141,7 @@ def spread(config: Config) -> str:
     return f"mean ± sample standard deviation over {n} seeds" if n > 1 else "one seed, so no spread"
 
 
-def footnote(config: Config) -> str:
+def footnote(config: Config, metric: str = "accuracy") -> str:
     """What the numbers are."""
     if config.kind == "inductive":
         steps = f"{config.pretrain_steps or config.steps} steps on {' + '.join(config.source)}"
@@ -149,14 +157,16 @@ def footnote(config: Config) -> str:
             "oracle: the step chosen with the target's validation labels, for comparison only."
         )
     of = ""
-    if is_open(config):
+    if metric == "r2":
+        how += " RMSE and MAE: at the last step, in the labels' own units."
+    elif is_open(config):
         of = ", of the classes that the source has"
         how += (
             " OS*, unknown recall and their harmonic mean HOS, at the last step: an example is called unknown where "
             "the entropy of its prediction is over half its maximum; OS* is accuracy averaged over the known classes."
         )
+    pair = f"{' + '.join(config.source) or config.init_from} -> {config.target}"
     return (
-        f"{' + '.join(config.source) or config.init_from} -> {config.target}: accuracy on the target's test split{of}, "
-        f"{spread(config)}. "
+        f"{pair}: {NAMES[metric]} on the target's test split{of}, {spread(config)}. "
         f"last: step {config.steps}. {how} Network {config.network}, forward plan {config.forward_plan}."
     )

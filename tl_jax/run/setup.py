@@ -88,7 +88,7 @@ def make_task(config: Config, problem: Problem, job: Job) -> Task:
     if config.kind == "inductive":
         problem = problem.of_target()
     rows = _rows(problem, job, config)
-    check_batches(problem, config.batch_size, labelled=rows is None)
+    check_batches(problem, config.batch_size, job.method, partly=rows is not None)
     net = make_network(config, problem, job, "map")
     blocks = layout(make_network(config, problem, plain(job), "map"), example(problem))
     task = Task(job, config, problem, {}, job.rules(config, blocks), rows, start)
@@ -135,7 +135,7 @@ def make_network(config: Config, problem: Problem, job: Job, mode: str, *, form:
         return accepting_bytes(
             build_tasks((name, call.arguments), widths, parse(config.sharing, SHARING, "sharing")(), dtype, form)
         )
-    built = build((name, call.arguments), len(problem.target.classes), dtype, form)
+    built = build((name, call.arguments), 1 if problem.values else len(problem.target.classes), dtype, form)
     return accepting_bytes(job.strategy.adapt(built))
 
 

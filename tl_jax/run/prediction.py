@@ -1,4 +1,4 @@
-"""A run whose target is classified: what is stored, and from that last, selected and oracle, computed afterwards."""
+"""A run that predicts classes or values: what is stored, and last, selected and oracle, computed afterwards."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from tl_jax.evaluation.metrics import accuracy, evaluate
-from tl_jax.evaluation.open_set import open_set
-from tl_jax.evaluation.selection import CRITERIA, Selection, select
+from tl_jax.evaluation.selection import Selection, select
 from tl_jax.run import interpolation, plots, report
 from tl_jax.run.config import AMOUNTS, TARGET_VAL, Config
 from tl_jax.run.problem import Problem
 from tl_jax.run.rundir import RunDirectory, read_arrays, read_lines
+from tl_jax.run.scoring import Scoring, scoring
 from tl_jax.run.setup import Setup, Task
 from tl_jax.run.trials import Programs, predict_all
 from tl_jax.training.state import State
@@ -25,15 +24,15 @@ def observe(task: Task, programs: Programs, states: State) -> dict[str, np.ndarr
     """Logits [T, n, classes] on every evaluation set that the config's selection reads."""
     return {
         name: np.asarray(predict_all(programs, states, x, domain).logits, np.float32)
-        for name, (domain, x) in task.problem.evaluation().items()
+        for name, (domain, x) in task.problem.evaluation(task.job.method).items()
         if not (name == "target/logits" and task.config.select == TARGET_VAL)
     }
 
 
 def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[float]]:
-    """Accuracy on the target's test split, of the classes that the network knows."""
-    labels = task.problem.target.test.y
-    return {"target/accuracy": [accuracy(*known(logits, labels)) for logits in observed["target_test/logits"]]}
+    """Accuracy on the target's test split, of the classes that the network knows; R2 of values."""
+    labels, by = task.problem.target.test.y, scoring(task.problem)
+    return {f"target/{by.shown}": [by.of(outputs, labels) for outputs in observed["target_test/logits"]]}
 
 
 def features(task: Task, programs: Programs, states: State) -> dict[str, np.ndarray]:
@@ -42,7 +41,7 @@ def features(task: Task, programs: Programs, states: State) -> dict[str, np.ndar
     problem = task.problem
     shown = {"target": ("target", problem.target.test)}
     if problem.sources:
-        shown["source"] = ("source0", problem.sources[0].validation)
+        shown["source"] = (problem.statistics_of(task.job.method, 0), problem.sources[0].validation)
     found = {}
     for side, (domain, part) in shown.items():
         out = predict_all(programs, states, part.x[:SHOWN_IN_EMBEDDING], domain)
@@ -78,15 +77,15 @@ def _trial(stored: Stored, i: int) -> dict[int, dict[str, np.ndarray]]:
 
 def _selectors(config: Config, problem: Problem, stored: Mapping[int, dict[str, np.ndarray]]) -> dict[str, Any]:
     """{"last", "selected", "oracle"}: the step of each and every metric there."""
-    labels = problem.target.validation.y
-    scored = {step: accuracy(*known(record["target_validation/logits"], labels)) for step, record in stored.items()}
+    labels, by = problem.target.validation.y, scoring(problem)
+    scored = {step: by.of(record["target_validation/logits"], labels) for step, record in stored.items()}
     best = max(stored, key=lambda step: (scored[step], step))
     if config.select == TARGET_VAL:
         chosen = Selection(best, scored[best], {}, "")
     else:
         unlabelled = [(step, label_free(record, problem.source_labels())) for step, record in stored.items()]
-        chosen = select(unlabelled, CRITERIA[config.select])
-    at = lambda step: {"step": step, **_metrics(stored[step], problem)}
+        chosen = select(unlabelled, by.criteria[config.select])
+    at = lambda step: {"step": step, **_metrics(stored[step], problem, by)}
     selected = {**at(chosen.step), "criterion": config.select, "score": chosen.score}
     if chosen.note:
         selected["note"] = chosen.note
@@ -107,45 +106,39 @@ def _of_source(record: Mapping[str, np.ndarray], labels: np.ndarray) -> dict[str
     return {"source_val/logits": np.concatenate(sources), "source_val/y": labels} if sources else {}
 
 
-def known(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Those examples whose class the network has: in an open label space the others are numbered as no output is."""
-    inside = labels < logits.shape[1]
-    return logits[inside], labels[inside]
-
-
-def _metrics(record: Mapping[str, np.ndarray], problem: Problem) -> dict[str, float]:
-    logits, labels = record["target_test/logits"], problem.target.test.y
-    target = evaluate(*known(logits, labels))
-    if labels.max() == logits.shape[1]:
-        target |= open_set(logits, labels)
-    source = _of_source(record, problem.source_labels())
+def _metrics(record: Mapping[str, np.ndarray], problem: Problem, by: Scoring) -> dict[str, float]:
+    target = by.every(record["target_test/logits"], problem.target.test.y)
     scores = {f"target/{name}": value for name, value in target.items()}
-    if problem.sources:
-        scores["source/accuracy"] = accuracy(source["source_val/logits"], source["source_val/y"])
+    source = _of_source(record, problem.source_labels())
+    if source:  # not where a head was trained on the target's features alone
+        scores[f"source/{by.shown}"] = by.of(source["source_val/logits"], source["source_val/y"])
     return scores
 
 
-def table(config: Config, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str]) -> report.Table:
-    """The table of a run that classifies, and the curves between weights under it."""
-    found = report.table(config, records, unfinished)
+def table(
+    config: Config, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str], metric: str = "accuracy"
+) -> report.Table:
+    """The table of a run, and the curves between weights under it."""
+    found = report.table(config, records, unfinished, metric)
     return found._replace(note=found.note + interpolation.note(records))
 
 
 def figures(
     setup: Setup, directory: RunDirectory, records: Sequence[Mapping[str, Any]]
 ) -> dict[str, Callable[[], Figure]]:
-    """Learning curves, samples and embedding; accuracy over labels where their number is swept."""
+    """Learning curves, samples and embedding; the metric over labels where their number is swept."""
     names = [task.job.name for task in setup.tasks]
     domains = (*setup.problem.sources, setup.problem.target)
     amounts = [name for name in AMOUNTS if getattr(setup.config, name)]
+    metric = scoring(setup.problem).shown
     found = {
-        "curves.png": lambda: plots.curves(read_lines(directory.root / "metrics.jsonl"), names),
+        "curves.png": lambda: plots.curves(read_lines(directory.root / "metrics.jsonl"), names, plots.panels(metric)),
         "samples.png": lambda: plots.samples(domains),
         "embedding.png": lambda: plots.embedding(_embedded(setup, directory, records), setup.problem.target.classes),
     }
     if interpolation.groups(records):
         found["interpolation.png"] = lambda: interpolation.figure(records)
-    return found | ({"labels.png": lambda: plots.few_labels(records, amounts[0])} if amounts else {})
+    return found | ({"labels.png": lambda: plots.few_labels(records, amounts[0], metric)} if amounts else {})
 
 
 def _embedded(

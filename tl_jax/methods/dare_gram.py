@@ -1,0 +1,27 @@
+"""DARE-GRAM: adaptation of a regression by aligning inverse Gram matrices."""
+
+from tl_jax.core.gram import inverse_gram_alignment
+from tl_jax.core.losses import supervised
+from tl_jax.methods.base import Method, Terms
+
+
+def dare_gram(threshold: float = 0.9, angle: float = 0.05, scale: float = 1e-3) -> Method:
+    """L = L_S + lam * (angle * mean_j |1 - cos(G_s^+[:, j], G_t^+[:, j])| + scale * ||l_s - l_t|| / k).
+
+    G: the Gram matrix of a batch's features with a column of ones, G^+ its inverse in the k leading directions, l
+    their eigenvalues (see core/gram.py). Least squares is G^+ A^T y: where G^+ agrees, so does the head that a domain
+    would ask for. Made for values; works with classes too. Nejjar et al. 2023, arXiv 2303.13325.
+    """
+
+    def terms(own, out, batch, at):
+        s, t = out["source"], out["target"]
+        found = inverse_gram_alignment(s.features, t.features, at.values["threshold"])
+        losses = {"source": supervised(s.logits, batch.y), "angle": found.angle, "scale": found.scale}
+        return Terms(losses, {"rank": found.rank.astype(s.features.dtype)})
+
+    return Method(
+        terms,
+        weights=lambda at: {name: at.lam * at.values[name] for name in ("angle", "scale")},
+        values={"threshold": threshold, "angle": angle, "scale": scale},
+        regression=True,
+    )
