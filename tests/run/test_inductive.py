@@ -72,6 +72,13 @@ def test_a_head_on_features_may_follow_a_source_of_the_same_classes(tmp_path):
     assert all("source/accuracy" not in record["selectors"]["last"] for record in result.records)
 
 
+def test_statistics_apart_begin_where_those_of_the_first_model_stood(tmp_path):
+    sources, target = [SOURCE, domain("second", 0.3)], domain("near too", 0.0)
+    change = {**SETTINGS, "strategies": ["full"], "labels_per_class": [2], "seeds": 1, "forward_plan": "per_domain"}
+    result = tl_jax.fit(sources, target, ["fine_tune", "joint"], run_dir=str(tmp_path / "run"), **change)
+    assert [record["method"] for record in result.records] == ["full fine_tune", "full joint"]
+
+
 def test_more_labels_than_there_are_is_a_mistake(tmp_path):
     with pytest.raises(UserError, match=r"--labels_per_class=50: class number 0 of the target has 30 training"):
         transfer(tmp_path / "run", labels_per_class=[50])

@@ -35,6 +35,8 @@ def pretrained(task: Task, model: Any) -> Any:
     kept = {path: x for path, x in params.items() if path in task.shapes and (same or not path.startswith("head/"))}
     if task.job.method.source_head:
         kept |= {f"source_{path}": x for path, x in params.items() if path.startswith("head/")}
+    if "all" not in stats:  # a domain that the first model was not trained on begins where its target stood
+        stats = {domain: stats.get(domain, stats["target"]) for domain in _domains(task)}
     return for_trials(len(task.job.trials), (kept, stats))
 
 
@@ -42,7 +44,6 @@ def from_file(task: Task, weights: Weights | None) -> Any:
     """The (params, stats) [T, ...] of --init_from for a task that does not begin at random, else None."""
     if weights is None or not task.job.strategy.pretrained:
         return None
-    domains = [f"source{i}" for i in range(len(task.data.sources))] + ["target"]
     params = {path: x for path, x in weights.params.items() if path in task.shapes}
     if task.job.method.source_head:
         if not weights.source_head:
@@ -50,8 +51,13 @@ def from_file(task: Task, weights: Weights | None) -> Any:
                 f"{task.job.name} needs a linear head of the source task, which {weights.report.path} lacks."
             )
         params |= weights.source_head
-    model = params, initial_stats(task.config.forward_plan, weights.stats, domains)
+    model = params, initial_stats(task.config.forward_plan, weights.stats, _domains(task))
     return for_trials(len(task.job.trials), jax.tree.map(lambda x: np.asarray(x)[None], model))
+
+
+def _domains(task: Task) -> list[str]:
+    """The domains that a task's statistics may tell apart."""
+    return [f"source{i}" for i in range(len(task.data.sources))] + ["target"]
 
 
 def on_features(task: Task, model: Any) -> Task:
