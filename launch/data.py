@@ -59,8 +59,9 @@ def look(specs: list[str]) -> None:
     print("\n".join(line for found in findings for line in found.facts))
     warnings = [line for found in findings for line in found.warnings]
     print("\n".join(f"! {line}" for line in warnings) if warnings else "nothing suspicious was found")
-    if FLAGS.sheet and domains[0].classes:
-        shown = [renamed(domain, domains[0].classes) for domain in domains]
+    if FLAGS.sheet:
+        classed = all(domain.classes for domain in domains)
+        shown = [renamed(domain, domains[0].classes) for domain in domains] if classed else domains
         plots.save(plots.samples(shown), Path(FLAGS.sheet))
         print(f"samples: {FLAGS.sheet}")
 

@@ -122,6 +122,23 @@ def test_preparation_that_differs_is_suspected():
     assert "s holds vector, t image" in warned(pair(raw, light))
 
 
+def test_values_out_of_the_source_s_range_are_suspected():
+    def values(name, scale, seed):
+        part = lambda n: Examples(
+            np.random.default_rng(seed).normal(size=(n, 4)).astype(np.float32),
+            (scale * np.linspace(1, 2, n)).astype(np.float32),
+        )
+        return Domain(name, (), part(30), part(6), part(8))
+
+    metres, more = values("metres", 1.0, 0), values("more", 1.01, 1)
+    assert pair(metres, more).warnings == []
+    millimetres = values("millimetres", 1000.0, 2)
+    assert "100% of millimetres's values are outside the range of metres's (1 to 2)" in warned(
+        pair(metres, millimetres)
+    )
+    assert "one has classes, the other values" in warned(pair(metres, domain("t", shape=(4,), seed=1)))
+
+
 def test_every_unreadable_file_is_listed(shop, picture, write):
     write(shop / "mug" / "05.jpg", picture(5, 64, 64, "JPEG")[:900])
     write(shop / "bike" / "note.png", "no picture")

@@ -10,6 +10,9 @@ from tl_jax.data.check import Findings, first_of, hashes
 from tl_jax.data.domain import Domain
 from tl_jax.data.match import alike, fitting
 
+BEYOND = 0.05
+"""The share of the target's values outside the source's range from which a warning is due."""
+
 
 def pair(source: Domain, target: Domain) -> Findings:
     """How source and target fit: classes and their order, shared examples, scale, and class proportions."""
@@ -19,7 +22,7 @@ def pair(source: Domain, target: Domain) -> Findings:
     except UserError as error:
         return Findings(facts, [*warnings, str(error)])
     warnings += _shared(source, target)
-    warnings += _scale(source, target)
+    warnings += _scale(source, target) + _values(source, target)
     if source.classes and set(source.classes) == set(target.classes):
         p, q = (_proportions(domain, source.classes) for domain in (source, target))
         facts.append(f"class proportions differ by {np.abs(p - q).sum() / 2:.0%} (total variation)")
@@ -84,6 +87,20 @@ def _scale(source: Domain, target: Domain) -> list[str]:
     if max(a.std(), b.std()) > 10 * min(a.std(), b.std()):
         return [f"deviations {a.std():.3g} and {b.std():.3g}: was only one of the two normalised?"]
     return []
+
+
+def _values(source: Domain, target: Domain) -> list[str]:
+    """Values of which the source says nothing: another unit, or another range."""
+    if source.classes or target.classes:
+        return []
+    a, b = source.train.y, target.train.y
+    beyond = float(((b < a.min()) | (b > a.max())).mean())
+    if beyond <= BEYOND:
+        return []
+    return [
+        f"{beyond:.0%} of {target.name}'s values are outside the range of {source.name}'s ({a.min():.4g} to "
+        f"{a.max():.4g}): what was not seen is extrapolated. Is the unit the same?"
+    ]
 
 
 def _proportions(domain: Domain, classes: Sequence[str]) -> np.ndarray:
