@@ -58,6 +58,13 @@ def test_the_new_classes_keep_their_examples_and_lose_their_numbers():
         np.testing.assert_array_equal(part.y, before.y[before.y >= 4] - 4)
 
 
+def test_values_have_no_episodes(monkeypatch):
+    values = dataclasses.replace(LETTERS, name="lengths", classes=())
+    monkeypatch.setattr(room, "load", lambda spec, data_dir: values)
+    with pytest.raises(UserError, match="lengths has values as labels"):
+        room.plan(CONFIG, Options(), room.Asked())
+
+
 @pytest.mark.parametrize(
     ("asked", "novel", "message"),
     [

@@ -1,7 +1,9 @@
 """Runs whose labels are values: trained in the units of what is labelled, judged in the labels' own."""
 
 import dataclasses
+import json
 
+import jax
 import numpy as np
 import pytest
 from test_run import records
@@ -11,6 +13,8 @@ import tl_jax
 from tl_jax import Domain, Examples
 from tl_jax.core.errors import UserError
 from tl_jax.methods import METHODS
+from tl_jax.run import prepare
+from tl_jax.run.export import Choice, export
 from tl_jax.run.problem import Problem, units
 
 SETTINGS = {**FAST, "seeds": 2, "devices": 1, "trials": "map"}
@@ -102,6 +106,23 @@ def test_a_share_of_the_values_is_labelled(tmp_path):
     scores = {(r["method"], r["values"]["label_fraction"]): r["selectors"]["last"] for r in result.records}
     assert scores["full", 1.0]["target/r2"] > 0.3
     assert all({"target/rmse", "target/mae"} <= set(last) for last in scores.values())
+
+
+@pytest.mark.parametrize("job", ["dann", "adabn"])
+def test_an_exported_program_gives_values_in_the_labels_units(tmp_path, monkeypatch, job):
+    domains = {"near": SOURCE, "far": TARGET}
+    monkeypatch.setattr(prepare, "load", lambda spec, data_dir: domains[spec])
+    result = tl_jax.fit(SOURCE, TARGET, job, run_dir=str(tmp_path / "run"), **SETTINGS)
+    export(result.run_dir, Choice(job, 1), tmp_path / "out")
+    program = jax.export.deserialize(bytearray((tmp_path / "out" / "model.stablehlo").read_bytes()))
+    errors = np.asarray(program.call(TARGET.test.x))[:, 0] - TARGET.test.y
+    np.testing.assert_allclose(
+        np.sqrt(np.square(errors).mean()), result.records[1]["selectors"]["last"]["target/rmse"], rtol=1e-4
+    )
+    units = json.loads((tmp_path / "out" / "model.json").read_text())["units"]
+    np.testing.assert_allclose(
+        [units["center"], units["scale"]], [SOURCE.train.y.mean(), SOURCE.train.y.std()], rtol=1e-5
+    )
 
 
 CLASSES = tl_jax.Domain(

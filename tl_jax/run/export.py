@@ -35,7 +35,8 @@ def export(root: Path, choice: Choice, out: Path, data_dir: str = "") -> list[Pa
     """Write weights.safetensors, model.json and model.stablehlo of a run's last checkpoint; returns their paths.
 
     model.json: class names, shape and scale of the input, job, seed, step. model.stablehlo: a serialised
-    jax.export of x [b, ...] (as the domain stores it, uint8 for images) -> logits [b, classes], with b free.
+    jax.export of x [b, ...] (as the domain stores it, uint8 for images) -> logits [b, classes], with b free; of a
+    regression -> values [b, 1] in the labels' own units, center + scale * (what the weights give), both in model.json.
     Raises UserError for a directory that is no run, an unknown job or trial, or a job without a checkpoint.
     """
     config = config_of(root)
@@ -82,17 +83,17 @@ def _write(out: Path, task: Task, about: tuple[Choice, int], model: Model) -> li
     network = make_network(task.config, task.problem, task.job, "map", form="lax")  # as any platform runs it
     predict = task.job.method.predict
     shown = model._replace(stats=stats_of(model.stats, "target"))
+    center, scale = task.problem.units
 
-    def logits(x: Array) -> Array:
-        if predict is not None:
-            return predict(network, shown, x, "target").logits
-        return network.apply(shown.params, shown.stats, x)[0].logits
+    def outputs(x: Array) -> Array:
+        found = predict(network, shown, x, "target") if predict else network.apply(shown.params, shown.stats, x)[0]
+        return center + scale * found.logits if task.problem.values else found.logits
 
     target = task.problem.target
     shape, dtype = target.train.x.shape[1:], target.train.x.dtype
     (batch,) = jax.export.symbolic_shape("b")
     example = jax.ShapeDtypeStruct((batch, *shape), dtype)
-    program = jax.export.export(jax.jit(logits), platforms=("cpu", "cuda", "tpu"))(example)
+    program = jax.export.export(jax.jit(outputs), platforms=("cpu", "cuda", "tpu"))(example)
     out.mkdir(parents=True, exist_ok=True)
     files = [out / name for name in ("weights.safetensors", "model.json", "model.stablehlo")]
     save(str(files[0]), model.params, shown.stats, choice.naming)
@@ -107,6 +108,7 @@ def _write(out: Path, task: Task, about: tuple[Choice, int], model: Model) -> li
             "values": dict(values),
             "step": step,
             "classes": list(target.classes),
+            **({"units": {"center": center, "scale": scale}} if task.problem.values else {}),
             "input": {"shape": list(shape), "dtype": dtype.name, "pixels": pixels_of(network_call(task.config))},
             "naming": choice.naming,
         },

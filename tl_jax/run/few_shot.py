@@ -61,6 +61,8 @@ def plan(config: Config, options: Options, asked: Asked, novel: int = 0) -> Plan
     novel: only the last so many classes of the target are drawn, and the sources lose them; 0: all are new already.
     """
     domains = [load(spec, options.data_dir) for spec in (*config.source, config.target)]
+    if values := [domain.name for domain in domains if not domain.classes]:
+        raise UserError(f"{values[0]} has values as labels (a regression): episodes are of classes.")
     if novel:
         domains = split_classes(domains, novel)
     check(domains[-1], asked)

@@ -97,16 +97,18 @@ def samples(domains: Sequence[Domain], rows: int = 3) -> Figure:
     columns = len(domains[0].classes[:12]) or 8
     figure = Figure(figsize=(0.7 * columns + 1, 0.75 * rows * len(domains) + 0.8), layout="constrained")
     grid = figure.subplots(rows * len(domains), columns, squeeze=False)
+    for axis in grid.flat:
+        axis.set(xticks=[], yticks=[])
+        axis.set_frame_on(False)
     for d, domain in enumerate(domains):
+        titled = d == 0 or not domain.classes or domain.classes != domains[0].classes
         for c, (name, members) in enumerate(_columns(domain, columns, rows)):
             found = domain.train.x[members]
             for r in range(rows):
                 axis = grid[d * rows + r][c]
-                axis.set(xticks=[], yticks=[])
-                axis.set_frame_on(False)
                 if r < len(found):
                     _show(axis, found[r])
-                if r == 0 and (d == 0 or not domain.classes):
+                if r == 0 and titled:
                     axis.set_title(name, fontsize="small")
         grid[d * rows + rows // 2][0].set_ylabel(domain.name, fontsize="small")
     return figure
