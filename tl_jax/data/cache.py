@@ -42,7 +42,7 @@ def checksum(array: np.ndarray) -> bytes:
 
     Read where it lies, by several threads: what is memory-mapped is then in memory for whoever uses it next.
     """
-    content = memoryview(array.reshape(-1).view(np.uint8))
+    content = array.reshape(-1).view(np.uint8).data
     blocks = max(1, -(-len(content) // _BLOCK))
     starts = np.unique(np.linspace(0, blocks - 1, min(blocks, _BLOCKS)).astype(np.int64)) * _BLOCK
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
