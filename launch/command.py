@@ -1,6 +1,7 @@
 """How a launch script runs: --help, one message with exit code 2 for a mistake, 130 when the user stops it."""
 
 import difflib
+import os
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ def launch(main: Callable[..., None], about: str | None, words: bool = False) ->
 
     def parse(argv: Sequence[str]) -> list[str]:
         if {"--help", "-help", "-h", "--h"} & set(argv[1:]):
-            print(_help(about or ""))
+            print(_help(about or ""), flush=True)
             raise SystemExit(0)
         try:
             rest = FLAGS(list(argv))
@@ -36,13 +37,20 @@ def launch(main: Callable[..., None], about: str | None, words: bool = False) ->
     def guarded(arguments: list[str]) -> None:
         try:
             main(*arguments[1:])
+            sys.stdout.flush()
         except UserError as error:
             raise SystemExit(_mistake(str(error))) from None
         except KeyboardInterrupt:
             raise SystemExit(130) from None
 
     logging.set_verbosity(logging.WARNING)
-    app.run(guarded, flags_parser=parse)
+    try:
+        app.run(guarded, flags_parser=parse)
+    except (
+        BrokenPipeError
+    ):  # as in `... | head`: nobody reads any more, and what Python flushes in the end goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None  # what a shell says of SIGPIPE
 
 
 def _help(about: str) -> str:

@@ -12,12 +12,15 @@ from PIL import Image
 ROOT = Path(__file__).parents[2]
 
 
+def surroundings(cwd):
+    """The environment with a cache of its own and without data."""
+    env = {"XDG_CACHE_HOME": str(cwd / "cache"), "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)}
+    return {name: value for name, value in os.environ.items() if name != "TL_JAX_DATA"} | env
+
+
 def run(*words, cwd, **env):
-    env = {"XDG_CACHE_HOME": str(cwd / "cache"), "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT), **env}
-    unset = {name: value for name, value in os.environ.items() if name != "TL_JAX_DATA"}
-    return subprocess.run(
-        [sys.executable, "-m", "launch.data", *words], cwd=cwd, env=unset | env, capture_output=True, text=True
-    )
+    command = [sys.executable, "-m", "launch.data", *words]
+    return subprocess.run(command, cwd=cwd, env=surroundings(cwd) | env, capture_output=True, text=True)
 
 
 @pytest.fixture
@@ -71,12 +74,25 @@ def test_mistakes_end_with_code_2_and_one_line(tmp_path, words, message):
     assert "Traceback" not in done.stderr
 
 
+def test_a_reader_that_has_seen_enough_is_no_mistake(shops):
+    for words in ("list", "--help"):
+        command = f"{sys.executable} -m launch.data {words} | head -1; exit ${{PIPESTATUS[0]}}"
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=shops, env=surroundings(shops), capture_output=True, text=True
+        )
+        assert len(done.stdout.splitlines()) == 1
+        assert done.stderr == ""
+        assert done.returncode in (0, 141)  # all was written before the reader left, or not
+
+
 def test_where_list_and_prefetch(shops):
     done = run("where", "office31/amazon", cwd=shops, TL_JAX_DATA=str(shops))
     assert done.returncode == 0
     assert "judy/domainadapt" in done.stdout
     assert "absent" in done.stdout
-    assert "fsdd/{george" in run("list", cwd=shops).stdout
+    listed = run("list", cwd=shops).stdout
+    assert "fsdd/{george" in listed
+    assert "digits:printed_angle" in listed
     done = run("prefetch", "folder:shop?size=8", cwd=shops)
     assert "is ready: 17 train, 2 validation, 5 test" in done.stdout
     assert len(list((shops / "cache" / "tl_jax" / "decoded").glob("*.npy"))) == 1

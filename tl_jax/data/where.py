@@ -6,7 +6,7 @@ from pathlib import Path
 from tl_jax.data import cache, tfds
 from tl_jax.data.benchmarks import table
 from tl_jax.data.benchmarks.record import described, needed, tfds_name
-from tl_jax.data.load import FORMS
+from tl_jax.data.load import DIGITS, FORMS
 from tl_jax.data.prefetch import prepared_name
 from tl_jax.data.spec import SCHEME_FREE, data_folder, find, parse
 
@@ -63,6 +63,7 @@ def listing(data_dir: str = "") -> str:
     folder = data_folder(data_dir)
     lines = [
         "specs: " + ", ".join(FORMS),
+        "embedded: " + ", ".join(f"digits:{name}" for name in DIGITS),
         f"benchmarks (* the folder is under {folder or 'DATA_DIR, which is not set'}):",
     ]
     for name, benchmark in table.BENCHMARKS.items():
