@@ -9,6 +9,7 @@ from tiny import FAST, SOURCE, TARGET, domain
 import tl_jax
 from tl_jax.core.types import Output
 from tl_jax.run import experiment
+from tl_jax.run.prediction import label_free
 from tl_jax.run.trials import EVALUATION_BATCH, Programs, predict_all
 
 
@@ -161,3 +162,11 @@ def test_one_seed_alone_has_no_spread(tmp_path):
     table = fit(tmp_path / "run").table
     assert "±" not in table
     assert "one seed, so no spread" in table
+
+
+def test_more_than_ten_sources_meet_their_own_labels():
+    """By name source 10 comes before source 2."""
+    logits = {f"source{i}_val/logits": np.full((i + 1, 2), i, np.float32) for i in range(12)}
+    labels = np.concatenate([np.full(i + 1, i) for i in range(12)])
+    seen = label_free({**logits, "target/logits": np.zeros((3, 2))}, labels)
+    np.testing.assert_array_equal(seen["source_val/logits"][:, 0], seen["source_val/y"])

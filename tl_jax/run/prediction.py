@@ -102,7 +102,8 @@ def label_free(record: Mapping[str, np.ndarray], source_labels: np.ndarray) -> d
 
 
 def _of_source(record: Mapping[str, np.ndarray], labels: np.ndarray) -> dict[str, np.ndarray]:
-    sources = [record[name] for name in sorted(record) if name.startswith("source")]
+    names = [f"source{i}_val/logits" for i in range(len(record))]  # in the labels' order, in which 2 is before 10
+    sources = [record[name] for name in names if name in record]
     return {"source_val/logits": np.concatenate(sources), "source_val/y": labels} if sources else {}
 
 
