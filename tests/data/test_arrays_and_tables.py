@@ -22,6 +22,13 @@ def said(spec):
     return str(caught.value)
 
 
+def test_whole_numbers_that_look_like_values_are_asked_about(tmp_path):
+    spec = saved(tmp_path / "prices.npz", x=X, y=np.arange(40) * 100)
+    assert "40 different whole numbers label 40 examples: are they values" in said(spec)
+    assert load(f"{spec}?task=regression").classes == ()
+    assert "the validation split is empty" in said(f"{spec}?task=classes")
+
+
 def saved(path, **arrays):
     np.savez(path, **arrays)
     return f"npz:{path}"

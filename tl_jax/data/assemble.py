@@ -28,7 +28,7 @@ def numbered(name: str, labels: np.ndarray, classes: Sequence[str] | None, task:
     """Labels [n] (numbers or names) -> class numbers int32 [n] and class names, or float32 values and ().
 
     classes: names that whole-number labels count off; without them the distinct labels are the classes.
-    Raises UserError for NaN labels, fewer than two classes, or a label outside `classes`.
+    Raises UserError for NaN labels, numbers that look like values, or a label outside `classes`.
     """
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
         row = int(np.flatnonzero(~np.isfinite(labels))[0])
@@ -41,6 +41,11 @@ def numbered(name: str, labels: np.ndarray, classes: Sequence[str] | None, task:
             raise UserError(f"{name}: labels run from {y.min()} to {y.max()}, but {len(classes)} classes are named.")
         return y.astype(np.int32), tuple(map(str, classes))
     names = class_names(labels) if classes is None else tuple(map(str, classes))
+    if task == "auto" and classes is None and labels.dtype.kind in "fiu" and len(names) > max(10, len(labels) / 2):
+        raise UserError(
+            f"{name}: {len(names)} different whole numbers label {len(labels)} examples: are they values, not classes? "
+            "Say ?task=regression (&task=regression after another option), or ?task=classes if they are classes."
+        )
     as_text = labels.astype(np.int64).astype(str) if labels.dtype.kind in "fiub" else labels.astype(str)
     place = {label: number for number, label in enumerate(names)}
     if strange := sorted(set(as_text.tolist()) - set(place)):
