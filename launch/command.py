@@ -46,9 +46,8 @@ def launch(main: Callable[..., None], about: str | None, words: bool = False) ->
     logging.set_verbosity(logging.WARNING)
     try:
         app.run(guarded, flags_parser=parse)
-    except (
-        BrokenPipeError
-    ):  # as in `... | head`: nobody reads any more, and what Python flushes in the end goes nowhere
+    except BrokenPipeError:
+        # As in `... | head`: nobody reads any more, and what Python flushes in the end goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None  # what a shell says of SIGPIPE
 

@@ -27,19 +27,24 @@ def leading_inverse(values: Array, vectors: Array, gram: Array, kept: Array) -> 
     dX = Q (F * (Q^T dG Q)) Q^T, F_ij = (f_i - f_j) / (l_i - l_j), f = kept / l. Among directions that are left out it
     is zero, so that zero eigenvalues, of which a batch smaller than d has many, do no harm.
     """
-    return (vectors * jnp.where(kept, 1 / jnp.where(kept, values, 1.0), 0.0)[None, :]) @ vectors.T
+    return (vectors * _inverted(values, kept)[None, :]) @ vectors.T
 
 
 @leading_inverse.defjvp
 def _derivative(primals, tangents):
     values, vectors, gram, kept = primals
-    inverse = jnp.where(kept, 1 / jnp.where(kept, values, 1.0), 0.0)
+    inverse = _inverted(values, kept)
     both, one = kept[:, None] & kept[None, :], kept[:, None] ^ kept[None, :]
     gap = values[:, None] - values[None, :]
     cross = jnp.where(one, (inverse[:, None] - inverse[None, :]) / jnp.where(one & (gap != 0), gap, 1.0), 0.0)
     slopes = jnp.where(both, -inverse[:, None] * inverse[None, :], cross)
     change = vectors @ (slopes * (vectors.T @ tangents[2] @ vectors)) @ vectors.T
     return leading_inverse(values, vectors, gram, kept), change
+
+
+def _inverted(values: Array, kept: Array) -> Array:
+    """1 / l where kept, else 0."""
+    return jnp.where(kept, 1 / jnp.where(kept, values, 1.0), 0.0)
 
 
 def inverse_gram_alignment(f_s: Array, f_t: Array, threshold: float | Array) -> Alignment:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from tl_jax.core.errors import UserError
+from tl_jax.data.splits import strata
 
 
 def labelled_rows(y: np.ndarray, *, per_class: float = 0, fraction: float = 0, seed: int = 0) -> np.ndarray:
@@ -14,7 +15,7 @@ def labelled_rows(y: np.ndarray, *, per_class: float = 0, fraction: float = 0, s
     Raises UserError where a class has fewer examples than asked for.
     """
     rows = []
-    y = y if np.issubdtype(y.dtype, np.integer) else np.zeros(len(y), np.int32)
+    y = strata(y)
     for label in np.unique(y):
         members = np.random.default_rng((seed, int(label))).permutation(np.flatnonzero(y == label))
         wanted = int(per_class) or max(1, math.ceil(fraction * len(members) - 1e-9))

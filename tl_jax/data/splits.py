@@ -28,7 +28,7 @@ def split(y: np.ndarray, fractions: Sequence[float] = FRACTIONS, *, groups=None,
     rng = np.random.default_rng(seed)
     if groups is not None:
         return _by_group(np.asarray(groups), fractions, rng)
-    kinds = y if np.issubdtype(y.dtype, np.integer) else np.zeros(len(y), np.int32)
+    kinds = strata(y)
     parts, owed = ([], [], []), [0.0, 0.0]
     for kind in np.unique(kinds):
         rows = rng.permutation(np.flatnonzero(kinds == kind))
@@ -42,6 +42,11 @@ def split(y: np.ndarray, fractions: Sequence[float] = FRACTIONS, *, groups=None,
         for part, some in zip(parts, np.split(rows, [len(rows) - test - validation, len(rows) - test]), strict=True):
             part.append(some)
     return Rows(*(rng.permutation(np.concatenate(part)) for part in parts))
+
+
+def strata(y: np.ndarray) -> np.ndarray:
+    """What is drawn from alike: classes y [n] int as they are, values as one class."""
+    return y if np.issubdtype(y.dtype, np.integer) else np.zeros(len(y), np.int32)
 
 
 def _by_group(groups: np.ndarray, fractions: Sequence[float], rng: np.random.Generator) -> Rows:

@@ -9,7 +9,7 @@ from tl_jax.core.places import write_atomically
 from tl_jax.data.domain import Domain
 from tl_jax.run.config import Config
 from tl_jax.run.execution import execution
-from tl_jax.run.kinds import kind_of
+from tl_jax.run.kinds import KINDS
 from tl_jax.run.loop import StoppedError, Work, run_job
 from tl_jax.run.plots import save
 from tl_jax.run.prepare import prepare
@@ -79,7 +79,7 @@ def _finish(setup: Setup, task: Task, directory: RunDirectory, models: dict[str,
     if task.job.strategy.cached:
         task, model = on_features(task, model), None
     states, built = _train(setup, task, directory, ears, model)
-    kind = kind_of(task.config, task.problem)
+    kind = KINDS[task.config.kind]
     kind.keep(task, directory, states)
     arrays = kind.features(task, built, states)
     write_arrays(directory.features_path(task.job.name), arrays)
@@ -117,11 +117,10 @@ def _train(setup: Setup, task: Task, directory: RunDirectory, ears: Ears, model:
 
 def _conclude(setup: Setup, directory: RunDirectory, reporter: Reporter, unfinished: dict[str, str]) -> Result:
     """results.json, the table and the pictures, from what is stored."""
-    config = setup.config
-    kind = kind_of(config, setup.problem)
+    kind = KINDS[setup.config.kind]
     records = [r for task in setup.tasks for r in kind.results(task, directory)]
     write_json(directory.root / "results.json", records)
-    table = kind.table(config, records, unfinished)
+    table = kind.table(setup, records, unfinished)
     text = table.text()
     write_atomically(directory.root / "table.md", table.markdown().encode())
     for name, draw in kind.figures(setup, directory, records).items() if not unfinished else ():

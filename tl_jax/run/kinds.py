@@ -1,6 +1,5 @@
 """What the kinds of transfer do differently around one and the same loop."""
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -8,8 +7,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tl_jax.run import multitask, prediction, report, representation_report, task_report, unsupervised
-from tl_jax.run.config import Config
-from tl_jax.run.problem import Problem
 from tl_jax.run.rundir import RunDirectory
 from tl_jax.run.setup import Setup, Task
 from tl_jax.run.trials import Programs
@@ -26,7 +23,7 @@ class Kind(NamedTuple):
     score(task, observed) -> {metric: one value a trial}, for the learning curves.
     features(task, programs, states) -> what is stored at the end of a job, for the figures.
     results(task, directory) -> one record a trial of a finished job, as in results.json.
-    table(config, records, {job: why it is not finished}) -> the table.
+    table(setup, records, {job: why it is not finished}) -> the table.
     figures(setup, directory, records) -> {file name: drawn when called}.
     keep(task, directory, states): write what outlives a job besides its records.
     """
@@ -35,12 +32,12 @@ class Kind(NamedTuple):
     score: Callable[[Task, Arrays], Mapping[str, Sequence[float | None]]]
     features: Callable[[Task, Programs, State], Arrays]
     results: Callable[[Task, RunDirectory], list[dict[str, Any]]]
-    table: Callable[[Config, Records, Mapping[str, str]], report.Table]
+    table: Callable[[Setup, Records, Mapping[str, str]], report.Table]
     figures: Callable[[Setup, RunDirectory, Records], Mapping[str, Callable[[], Figure]]]
     keep: Callable[[Task, RunDirectory, State], None] = lambda task, directory, states: None
 
 
-CLASSIFICATION = Kind(
+PREDICTION = Kind(
     prediction.observe,
     prediction.score,
     prediction.features,
@@ -48,13 +45,12 @@ CLASSIFICATION = Kind(
     prediction.table,
     prediction.figures,
 )
-REGRESSION = CLASSIFICATION._replace(table=functools.partial(prediction.table, metric="r2"))
 UNSUPERVISED = Kind(
     unsupervised.observe,
     unsupervised.score,
     prediction.features,
     unsupervised.results,
-    representation_report.table,
+    lambda setup, records, unfinished: representation_report.table(setup.config, records, unfinished),
     unsupervised.figures,
     unsupervised.keep,
 )
@@ -63,17 +59,12 @@ MULTITASK = Kind(
     multitask.score,
     multitask.features,
     multitask.results,
-    task_report.table,
+    lambda setup, records, unfinished: task_report.table(setup.config, records, unfinished),
     multitask.figures,
 )
 KINDS: Mapping[str, Kind] = {
-    "transductive": CLASSIFICATION,
-    "inductive": CLASSIFICATION,
+    "transductive": PREDICTION,
+    "inductive": PREDICTION,
     "unsupervised": UNSUPERVISED,
     "multitask": MULTITASK,
 }
-
-
-def kind_of(config: Config, problem: Problem) -> Kind:
-    """The kind of transfer of a config, by the labels that its problem has."""
-    return REGRESSION if problem.values else KINDS[config.kind]

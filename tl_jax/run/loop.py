@@ -15,7 +15,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.run.checkpoints import Checkpoints
 from tl_jax.run.execution import Feed
 from tl_jax.run.jobs import Job
-from tl_jax.run.kinds import kind_of
+from tl_jax.run.kinds import KINDS
 from tl_jax.run.rundir import RunDirectory, write_arrays
 from tl_jax.run.setup import Task
 from tl_jax.run.streaming import none_yet
@@ -167,7 +167,7 @@ def _next(step: int, every: int) -> int:
 
 def _evaluate(work: Work, programs: Programs, states: State, step: int, progress: Progress) -> dict[str, float]:
     """Store what the kind of transfer observes, and one metrics line a trial."""
-    kind = kind_of(work.task.config, work.task.problem)
+    kind = KINDS[work.task.config.kind]
     record = kind.observe(work.task, programs, states)
     write_arrays(work.directory.record_path(work.job.name, step), record)
     scores = kind.score(work.task, record)

@@ -116,11 +116,9 @@ def _metrics(record: Mapping[str, np.ndarray], problem: Problem, by: Scoring) ->
     return scores
 
 
-def table(
-    config: Config, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str], metric: str = "accuracy"
-) -> report.Table:
+def table(setup: Setup, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str]) -> report.Table:
     """The table of a run, and the curves between weights under it."""
-    found = report.table(config, records, unfinished, metric)
+    found = report.table(setup.config, records, unfinished, scoring(setup.problem).shown)
     return found._replace(note=found.note + interpolation.note(records))
 
 

@@ -18,6 +18,7 @@ from tl_jax.run.rundir import read_arrays, write_arrays
 from tl_jax.run.setup import Task, make_network, make_task
 from tl_jax.training.forward import initial_stats, stats_of
 from tl_jax.training.objective import split_params
+from tl_jax.training.state import domains_of
 from tl_jax.training.strategies import full
 
 HEAD_ALONE = "mlp(bottleneck=0, hidden=())"
@@ -36,7 +37,7 @@ def pretrained(task: Task, model: Any) -> Any:
     if task.job.method.source_head:
         kept |= {f"source_{path}": x for path, x in params.items() if path.startswith("head/")}
     if "all" not in stats:  # a domain that the first model was not trained on begins where its target stood
-        stats = {domain: stats.get(domain, stats["target"]) for domain in _domains(task)}
+        stats = {domain: stats.get(domain, stats["target"]) for domain in domains_of(task.data)}
     return for_trials(len(task.job.trials), (kept, stats))
 
 
@@ -51,13 +52,8 @@ def from_file(task: Task, weights: Weights | None) -> Any:
                 f"{task.job.name} needs a linear head of the source task, which {weights.report.path} lacks."
             )
         params |= weights.source_head
-    model = params, initial_stats(task.config.forward_plan, weights.stats, _domains(task))
+    model = params, initial_stats(task.config.forward_plan, weights.stats, domains_of(task.data))
     return for_trials(len(task.job.trials), jax.tree.map(lambda x: np.asarray(x)[None], model))
-
-
-def _domains(task: Task) -> list[str]:
-    """The domains that a task's statistics may tell apart."""
-    return [f"source{i}" for i in range(len(task.data.sources))] + ["target"]
 
 
 def on_features(task: Task, model: Any) -> Task:

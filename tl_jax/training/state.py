@@ -75,13 +75,17 @@ def accepting_bytes(network: Network) -> Network:
     )
 
 
+def domains_of(data: Data) -> list[str]:
+    """The domains that statistics may tell apart."""
+    return [f"source{i}" for i in range(len(data.sources))] + ["target"]
+
+
 def create(network: Network, method: Method, plan: str, data: Data, start: Start) -> State:
     """The state before step 0, without its optimiser (see `with_optimizer`)."""
     key = jax.random.key(start.seed)
-    domains = [f"source{i}" for i in range(len(data.sources))] + ["target"]
     example = data.target[jnp.arange(2)]
     params, fresh = network.init(stream(key, "network"), example)
-    stats: Mapping[str, Tree] = initial_stats(plan, fresh, domains)
+    stats: Mapping[str, Tree] = initial_stats(plan, fresh, domains_of(data))
     source_head: dict[str, Array] = {}
     if start.model is not None:
         pretrained, stats = start.model
