@@ -8,11 +8,23 @@ import numpy as np
 MODALITIES = ("image", "vector", "text", "sound", "series")
 
 
+UNKNOWN = -1
+"""The class number of an example whose class nobody knows; an unknown value is NaN."""
+
+
 class Examples(NamedTuple):
-    """x [n, ...] as its modality says, and y [n]: int32 classes, or float32 values where there are no classes."""
+    """x [n, ...] as its modality says, and y [n]: int32 classes, or float32 values where there are no classes.
+
+    y: -1 (of values NaN) where the label is unknown; None where all are.
+    """
 
     x: np.ndarray
-    y: np.ndarray
+    y: np.ndarray = None  # pyright: ignore[reportAssignmentType]  # a Domain puts unknown labels in its place
+
+
+def known(y: np.ndarray) -> np.ndarray:
+    """Which labels y [n] are known: bool [n]."""
+    return np.isfinite(y) if y.dtype.kind == "f" else y >= 0
 
 
 @dataclass(frozen=True)
@@ -26,7 +38,8 @@ class Domain:
     sound       int16 waves [n, samples] at `rate` Hz, zeros after the end
     series      float32 [n, t, c]
 
-    modality: as the examples' type and rank say unless it is given. classes: () for regression.
+    modality: as the examples' type and rank say unless it is given. classes: () for regression, and of a domain
+    none of whose labels is known (y int32, all -1): such a target takes the source's.
     """
 
     name: str
@@ -41,6 +54,14 @@ class Domain:
     def __post_init__(self) -> None:
         if not self.modality:
             object.__setattr__(self, "modality", _modality(self.train.x))
+        for name, part in self.splits.items():
+            if part.y is None:
+                object.__setattr__(self, name, part._replace(y=np.full(len(part.x), UNKNOWN, np.int32)))
+
+    @property
+    def labelled(self) -> bool:
+        """Whether any label of any split is known."""
+        return any(known(part.y).any() for part in self.splits.values())
 
     @property
     def splits(self) -> dict[str, Examples]:
