@@ -1,5 +1,6 @@
 """A domain: named classes and fixed splits of examples, in memory or memory-mapped."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -39,7 +40,8 @@ class Domain:
     series      float32 [n, t, c]
 
     modality: as the examples' type and rank say unless it is given. classes: () for regression, and of a domain
-    none of whose labels is known (y int32, all -1): such a target takes the source's.
+    none of whose labels is known (y int32, all -1): such a target takes the source's. ids: {split: what its examples
+    are called [n]} (file names, row numbers), for predictions; features: the names of the columns of vectors.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Domain:
     modality: str = field(default="", kw_only=True)
     rate: int = field(default=0, kw_only=True)
     vocabulary: int = field(default=0, kw_only=True)
+    ids: Mapping[str, np.ndarray] = field(default_factory=dict, kw_only=True)
+    features: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         if not self.modality:
