@@ -47,7 +47,7 @@ def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Resu
     directory.claim(config)
     reporter = Reporter(options.quiet)
     reporter.say(f"{config.kind}: {', '.join(task.job.name for task in setup.tasks)} -> {directory.root}")
-    reporter.say(describe(setup.problem.domains))
+    reporter.say("\n".join([describe(setup.problem.domains), *setup.notes]))
     if setup.weights:
         reporter.say(str(setup.weights.report))
     todo = [task for task in setup.tasks if not directory.features_path(task.job.name).exists()]
@@ -120,6 +120,7 @@ def _conclude(setup: Setup, directory: RunDirectory, reporter: Reporter, unfinis
     kind = KINDS[setup.config.kind]
     records = [r for task in setup.tasks for r in kind.results(task, directory)]
     write_json(directory.root / "results.json", records)
+    kind.write(setup, directory)
     table = kind.table(setup, records, unfinished)
     text = table.text()
     write_atomically(directory.root / "table.md", table.markdown().encode())

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from tl_jax.run import multitask, prediction, report, representation_report, task_report, unsupervised
+from tl_jax.run import multitask, predicted, prediction, report, representation_report, task_report, unsupervised
 from tl_jax.run.rundir import RunDirectory
 from tl_jax.run.setup import Setup, Task
 from tl_jax.run.trials import Programs
@@ -26,6 +26,7 @@ class Kind(NamedTuple):
     table(setup, records, {job: why it is not finished}) -> the table.
     figures(setup, directory, records) -> {file name: drawn when called}.
     keep(task, directory, states): write what outlives a job besides its records.
+    write(setup, directory): other files of a run, from what is stored of the finished jobs.
     """
 
     observe: Callable[[Task, Programs, State], Arrays]
@@ -35,15 +36,17 @@ class Kind(NamedTuple):
     table: Callable[[Setup, Records, Mapping[str, str]], report.Table]
     figures: Callable[[Setup, RunDirectory, Records], Mapping[str, Callable[[], Figure]]]
     keep: Callable[[Task, RunDirectory, State], None] = lambda task, directory, states: None
+    write: Callable[[Setup, RunDirectory], None] = lambda setup, directory: None
 
 
 PREDICTION = Kind(
     prediction.observe,
     prediction.score,
-    prediction.features,
+    prediction.finished,
     prediction.results,
     prediction.table,
     prediction.figures,
+    write=predicted.write,
 )
 UNSUPERVISED = Kind(
     unsupervised.observe,

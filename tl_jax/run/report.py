@@ -70,13 +70,21 @@ def rows(
         swept = tuple((n, record["values"][n]) for n in names if n in record["values"])
         groups.setdefault((record["method"], swept), []).append(record)
     scores = {
-        key: {s: [r["selectors"][s][f"target/{metric}"] for r in group] for s in SELECTORS[config.kind]}
+        key: {s: _scored(group, s, metric) for s in SELECTORS[config.kind]}
         | {name: [r["selectors"]["last"][f"target/{name}"] for r in group] for name in ALSO if _has(group, name)}
         for key, group in groups.items()
     }
     remark = _gain if config.kind == "inductive" else _negative
-    done = [Row(m, dict(swept), s, remark((m, swept), scores)) for (m, swept), s in scores.items()]
+    judged = {key: s for key, s in scores.items() if s["last"]}
+    said = lambda key: remark(key, judged) if key in judged else ""
+    done = [Row(m, dict(swept), s, said((m, swept))) for (m, swept), s in scores.items()]
     return done + [Row(name, {}, {}, reason) for name, reason in unfinished.items()]
+
+
+def _scored(group: Sequence[Mapping[str, Any]], selector: str, metric: str) -> list[float]:
+    """Of the records that have the score: none where no label is known that it could rest on."""
+    found = (record["selectors"].get(selector, {}).get(f"target/{metric}") for record in group)
+    return [score for score in found if score is not None]
 
 
 def _has(group: Sequence[Mapping[str, Any]], name: str) -> bool:

@@ -68,13 +68,17 @@ class Task(NamedTuple):
 
 
 class Setup(NamedTuple):
-    """A checked config with its problem, its tasks and the weights of --init_from."""
+    """A checked config with its problem, its tasks and the weights of --init_from.
+
+    notes: what the config asked for by default and the data do not allow, in words.
+    """
 
     config: Config
     options: Options
     problem: Problem
     tasks: list[Task]
     weights: Weights | None
+    notes: tuple[str, ...] = ()
 
 
 def make_task(config: Config, problem: Problem, job: Job) -> Task:
