@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tl_jax.data.domain import Domain
+from tl_jax.data.domain import Domain, Examples, known, labelled
 from tl_jax.data.folder import Listing
 
 IMBALANCE = 10.0
@@ -41,15 +41,20 @@ def _counts(domain: Domain) -> tuple[list[str], list[str]]:
     facts = [
         f"{domain.name}: {domain.modality} {shape} {domain.train.x.dtype}"
         + (f" at {domain.rate} Hz" if domain.rate else "")
-        + (f", {len(domain.classes)} classes" if domain.classes else ", regression")
+        + (f", {len(domain.classes)} classes" if domain.classes else ", regression" if domain.values else ", no labels")
         + "; "
         + ", ".join(f"{len(part.y)} {name}" for name, part in parts.items())
         + f"; largest batch {len(domain.train.y)}"
     ]
+    facts += _unlabelled(domain)
+    if not domain.labelled:
+        return facts, []
     if not domain.classes:
-        y = domain.train.y
+        y = labelled(domain.train).y
+        if not len(y):
+            return facts, []
         return [*facts, f"values from {y.min():.4g} to {y.max():.4g}, mean {y.mean():.4g}, deviation {y.std():.4g}"], []
-    table = np.stack([np.bincount(part.y, minlength=len(domain.classes)) for part in parts.values()], axis=1)
+    table = np.stack([_numbers(domain, part) for part in parts.values()], axis=1)
     width = max(map(len, domain.classes[:_SHOWN]))
     facts.append("  ".join([" " * width, *(f"{name:>10}" for name in parts)]))
     rows = zip(domain.classes, table, strict=True)
@@ -58,7 +63,7 @@ def _counts(domain: Domain) -> tuple[list[str], list[str]]:
         facts.append(f"... and {len(table) - _SHOWN} more classes, {table.sum(1).min()} to {table.sum(1).max()} each")
     warnings = []
     for split, column in zip(parts, table.T, strict=True):
-        if missing := [name for name, n in zip(domain.classes, column, strict=True) if n == 0]:
+        if column.any() and (missing := [name for name, n in zip(domain.classes, column, strict=True) if n == 0]):
             warnings.append(
                 f"{domain.name}: {len(missing)} of {len(domain.classes)} classes have no example in the {split} split "
                 f"({', '.join(missing[:4])}): per-class figures there leave them out. Add examples of them."
@@ -66,10 +71,25 @@ def _counts(domain: Domain) -> tuple[list[str], list[str]]:
     return facts, warnings
 
 
-def _balance(domain: Domain) -> list[str]:
-    if not domain.classes:
+def _unlabelled(domain: Domain) -> list[str]:
+    """How many labels are unknown, where some are."""
+    counts = {split: int((~known(part.y)).sum()) for split, part in domain.splits.items()}
+    if not any(counts.values()):
         return []
-    n = np.bincount(domain.train.y, minlength=len(domain.classes))
+    if not domain.labelled:
+        return ["no label is known: it can be the target of adaptation, which then has predictions and no scores"]
+    return ["without a label: " + ", ".join(f"{n} {split}" for split, n in counts.items() if n)]
+
+
+def _numbers(domain: Domain, part: Examples) -> np.ndarray:
+    """Labelled examples of each class."""
+    return np.bincount(labelled(part).y, minlength=len(domain.classes))
+
+
+def _balance(domain: Domain) -> list[str]:
+    n = _numbers(domain, domain.train) if domain.classes else np.zeros(0)
+    if not n.any():
+        return []
     low, high = n[n > 0].min(), n.max()
     if high <= IMBALANCE * low:
         return []
@@ -93,7 +113,7 @@ def _doubles(domain: Domain, names: Mapping[str, Sequence[str]]) -> list[str]:
             other, number, label = seen[code]
             where = f"{call(other, number)} = {call(split, row)}"
             (within if other == split else across).append(where)
-            if label != y and domain.classes:
+            if label != y and domain.classes and min(label, y) >= 0:
                 quarrel.append(f"{where}: {domain.classes[int(label)]} and {domain.classes[int(y)]}")
     n = sum(len(part.y) for part in domain.splits.values())
     out = []

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from tl_jax.run import multitask, predicted, prediction, report, representation_report, task_report, unsupervised
+from tl_jax.run import multitask, predicted, prediction, report, task_report, unsupervised
 from tl_jax.run.rundir import RunDirectory
 from tl_jax.run.setup import Setup, Task
 from tl_jax.run.trials import Programs
@@ -53,7 +53,7 @@ UNSUPERVISED = Kind(
     unsupervised.score,
     prediction.features,
     unsupervised.results,
-    lambda setup, records, unfinished: representation_report.table(setup.config, records, unfinished),
+    unsupervised.table,
     unsupervised.figures,
     unsupervised.keep,
 )

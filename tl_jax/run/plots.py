@@ -59,7 +59,7 @@ def curves(
         for colour, method in enumerate(methods):
             points: dict[int, list[float]] = {}
             for line in lines:
-                if line["job"] == method and name in line:
+                if line["job"] == method and line.get(name) is not None:
                     points.setdefault(line["step"], []).append(line[name])
             if points:
                 band(panel, points, colour=colour, label=method, marker=".", shade=0.15)
