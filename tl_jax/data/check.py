@@ -46,7 +46,7 @@ def _counts(domain: Domain) -> tuple[list[str], list[str]]:
         + ", ".join(f"{len(part.y)} {name}" for name, part in parts.items())
         + f"; largest batch {len(domain.train.y)}"
     ]
-    facts += _unlabelled(domain)
+    facts += [*(f"  {note}" for note in domain.notes), *_unlabelled(domain)]
     if not domain.labelled:
         return facts, []
     if not domain.classes:
