@@ -52,6 +52,9 @@ def valued(one: Domain) -> Domain:
     return dataclasses.replace(one, classes=(), **parts)
 
 
+NOT_VALIDATED = dataclasses.replace(TARGET, validation=partly(TARGET, "", slice(None)).validation)
+
+
 def config(methods: tuple[str, ...] = Config.methods, **change) -> Config:
     fast = {name: value for name, value in FAST.items() if name != "quiet"}
     return Config(source=("s",), target="t", methods=methods, **{**fast, **change})
@@ -191,15 +194,15 @@ def test_the_default_methods_leave_out_the_bound_that_cannot_be_computed():
         (SOURCE, BARE, {"methods": ("mcc", "target_only")}, "target_only trains on them. Drop target_only"),
         (SOURCE, BARE, {"methods": ("mcc",), "labels_per_class": (2,)}, "--labels_per_class says how many .* Drop it"),
         (BARE, TARGET, {}, "bare: no training example has a label, and a source is what labels are learnt from"),
+        (SOURCE, BARE, {"kind": "inductive", "strategies": ("full",)}, "full trains on them. Give some labels"),
         (
             SOURCE,
-            BARE,
-            {"kind": "inductive", "methods": ("fine_tune",), "strategies": ("full",)},
-            "fine_tune trains on",
+            NOT_VALIDATED,
+            {"kind": "inductive", "strategies": ("full",), "select": "target_val"},
+            "no validation example of far has a label",
         ),
-        (SOURCE, BARE, {"kind": "inductive", "select": "target_val"}, "no validation example of bare has a label"),
         (
-            dataclasses.replace(SOURCE, validation=partly(SOURCE, rows=slice(None)).validation),
+            dataclasses.replace(SOURCE, validation=partly(SOURCE, "", slice(None)).validation),
             BARE,
             {"select": "source_val"},
             "needs labels of a source's validation split",

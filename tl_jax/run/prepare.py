@@ -63,12 +63,12 @@ def _with_labels(config: Config, target: Domain, todo: list[Job]) -> tuple[list[
 
     Raises UserError for what was asked for and needs a label where none is known.
     """
-    if config.select == TARGET_VAL and not known(target.validation.y).any():
-        raise UserError(
-            f"--select={TARGET_VAL}: no validation example of {target.name} has a label. "
-            f"Use one of {', '.join(CRITERIA)}, which need none."
-        )
     if len(rows_known(target)):
+        if config.select == TARGET_VAL and not known(target.validation.y).any():
+            raise UserError(
+                f"--select={TARGET_VAL}: no validation example of {target.name} has a label. "
+                f"Use one of {', '.join(CRITERIA)}, which need none."
+            )
         return todo, ()
     none = f"{target.name}: no training example has a label"
     if config.label_space == "open" and known(target.train.y).any():

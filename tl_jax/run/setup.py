@@ -139,7 +139,7 @@ def make_network(config: Config, problem: Problem, job: Job, mode: str, *, form:
         return accepting_bytes(
             build_tasks((name, call.arguments), widths, parse(config.sharing, SHARING, "sharing")(), dtype, form)
         )
-    built = build((name, call.arguments), 1 if problem.values else len(problem.target.classes), dtype, form)
+    built = build((name, call.arguments), max(1, len(problem.target.classes)), dtype, form)
     return accepting_bytes(job.strategy.adapt(built))
 
 
