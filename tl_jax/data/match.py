@@ -1,12 +1,12 @@
 """The fit between sources and target: one shape, one order of classes, labels matched by class name."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from tl_jax.core.errors import UserError, require
-from tl_jax.data.domain import Domain, Examples
+from tl_jax.data.domain import Domain, Examples, changed
+from tl_jax.data.door_labels import UNKNOWN
 
 LABEL_SPACES = ("closed", "partial", "open")
 """closed: equal sets of classes; partial: the target has some of the source's; open: it has others besides."""
@@ -45,7 +45,7 @@ def alike(domains: Sequence[Domain]) -> list[Domain]:
         _same_kind(domains[0], domain)
     shape = _common_shape(domains)
     fit = lambda domain: {n: Examples(_shaped(p.x, shape, domain.modality), p.y) for n, p in domain.splits.items()}
-    return [replace(domain, **fit(domain)) for domain in domains]
+    return [changed(domain, **fit(domain)) for domain in domains]
 
 
 def _same_kind(first: Domain, other: Domain) -> None:
@@ -124,12 +124,12 @@ def _common_shape(domains: Sequence[Domain]) -> tuple[int, ...]:
 
 
 def renamed(domain: Domain, classes: tuple[str, ...]) -> Domain:
-    """The domain with labels numbered among `classes`, those that are not there len(classes)."""
+    """The domain with labels numbered among `classes`, those that are not there len(classes), unknown ones -1."""
     if domain.classes == classes:
         return domain
-    place = np.array([classes.index(c) if c in classes else len(classes) for c in domain.classes], np.int32)
+    place = np.array([classes.index(c) if c in classes else len(classes) for c in domain.classes] + [UNKNOWN], np.int32)
     parts = {name: Examples(part.x, place[part.y]) for name, part in domain.splits.items()}
-    return replace(domain, classes=classes, **parts)
+    return changed(domain, classes=classes, **parts)
 
 
 def _shaped(x: np.ndarray, shape: tuple[int, ...], modality: str) -> np.ndarray:
