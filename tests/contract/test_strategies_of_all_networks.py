@@ -24,7 +24,7 @@ BLOCKS = {
     "cnn": ["conv1 norm1", "conv2 norm2", "dense1"],
     "dtn": ["conv1 norm1", "conv2 norm2", "conv3 norm3", "dense1 norm4"],
     "vgg16": [*(f"conv{i}" for i in range(1, 14)), "dense1", "dense2"],
-    **dict.fromkeys(("resnet18", "resnet34", "resnet50", "resnet101"), [*FOUR, "stage4"]),
+    **{name: [*FOUR, "stage4"] for name in ("resnet18", "resnet34", "resnet50", "resnet101")},
     "mobilenet_v2": ["conv1 norm1", *(f"block{i}" for i in range(1, 18)), "conv2 norm2"],
     **dict.fromkeys(("vit_tiny", "vit_small", "vit_base"), VIT),
     "convnext_tiny": [*FOUR, "stage4 norm2"],
