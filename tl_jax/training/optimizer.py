@@ -29,12 +29,13 @@ def scale_by_adam() -> optax.GradientTransformation:
     """
     rule = optax.scale_by_adam(B1, B2, EPSILON)
 
-    def init(params):
-        return Adam(*rule.init(params), start={})  # pyright: ignore[reportGeneralTypeIssues]
+    def init(params: Any) -> Any:
+        begun: Any = rule.init(params)
+        return Adam(*begun, start={})
 
-    def update(grads, state, params=None):
-        raw: Any
-        raw, (count, mu, nu) = rule.update(grads, optax.ScaleByAdamState(*state[:3]), params)
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        found: Any = rule.update(updates, optax.ScaleByAdamState(*state[:3]), params)
+        raw, (count, mu, nu) = found
         for path, start in state.start.items():
             steps = (count - start).astype(mu[path].dtype)
             m, v = mu[path] / (1 - B1**steps), nu[path] / (1 - B2**steps)
