@@ -23,6 +23,7 @@ class Findings(NamedTuple):
 def single(domain: Domain, found: Listing | None = None) -> Findings:
     """Counts, balance, doubles and dead features of one domain; with its listing, doubles are named by file."""
     facts, warnings = _counts(domain)
+    warnings = [*(f"{domain.name}: {note}." for note in domain.notes), *warnings]
     names = {}
     if found is not None:
         names = {s: [found.files.names[i] for i in rows] for s, rows in found.rows._asdict().items()}
