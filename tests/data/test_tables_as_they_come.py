@@ -213,7 +213,7 @@ def test_old_line_ends_a_mark_of_order_and_lines_without_values_are_no_hindrance
     assert "1 lines without a value were left out" in noted(domain)
     assert "column 't': true and false were read as 1 and 0" in noted(domain)
     np.testing.assert_array_equal(all_x(domain)[:, 0], np.delete(NUMBERS, 5).astype(np.float32))
-    assert "    ! column 't': true and false" in describe([domain])
+    assert "    column 't': true and false" in describe([domain])
 
 
 def test_columns_are_matched_by_name_not_by_place(table):

@@ -42,7 +42,7 @@ class Domain:
     modality: as the examples' type and rank say unless it is given. classes: () for regression, and of a domain
     none of whose labels is known (y int32, all -1): such a target takes the source's. ids: {split: what its examples
     are called [n]} (file names, row numbers), for predictions; features: the names of the columns of vectors.
-    notes: what its reader left out, changed or guessed, with counts; a run prints them.
+    notes: what was left out, changed or guessed in reading it, each with its count; a run prints them.
     """
 
     name: str
