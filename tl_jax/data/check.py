@@ -23,6 +23,7 @@ class Findings(NamedTuple):
 def single(domain: Domain, found: Listing | None = None) -> Findings:
     """Counts, balance, doubles and dead features of one domain; with its listing, doubles are named by file."""
     facts, warnings = _counts(domain)
+    warnings = [*(f"{domain.name}: {note}." for note in domain.notes), *warnings]
     names = {}
     if found is not None:
         names = {s: [found.files.names[i] for i in rows] for s, rows in found.rows._asdict().items()}
@@ -46,7 +47,6 @@ def _counts(domain: Domain) -> tuple[list[str], list[str]]:
         + ", ".join(f"{len(part.y)} {name}" for name, part in parts.items())
         + f"; largest batch {len(domain.train.y)}"
     ]
-    facts += [f"  {note}" for note in domain.notes]
     if not domain.classes:
         y = domain.train.y
         return [*facts, f"values from {y.min():.4g} to {y.max():.4g}, mean {y.mean():.4g}, deviation {y.std():.4g}"], []

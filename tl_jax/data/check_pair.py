@@ -17,10 +17,12 @@ BEYOND = 0.05
 def pair(source: Domain, target: Domain) -> Findings:
     """How source and target fit: classes and their order, shared examples, scale, and class proportions."""
     facts, warnings = _classes(source, target)
+    told = target.notes
     try:
         source, target = alike([source, target])
     except UserError as error:
         return Findings(facts, [*warnings, str(error)])
+    warnings += [f"{target.name}: {note}." for note in target.notes if note not in told]
     warnings += _shared(source, target)
     warnings += _scale(source, target) + _values(source, target)
     if source.classes and set(source.classes) == set(target.classes):
