@@ -71,7 +71,7 @@ def in_order(domain: Domain, first: Domain) -> Domain:
         return domain
     if not (ours and theirs):
         bare = domain.name if ours else first.name
-        return replace(domain, notes=(*domain.notes, f"columns are matched by position: those of {bare} have no names"))
+        return changed(domain, notes=(*domain.notes, f"columns are matched by position: those of {bare} have no names"))
     if set(ours) != set(theirs):
         only = lambda mine, others: _some([name for name in mine if name not in set(others)])
         raise UserError(
@@ -83,7 +83,7 @@ def in_order(domain: Domain, first: Domain) -> Domain:
     parts = {name: Examples(part.x[:, place], part.y) for name, part in domain.splits.items()}
     moved = sum(a != b for a, b in zip(ours, theirs, strict=True))
     said = f"{moved} of {len(ours)} columns stand in another order than in {first.name}: they were matched by name"
-    return replace(domain, features=ours, notes=(*domain.notes, said), **parts)
+    return changed(domain, features=ours, notes=(*domain.notes, said), **parts)
 
 
 def _same_kind(first: Domain, other: Domain) -> None:
