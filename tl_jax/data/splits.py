@@ -45,8 +45,8 @@ def split(y: np.ndarray, fractions: Sequence[float] = FRACTIONS, *, groups=None,
 
 
 def strata(y: np.ndarray) -> np.ndarray:
-    """What is drawn from alike: classes y [n] int as they are, values as one class."""
-    return y if np.issubdtype(y.dtype, np.integer) else np.zeros(len(y), np.int32)
+    """What is drawn from alike: classes y [n] int as they are, values as one class, unknown ones as another (-1)."""
+    return y if np.issubdtype(y.dtype, np.integer) else np.where(np.isnan(y), -1, 0).astype(np.int32)
 
 
 def _by_group(groups: np.ndarray, fractions: Sequence[float], rng: np.random.Generator) -> Rows:
