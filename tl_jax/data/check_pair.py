@@ -7,8 +7,8 @@ import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.data.check import Findings, first_of, hashes
-from tl_jax.data.domain import Domain, labelled
-from tl_jax.data.match import alike, fitting, named
+from tl_jax.data.domain import Domain, known
+from tl_jax.data.match import alike, fitting
 
 BEYOND = 0.05
 """The share of the target's values outside the source's range from which a warning is due."""
@@ -17,14 +17,15 @@ BEYOND = 0.05
 def pair(source: Domain, target: Domain) -> Findings:
     """How source and target fit: classes and their order, shared examples, scale, and class proportions."""
     facts, warnings = _classes(source, target)
-    source, target = named([source, target])
+    told = target.notes
     try:
         source, target = alike([source, target])
     except UserError as error:
         return Findings(facts, [*warnings, str(error)])
+    warnings += [f"{target.name}: {note}." for note in target.notes if note not in told]
     warnings += _shared(source, target)
     warnings += _scale(source, target) + _values(source, target)
-    if source.classes and set(source.classes) == set(target.classes) and all(_counted(source, target)):
+    if source.classes and set(source.classes) == set(target.classes):
         p, q = (_proportions(domain, source.classes) for domain in (source, target))
         facts.append(f"class proportions differ by {np.abs(p - q).sum() / 2:.0%} (total variation)")
     return Findings(facts, warnings)
@@ -32,9 +33,10 @@ def pair(source: Domain, target: Domain) -> Findings:
 
 def _classes(source: Domain, target: Domain) -> tuple[list[str], list[str]]:
     """The overlap and order of the classes."""
-    if bare := [domain.name for domain in (source, target) if not domain.labelled]:
-        warning = f"{source.name} is the source and has no labels: they are what is learnt from. Give them."
-        return [f"no labels: {' and '.join(bare)}"], [warning] if source.name in bare else []
+    bare = [domain.name for domain in (source, target) if not domain.labelled and not domain.classes]
+    if bare:
+        missing = f"{source.name} is the source and has no labels: they are what is learnt from. Give them."
+        return [f"classes: those of {' and '.join(bare)} are unknown"], [missing] if source.name in bare else []
     if not (source.classes and target.classes):
         return [], [] if source.classes == target.classes else ["one has classes, the other values (regression)."]
     ours, theirs = set(source.classes), set(target.classes)
@@ -95,11 +97,9 @@ def _scale(source: Domain, target: Domain) -> list[str]:
 
 def _values(source: Domain, target: Domain) -> list[str]:
     """Values of which the source says nothing: another unit, or another range."""
-    if source.classes or target.classes:
+    if source.classes or target.classes or not (source.labelled and target.labelled):
         return []
-    a, b = labelled(source.train).y, labelled(target.train).y
-    if not len(a) or not len(b):
-        return []
+    a, b = (domain.train.y[known(domain.train.y)] for domain in (source, target))
     beyond = float(((b < a.min()) | (b > a.max())).mean())
     if beyond <= BEYOND:
         return []
@@ -110,11 +110,6 @@ def _values(source: Domain, target: Domain) -> list[str]:
 
 
 def _proportions(domain: Domain, classes: Sequence[str]) -> np.ndarray:
-    y = labelled(domain.train).y
-    n = np.bincount(y, minlength=len(domain.classes)) / len(y)
+    y = domain.train.y[known(domain.train.y)]
+    n = np.bincount(y, minlength=len(domain.classes)) / max(len(y), 1)
     return np.array([n[domain.classes.index(name)] for name in classes])
-
-
-def _counted(*domains: Domain) -> list[bool]:
-    """Whether each has a labelled training example."""
-    return [bool(len(labelled(domain.train).y)) for domain in domains]

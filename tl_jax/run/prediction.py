@@ -150,9 +150,10 @@ def figures(
     domains = (*setup.problem.sources, setup.problem.target)
     amounts = [name for name in AMOUNTS if getattr(setup.config, name)]
     metric, bare = scoring(setup.problem).shown, unscored.is_unscored(setup.problem)
-    panels = unscored.panels(setup.config.select) if bare else plots.panels(metric)
+    titled = plots.panels(metric, {task.job.name: _labelled(task) for task in setup.tasks})
+    titled = (unscored.panel(setup.config.select), titled[1]) if bare else titled
     found = {
-        "curves.png": lambda: plots.curves(read_lines(directory.root / "metrics.jsonl"), names, panels),
+        "curves.png": lambda: plots.curves(read_lines(directory.root / "metrics.jsonl"), names, titled),
         "samples.png": lambda: plots.samples(domains),
         "embedding.png": lambda: plots.embedding(_embedded(setup, directory, records), setup.problem.target.classes),
     }
@@ -160,6 +161,14 @@ def figures(
         found["interpolation.png"] = lambda: interpolation.figure(records)
     few = amounts and not bare
     return found | ({"labels.png": lambda: plots.few_labels(records, amounts[0], metric)} if few else {})
+
+
+def _labelled(task: Task) -> str:
+    """Whose labels the supervised term of a job is of (see `Problem.training`)."""
+    labels = task.job.method.labels
+    if task.rows is not None and labels == "source":
+        labels = "both" if task.problem.sources else "target"
+    return {"both": "both domains", "target": "the target", "source": "the source"}.get(labels, "the source")
 
 
 def _embedded(

@@ -16,9 +16,9 @@ def is_unscored(problem: Problem) -> bool:
     return not known(problem.target.test.y).any()
 
 
-def panels(select: str) -> tuple[tuple[str, str], tuple[str, str]]:
+def panel(select: str) -> tuple[str, str]:
     """What the curves show in the place of the target's metric."""
-    return (f"label_free/{select}", f"{select}: higher is better, without target labels"), ("source", "source loss")
+    return f"label_free/{select}", f"{select}: higher is better, without target labels"
 
 
 def basis(target: Domain) -> str:
