@@ -1,6 +1,7 @@
 """From a config to everything its jobs need, before anything is trained or written."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tl_jax.core.calls import parse
+from tl_jax.core.errors import UserError
 from tl_jax.core.types import Network
 from tl_jax.data.labels import balanced, labelled_rows, repeated
 from tl_jax.models.conv import conv_form
@@ -19,7 +21,7 @@ from tl_jax.run.init_from import Weights
 from tl_jax.run.jobs import Job
 from tl_jax.run.problem import Problem, check_batches, rows_known
 from tl_jax.run.trials import starts
-from tl_jax.training.freezing import Rule, resolve
+from tl_jax.training.freezing import Rule, decided, matches, no_match, resolve
 from tl_jax.training.layout import layout
 from tl_jax.training.state import Data, Start, State, accepting_bytes, create
 from tl_jax.training.step import Recipe
@@ -78,24 +80,66 @@ class Setup(NamedTuple):
 
 
 def make_task(config: Config, problem: Problem, job: Job) -> Task:
-    """A job's task. Raises UserError for rules, strategies and batches that do not fit."""
+    """A job's task. Raises UserError for strategies and batches that do not fit.
+
+    Its rules are those of the user's that match any of its parameters (see `without_effect`); the hidden job that
+    trains the model it begins from has none of them.
+    """
     start = None
     if job.start is not None:
         before = problem.of_source() if config.kind == "inductive" else problem
-        start = make_task(
-            dataclasses.replace(config, freeze=()) if before is not problem else config, before, job.start
-        )
+        start = make_task(dataclasses.replace(config, freeze=()), before, job.start)
     if config.kind == "inductive":
         problem = problem.of_target()
+        check_sources(problem, job)
     rows = _rows(problem, job, config)
     check_batches(problem, config.batch_size, job.method, partly=rows is not None)
     net = make_network(config, problem, job, "map")
     blocks = layout(make_network(config, problem, plain(job), "map"), example(problem))
-    task = Task(job, config, problem, {}, job.rules(config, blocks), rows, start)
+    task = Task(job, config, problem, {}, (), rows, start)
     begin = lambda one, data: create(net, job.method, config.forward_plan, data, one)
     state: State = jax.eval_shape(begin, jax.tree.map(lambda x: x[0], task.starts()), task.data)
-    resolve(task.rules, state.params)
-    return task._replace(shapes=state.params)
+    mine = tuple(rule for rule in config.freeze if matches(rule, state.params))
+    rules = job.rules(dataclasses.replace(config, freeze=mine), blocks)
+    resolve(rules, state.params)
+    return task._replace(shapes=state.params, rules=rules)
+
+
+def check_sources(problem: Problem, job: Job) -> None:
+    """Raises UserError for a method that trains on source examples beside the target's where there are none."""
+    if job.method.labels == "both" and not problem.sources:
+        raise UserError(
+            f"{job.name} trains one head on labelled examples of the source and of the target, and there is no source "
+            f"with the classes of {problem.target.name}. Give a --source that has them, or use --method=fine_tune."
+        )
+
+
+def without_effect(config: Config, tasks: Sequence[Task]) -> list[str]:
+    """A line for every rule of the user's and job in which others decide about all that it matches.
+
+    Raises UserError for a rule that matches nothing in any job, or decides about nothing in any.
+    """
+    said = []
+    for rule in config.freeze:
+        matched = [task for task in tasks if matches(rule, task.shapes)]
+        if not matched:
+            raise UserError(no_match(rule[0], list(dict.fromkeys(path for task in tasks for path in task.shapes))))
+        lines = []
+        for task in matched:
+            by = decided(task.rules, task.shapes)
+            before = {by[path] for path in task.shapes if matches(rule, [path])}
+            if rule not in before:
+                named = ", ".join(
+                    f"'{pattern}={action}'" + (" of the method" if (pattern, action) in task.job.method.freeze else "")
+                    for pattern, action in sorted(before)
+                )
+                lines.append(
+                    f"{task.job.name}: --freeze='{rule[0]}={rule[1]}' decides about no parameter: {named} first."
+                )
+        if len(lines) == len(matched):
+            raise UserError(f"{lines[0]} The first rule that matches a parameter decides: leave this one out.")
+        said += lines
+    return said
 
 
 def plain(job: Job) -> Job:
