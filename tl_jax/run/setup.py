@@ -109,9 +109,8 @@ def check_sources(problem: Problem, job: Job) -> None:
     """Raises UserError for a method that trains on source examples beside the target's where there are none."""
     if job.method.labels == "both" and not problem.sources:
         raise UserError(
-            f"{job.name}: the method trains one head on labelled examples of the source and of the target, and there is "
-            f"no source with the classes of {problem.target.name}. Give a --source that has them, or use "
-            "--method=fine_tune."
+            f"{job.name}: the method trains one head on labelled examples of source and target, and there is no source "
+            f"with the classes of {problem.target.name}. Give a --source that has them, or use --method=fine_tune."
         )
 
 
