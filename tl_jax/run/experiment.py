@@ -16,8 +16,9 @@ from tl_jax.run.prepare import prepare
 from tl_jax.run.pretrained import from_file, on_features, pretrained
 from tl_jax.run.problem import describe
 from tl_jax.run.progress import Reporter, StopRequest
+from tl_jax.run.rules import without_effect
 from tl_jax.run.rundir import RunDirectory, slug, write_arrays, write_json
-from tl_jax.run.setup import Options, Setup, Task, without_effect
+from tl_jax.run.setup import Options, Setup, Task
 from tl_jax.run.trials import Programs
 from tl_jax.training.state import State
 
@@ -43,6 +44,7 @@ def default_run_dir(config: Config) -> Path:
 def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Result:
     """Train what is not finished, evaluate, report. Raises UserError for mistakes, before writing anything."""
     setup = prepare(config, options, domains)
+    config = setup.config  # what was `auto` has its name
     directory = RunDirectory(Path(options.run_dir) if options.run_dir else default_run_dir(config))
     directory.claim(config)
     reporter = Reporter(options.quiet)

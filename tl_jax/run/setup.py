@@ -1,7 +1,6 @@
 """From a config to everything its jobs need, before anything is trained or written."""
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -21,8 +20,8 @@ from tl_jax.run.init_from import Weights
 from tl_jax.run.jobs import Job
 from tl_jax.run.problem import Problem, check_batches, rows_known
 from tl_jax.run.trials import starts
-from tl_jax.training.freezing import Rule, decided, matches, no_match, resolve
-from tl_jax.training.layout import layout
+from tl_jax.training.freezing import Rule, matches, resolve
+from tl_jax.training.layout import Layout, layout
 from tl_jax.training.state import Data, Start, State, accepting_bytes, create
 from tl_jax.training.step import Recipe
 
@@ -82,7 +81,7 @@ class Setup(NamedTuple):
 def make_task(config: Config, problem: Problem, job: Job) -> Task:
     """A job's task. Raises UserError for strategies and batches that do not fit.
 
-    Its rules are those of the user's that match any of its parameters (see `without_effect`); the hidden job that
+    Its rules are those of the user's that match any of its parameters (see run/rules.py); the hidden job that
     trains the model it begins from has none of them.
     """
     start = None
@@ -95,7 +94,7 @@ def make_task(config: Config, problem: Problem, job: Job) -> Task:
     rows = _rows(problem, job, config)
     check_batches(problem, config.batch_size, job.method, partly=rows is not None)
     net = make_network(config, problem, job, "map")
-    blocks = layout(make_network(config, problem, plain(job), "map"), example(problem))
+    blocks = _blocks(config, problem, job)
     task = Task(job, config, problem, {}, (), rows, start)
     begin = lambda one, data: create(net, job.method, config.forward_plan, data, one)
     state: State = jax.eval_shape(begin, jax.tree.map(lambda x: x[0], task.starts()), task.data)
@@ -114,32 +113,16 @@ def check_sources(problem: Problem, job: Job) -> None:
         )
 
 
-def without_effect(config: Config, tasks: Sequence[Task]) -> list[str]:
-    """A line for every rule of the user's and job in which others decide about all that it matches.
-
-    Raises UserError for a rule that matches nothing in any job, or decides about nothing in any.
-    """
-    said = []
-    for rule in config.freeze:
-        matched = [task for task in tasks if matches(rule, task.shapes)]
-        if not matched:
-            raise UserError(no_match(rule[0], list(dict.fromkeys(path for task in tasks for path in task.shapes))))
-        lines = []
-        for task in matched:
-            by = decided(task.rules, task.shapes)
-            before = {by[path] for path in task.shapes if matches(rule, [path])}
-            if rule not in before:
-                named = ", ".join(
-                    f"'{pattern}={action}'" + (" of the method" if (pattern, action) in task.job.method.freeze else "")
-                    for pattern, action in sorted(before)
-                )
-                lines.append(
-                    f"{task.job.name}: --freeze='{rule[0]}={rule[1]}' decides about no parameter: {named} first."
-                )
-        if len(lines) == len(matched):
-            raise UserError(f"{lines[0]} The first rule that matches a parameter decides: leave this one out.")
-        said += lines
-    return said
+def _blocks(config: Config, problem: Problem, job: Job) -> Layout:
+    """The network's blocks. Raises UserError where the examples are of a size that it cannot have."""
+    x = example(problem)
+    try:
+        return layout(make_network(config, problem, plain(job), "map"), x)
+    except (ArithmeticError, IndexError, TypeError, ValueError) as error:
+        raise UserError(
+            f"--network={config.network} cannot take examples {list(x.shape[1:])} of {problem.target.name} ({error}). "
+            "Choose another network or other arguments, or resize the examples."
+        ) from None
 
 
 def plain(job: Job) -> Job:
