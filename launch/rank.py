@@ -49,9 +49,11 @@ def main() -> None:
         raise UserError(f"{len(networks)} --network for {len(paths)} --init_from: give one for all, or one each.")
     networks = networks * len(paths) if len(networks) == 1 else networks
     prior, truth = (numbers(name, len(paths)) for name in ("prior", "truth"))
-    seen = labelled(load(FLAGS.target, FLAGS.data_dir), FLAGS.labels_per_class, FLAGS.seed)
+    target = load(FLAGS.target, FLAGS.data_dir)
+    seen = labelled(target, FLAGS.labels_per_class, FLAGS.seed)
     candidates = [Candidate(*each) for each in zip(networks, paths, prior, truth, strict=True)]
-    print(table(score_all(candidates, seen, FLAGS.resamples, FLAGS.seed), seen, FLAGS.target).text())
+    scored = score_all(candidates, seen, FLAGS.resamples, FLAGS.seed, rate=target.rate)
+    print(table(scored, seen, FLAGS.target).text())
 
 
 if __name__ == "__main__":

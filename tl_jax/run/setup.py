@@ -1,13 +1,16 @@
 """From a config to everything its jobs need, before anything is trained or written."""
 
 import dataclasses
+import inspect
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tl_jax.core.calls import parse
+from tl_jax.core.calls import Call, parse
+from tl_jax.core.errors import UserError
 from tl_jax.core.types import Network
 from tl_jax.data.labels import balanced, labelled_rows, repeated
 from tl_jax.models.conv import conv_form
@@ -129,14 +132,31 @@ def make_network(config: Config, problem: Problem, job: Job, mode: str, *, form:
     call = network_call(config)
     form = form or conv_form(jax.default_backend(), mode == "vmap")
     dtype = jnp.dtype(config.precision)
-    name = call.text.partition("(")[0]
+    name, arguments = call.text.partition("(")[0], heard(call, {d.name: d.rate for d in problem.domains})
     if problem.tasks:
         widths = {task.group: task.width for task in problem.tasks}
         return accepting_bytes(
-            build_tasks((name, call.arguments), widths, parse(config.sharing, SHARING, "sharing")(), dtype, form)
+            build_tasks((name, arguments), widths, parse(config.sharing, SHARING, "sharing")(), dtype, form)
         )
-    built = build((name, call.arguments), 1 if problem.values else len(problem.target.classes), dtype, form)
+    built = build((name, arguments), 1 if problem.values else len(problem.target.classes), dtype, form)
     return accepting_bytes(job.strategy.adapt(built))
+
+
+def heard(call: Call, rates: Mapping[str, int]) -> dict[str, Any]:
+    """The arguments of a network, those of one for sound with the rate of the data. Raises UserError for another rate.
+
+    rates: {name of a domain: samples a second, 0 if it is no sound}.
+    """
+    rate = max(rates.values(), default=0)
+    if not rate or "rate" not in inspect.signature(call.function).parameters:
+        return call.arguments
+    expected = call.arguments.get("rate", rate)
+    if others := [name for name, found in rates.items() if found != expected]:
+        raise UserError(
+            f"{others[0]} has {rates[others[0]]} Hz, {call.text} expects {expected}. Leave rate= out of the network, "
+            f"or resample the data: wav:PATH?rate={expected}."
+        )
+    return {**call.arguments, "rate": rate}
 
 
 def make_recipe(task: Task, mode: str, placement: Placement) -> Recipe:
