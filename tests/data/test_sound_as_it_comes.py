@@ -6,12 +6,9 @@ import numpy as np
 import pytest
 from test_sound import said, wave
 
-from tl_jax.core.calls import parse
 from tl_jax.core.errors import UserError
 from tl_jax.data import waves
 from tl_jax.data.load import load
-from tl_jax.models.networks import NETWORKS
-from tl_jax.run.setup import heard
 
 
 def tone(seconds, rate=8000, hertz=440, loud=8000):
@@ -85,7 +82,7 @@ def test_recordings_without_folders_have_no_labels(rooms, tmp_path):
         ("hop=0.1", "hop=0.1 needs window=SECONDS"),
         ("window=1&seconds=1", "leave one of them out"),
         ("rate=0", "rate=0; a rate from 100"),
-        ("rate=99999999999", "a rate from 100"),
+        ("rate=999999", "a rate from 100"),
         ("rate=8000&seconds=80000", "waves of 80000 s take"),
         ("rate=8000&label=(x)?high|low", "matches 0 of 20 names; not, for instance, high/0.wav"),
     ],
@@ -145,14 +142,3 @@ def test_a_size_left_open_means_to_the_end():
 def test_other_sound_files_are_counted(rooms, write):
     write(rooms / "high" / "x.mp3", b"ID3")
     noted(load(f"wav:{rooms}?rate=8000"), "1 sound files are no wav files and are left out (first: high/x.mp3)")
-
-
-def test_a_network_for_sound_hears_the_rate_of_the_data():
-    call = parse("audio_cnn", NETWORKS, "network")
-    assert heard(call, {"s": 16000, "t": 16000}) == {"rate": 16000}
-    assert heard(call, {"s": 0}) == {}
-    slow = parse("audio_cnn(rate=8000)", NETWORKS, "network")
-    assert heard(slow, {"s": 8000}) == {"rate": 8000}
-    with pytest.raises(UserError, match=r"s has 16000 Hz, .* expects 8000. .* wav:PATH[?]rate=8000"):
-        heard(slow, {"s": 16000})
-    assert heard(parse("mlp", NETWORKS, "network"), {"s": 16000}) == {}

@@ -12,9 +12,6 @@ from tl_jax.models.masks import masked_mean
 from tl_jax.models.mel import Frames, log_mel, normalised, valid_frames
 from tl_jax.models.recipe import Frozen, Recipe
 
-RATE = 8000
-"""Samples a second where neither the network nor the data say how many there are."""
-
 
 def halved(x: Array) -> Array:
     """Maximum over windows of 2x2 of x [n, h, w, c], h and w even; of entries that tie the first has the gradient.
@@ -57,7 +54,7 @@ class AudioCnn(nn.Module):
 
 def audio_cnn(
     *,
-    rate: int = 0,
+    rate: int = 8000,
     window: float = 0.025,
     hop: float = 0.01,
     bands: int = 40,
@@ -67,9 +64,7 @@ def audio_cnn(
 ) -> Recipe:
     """Log-mel spectrogram, normalised per utterance, then conv 3x3 of `widths`: sound [n, samples], int16 or float.
 
-    rate: samples a second, 0 being those of the data; window, hop: seconds. Zeros at the end are padding and change
-    nothing.
+    rate: samples a second; window, hop: seconds. Zeros at the end are padding and change nothing.
     """
-    rate = rate or RATE
     frames = Frames(rate, round(window * rate), round(hop * rate), bands)
     return Recipe(lambda dtype, form: AudioCnn(frames, tuple(widths), dropout, dtype, form), bottleneck)

@@ -22,7 +22,6 @@ from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import NETWORKS, build
 from tl_jax.models.pretrained import load
 from tl_jax.run.report import Table
-from tl_jax.run.setup import heard
 from tl_jax.training.state import accepting_bytes
 
 
@@ -53,33 +52,28 @@ def labelled(target: Domain, per_class: int, seed: int) -> Examples:
     return Examples(target.train.x[rows], target.train.y[rows])
 
 
-def score_all(
-    candidates: Sequence[Candidate], seen: Examples, resamples: int, seed: int, *, rate: int = 0
-) -> list[Scored]:
-    """Intervals of all scores of all candidates on the same examples. Raises UserError for a bad file.
-
-    rate: of sound, in Hz.
-    """
+def score_all(candidates: Sequence[Candidate], seen: Examples, resamples: int, seed: int) -> list[Scored]:
+    """Intervals of all scores of all candidates on the same examples. Raises UserError for a bad file."""
     if len({(c.network, c.path) for c in candidates}) < max(2, len(candidates)):
         raise UserError("Ranking needs at least two --init_from, each only once.")
     found = []
     for candidate in candidates:
-        sample = look(candidate, seen, rate)
+        sample = look(candidate, seen)
         names = [name for name, rule in SCORES.items() if getattr(sample, rule.data) is not None]
         key = jax.random.key(seed)
         found.append(Scored(candidate, {n: interval(n, sample, key, resamples=resamples) for n in names}))
     return found
 
 
-def look(candidate: Candidate, seen: Examples, rate: int = 0) -> Sample:
+def look(candidate: Candidate, seen: Examples) -> Sample:
     """A model's features and, where the file has the head, its probabilities for the source's classes."""
     call = parse(candidate.network, NETWORKS, "network")
-    name, arguments = call.text.partition("(")[0], heard(call, {"The target": rate})
+    name = call.text.partition("(")[0]
     form = conv_form(jax.default_backend(), False)
     x = jnp.asarray(seen.x[:1])
 
     def made(classes: int, **changed) -> tuple[Network, tuple]:
-        network = accepting_bytes(build((name, {**arguments, **changed}), classes, jnp.float32, form))
+        network = accepting_bytes(build((name, {**call.arguments, **changed}), classes, jnp.float32, form))
         params = jax.eval_shape(network.init, jax.random.key(0), x)[0]
         return network, load(candidate.path, params, jax.jit(lambda: network.init(jax.random.key(0), x)[1])())
 

@@ -1,15 +1,13 @@
 """From a config to everything its jobs need, before anything is trained or written."""
 
 import dataclasses
-import inspect
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tl_jax.core.calls import Call, parse
+from tl_jax.core.calls import parse
 from tl_jax.core.errors import UserError
 from tl_jax.core.types import Network
 from tl_jax.data.labels import balanced, labelled_rows, repeated
@@ -23,7 +21,7 @@ from tl_jax.run.jobs import Job
 from tl_jax.run.problem import Problem, check_batches, rows_known
 from tl_jax.run.trials import starts
 from tl_jax.training.freezing import Rule, resolve
-from tl_jax.training.layout import layout
+from tl_jax.training.layout import Layout, layout
 from tl_jax.training.state import Data, Start, State, accepting_bytes, create
 from tl_jax.training.step import Recipe
 
@@ -93,12 +91,24 @@ def make_task(config: Config, problem: Problem, job: Job) -> Task:
     rows = _rows(problem, job, config)
     check_batches(problem, config.batch_size, job.method, partly=rows is not None)
     net = make_network(config, problem, job, "map")
-    blocks = layout(make_network(config, problem, plain(job), "map"), example(problem))
+    blocks = _blocks(config, problem, job)
     task = Task(job, config, problem, {}, job.rules(config, blocks), rows, start)
     begin = lambda one, data: create(net, job.method, config.forward_plan, data, one)
     state: State = jax.eval_shape(begin, jax.tree.map(lambda x: x[0], task.starts()), task.data)
     resolve(task.rules, state.params)
     return task._replace(shapes=state.params)
+
+
+def _blocks(config: Config, problem: Problem, job: Job) -> Layout:
+    """The network's blocks. Raises UserError where the examples are of a size that it cannot have."""
+    x = example(problem)
+    try:
+        return layout(make_network(config, problem, plain(job), "map"), x)
+    except (ArithmeticError, IndexError, TypeError, ValueError) as error:
+        raise UserError(
+            f"--network={config.network} cannot take examples {list(x.shape[1:])} of {problem.target.name} ({error}). "
+            "Choose another network or other arguments, or resize the examples."
+        ) from None
 
 
 def plain(job: Job) -> Job:
@@ -132,31 +142,14 @@ def make_network(config: Config, problem: Problem, job: Job, mode: str, *, form:
     call = network_call(config)
     form = form or conv_form(jax.default_backend(), mode == "vmap")
     dtype = jnp.dtype(config.precision)
-    name, arguments = call.text.partition("(")[0], heard(call, {d.name: d.rate for d in problem.domains})
+    name = call.text.partition("(")[0]
     if problem.tasks:
         widths = {task.group: task.width for task in problem.tasks}
         return accepting_bytes(
-            build_tasks((name, arguments), widths, parse(config.sharing, SHARING, "sharing")(), dtype, form)
+            build_tasks((name, call.arguments), widths, parse(config.sharing, SHARING, "sharing")(), dtype, form)
         )
-    built = build((name, arguments), 1 if problem.values else len(problem.target.classes), dtype, form)
+    built = build((name, call.arguments), 1 if problem.values else len(problem.target.classes), dtype, form)
     return accepting_bytes(job.strategy.adapt(built))
-
-
-def heard(call: Call, rates: Mapping[str, int]) -> dict[str, Any]:
-    """The arguments of a network, those of one for sound with the rate of the data. Raises UserError for another rate.
-
-    rates: {name of a domain: samples a second, 0 if it is no sound}.
-    """
-    rate = max(rates.values(), default=0)
-    if not rate or "rate" not in inspect.signature(call.function).parameters:
-        return call.arguments
-    expected = call.arguments.get("rate", rate)
-    if others := [name for name, found in rates.items() if found != expected]:
-        raise UserError(
-            f"{others[0]} has {rates[others[0]]} Hz, {call.text} expects {expected}. Leave rate= out of the network, "
-            f"or resample the data: wav:PATH?rate={expected}."
-        )
-    return {**call.arguments, "rate": rate}
 
 
 def make_recipe(task: Task, mode: str, placement: Placement) -> Recipe:
