@@ -6,12 +6,14 @@ import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.data import cache, decoder
-from tl_jax.data.decoder import BUFFER, HEADER, Look, decode, reason
+from tl_jax.data.decoder import BUFFER, HEADER, Look, decode, fitted, reason
+from tl_jax.data.domain import Domain, Examples
 from tl_jax.data.files import Files
 from tl_jax.data.spec import Spec, whole
 
@@ -62,6 +64,17 @@ def read_images(files: Files, how: Look) -> np.ndarray:
             )
 
     return cache.kept(name, shape, np.uint8, fill)[0]
+
+
+def brought(domain: Domain, how: Look) -> Domain:
+    """A domain of images in arrays at another size or with other channels: as files are, the change being noted."""
+    h, w, c = domain.train.x.shape[1:]
+    if (h, w, c) == (how.size, how.size, how.channels) and how.resize == how.size:
+        return domain
+    fit = lambda x: np.stack([fitted(image, how) for image in x])
+    parts = {name: Examples(fit(part.x), part.y) for name, part in domain.splits.items()}
+    note = f"brought from {h}x{w}x{c} to {how.size}x{how.size}x{how.channels}, as the spec says"
+    return replace(domain, notes=(*domain.notes, note), **parts)
 
 
 def unreadable(files: Files) -> list[str]:

@@ -13,7 +13,7 @@ from tl_jax.run.init_from import Weights
 from tl_jax.run.pretrained import from_file, pretrained
 from tl_jax.run.rundir import slug
 from tl_jax.run.setup import Options, Task
-from tl_jax.training.freezing import resolve
+from tl_jax.training.freezing import carry_over, resolve
 from tl_jax.training.state import State
 
 
@@ -27,7 +27,10 @@ def last(root: Path, task: Task, model: Any) -> tuple[int, State]:
     modes = json.loads((root / "execution.json").read_text())
     how = execution(task, Options(devices=1), modes[task.job.name])
     factors = resolve(task.rules, task.shapes, max(task.job.steps - 1, 0))
-    like = jax.eval_shape(how.build(factors).begin, task.starts(model), how.data)
+    like = jax.eval_shape(how.programs.begin, task.starts(model), how.data)
+    if factors != how.factors:
+        enter = lambda states: carry_over(how.build(factors).renew(states).opt, states.opt)
+        like = like._replace(opt=jax.eval_shape(enter, like))
     checkpoints = Checkpoints(root, task.job.name)
     try:
         step = checkpoints.last_step()
