@@ -1,7 +1,6 @@
-"""Arrays on disk: npz:PATH, mat:PATH?x=NAME&y=NAME, svmlight:PATH."""
+"""Arrays on disk: npz:PATH, mat:PATH?x=NAME&y=NAME."""
 
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,46 +75,52 @@ def _domain(spec: Spec, where: str, held: array_files.Arrays, notes: list[str]) 
     parts = {}
     for role in ("", "_val", "_test"):
         if f"x{role}" in names:
-            x, y = (held[names[key]] if key in names else None for key in (f"x{role}", f"y{role}"))
-            said: list[str] = []
-            parts[role] = _Part(
-                numeric(f"{spec.text}: {names[f'x{role}']}", x), None if y is None else _flat(spec, y, said)
-            )
-            notes += [line for line in said if line not in notes]
+            x, y = held[names[f"x{role}"]], held[names[f"y{role}"]] if f"y{role}" in names else None
+            parts[role] = _Part(numeric(f"{spec.text}: {names[f'x{role}']}", x), _flat(spec, y, notes))
     arrays, said = first_axis(spec, [part.x for part in parts.values()], [part.y for part in parts.values()])
     arrays, modality, more = formed(spec, arrays)
     pairs = {role: (x, part.y) for (role, part), x in zip(parts.items(), arrays, strict=True)}
+    notes += [*said, *more]
+    features = _features(where, held, arrays[0].shape[1] if modality == "vector" else 0, notes)
     rate = held.get("rate")
-    texts = lambda name: (
-        None if held.get(name) is None else tuple(map(str.strip, map(str, np.ravel(held[name]).tolist())))
-    )
-    features = texts("features") or texts("feature_names") or ()
-    if modality != "vector" or len(features) != arrays[0].shape[1]:
-        more = [*more, f"features: {len(features)} names do not fit, and were left out"] if features else more
-        features = ()
-    if len(set(features)) < len(features):
-        raise UserError(f"{where}: {len(features) - len(set(features))} names in features stand twice.")
-    vocabulary = 0
-    if modality == "text":
-        greatest = max(int(x.max(initial=0)) for x in arrays)
-        vocabulary = whole(spec, "vocabulary", greatest + 1, 1)
-        if greatest >= vocabulary:
-            raise UserError(f"{spec.text}: token ids go up to {greatest}; vocabulary={vocabulary} must be greater.")
     return make(
         spec.text,
         *pairs[""],
         validation=pairs.get("_val"),
         test=pairs.get("_test"),
         groups=None if held.get("groups") is None else np.ravel(held["groups"]),
-        classes=texts("classes"),
+        classes=_texts(held.get("classes")) or None,
         task=choice(spec, "task", TASKS),
         unlabelled=choice(spec, "unlabelled", POLICIES),
         modality=modality,
         rate=whole(spec, "rate", int(np.ravel(rate)[0]) if rate is not None and rate.size else 0, 0),
-        vocabulary=vocabulary,
+        vocabulary=_vocabulary(spec, arrays) if modality == "text" else 0,
         features=features,
-        notes=[*notes, *said, *more],
+        notes=list(dict.fromkeys(notes)),
     )
+
+
+def _texts(array: np.ndarray | None) -> tuple[str, ...]:
+    return () if array is None else tuple(str(name).strip() for name in np.ravel(array).tolist())
+
+
+def _features(where: str, held: array_files.Arrays, width: int, notes: list[str]) -> tuple[str, ...]:
+    """The names of `width` columns, where there is an array of them. Raises UserError for one that stands twice."""
+    features = _texts(held.get("features")) or _texts(held.get("feature_names"))
+    if features and len(features) != width:
+        notes.append(f"features: {len(features)} names do not fit, and were left out")
+        return ()
+    if len(set(features)) < len(features):
+        raise UserError(f"{where}: {len(features) - len(set(features))} names in features stand twice.")
+    return features
+
+
+def _vocabulary(spec: Spec, arrays: Sequence[np.ndarray]) -> int:
+    greatest = max(int(x.max(initial=0)) for x in arrays)
+    vocabulary = whole(spec, "vocabulary", greatest + 1, 1)
+    if greatest >= vocabulary:
+        raise UserError(f"{spec.text}: token ids go up to {greatest}; vocabulary={vocabulary} must be greater.")
+    return vocabulary
 
 
 def _named(spec: Spec, where: str, held: array_files.Arrays, notes: list[str]) -> dict[str, str]:
@@ -160,8 +165,10 @@ def _named(spec: Spec, where: str, held: array_files.Arrays, notes: list[str]) -
     return names
 
 
-def _flat(spec: Spec, y: np.ndarray, notes: list[str]) -> np.ndarray:
-    """Labels [n]: a row or a column as it is, one-hot rows by their place. Raises UserError for other matrices."""
+def _flat(spec: Spec, y: np.ndarray | None, notes: list[str]) -> np.ndarray | None:
+    """Labels [n] or None: a row or a column as it is, one-hot rows by place. Raises UserError for other matrices."""
+    if y is None:
+        return None
     if y.dtype.kind in "cMmVO":
         raise UserError(f"{spec.text}: labels of type {y.dtype}; numbers or names are needed.")
     if y.ndim < 2 or max(y.shape) == y.size:
@@ -175,62 +182,3 @@ def _flat(spec: Spec, y: np.ndarray, notes: list[str]) -> np.ndarray:
         f"{spec.text}: y is {list(y.shape)}; one label an example is needed: [n], [n, 1], or one-hot [n, classes]. "
         "Several labels an example (multi-label) are no classes: choose one column."
     )
-
-
-def svmlight(spec: Spec, data_dir: str) -> Domain:
-    """svmlight:PATH?features=5000&test=PATH: sparse rows (also .gz, .bz2), made dense float32 [n, features]."""
-    from sklearn.datasets import load_svmlight_files
-
-    accept(spec, ("features", "test", "zero_based", "label", *COMMON))
-    paths = [data_file(spec, spec.path, data_dir)]
-    if "test" in spec.options:
-        paths.append(data_file(spec, spec.options["test"], data_dir))
-    asked = choice(spec, "zero_based", ("auto", "true", "false"))
-    width = whole(spec, "features", 0, 0) or None
-    try:
-        parts = load_svmlight_files(
-            [str(path) for path in paths],
-            n_features=width,
-            zero_based={"auto": "auto", "true": True, "false": False}[asked],
-            query_id=True,
-        )
-    except (ValueError, OSError, EOFError, OverflowError, MemoryError, zlib.error) as error:
-        raise UserError(
-            f"{spec.text} cannot be read as svmlight ({error}). Lines are 'label index:value ...', with one label; "
-            "?features= is at least the greatest index."
-        ) from None
-    notes = []
-    if asked == "auto":
-        based = _counts_from(paths)
-        notes.append(
-            f"indices were taken to count from {based} (&zero_based={'true' if based == 0 else 'false'} says so)"
-        )
-    if any(len(part) for part in parts[2::3]):
-        notes.append("query numbers (qid) were left out")
-    xs, ys = [array_files.dense(paths[0], x) for x in parts[::3]], parts[1::3]
-    if spec.options.get("label", "") not in ("", NONE):
-        raise UserError(f"{spec.text}: label={spec.options['label']}; only none is possible: labels are not known.")
-    ys = [None for _ in ys] if "label" in spec.options else ys
-    return make(
-        spec.text,
-        xs[0],
-        ys[0],
-        test=(xs[1], ys[1]) if len(xs) > 1 else None,
-        task=choice(spec, "task", TASKS),
-        unlabelled=choice(spec, "unlabelled", POLICIES),
-        modality="vector",
-        notes=notes,
-    )
-
-
-def _counts_from(paths: list[Path]) -> int:
-    """0 if any row of the files has a feature of index 0, else 1: what scikit-learn assumes."""
-    import bz2
-    import gzip
-
-    openers = {".gz": gzip.open, ".bz2": bz2.open}
-    for path in paths:
-        with openers.get(path.suffix, open)(path, "rb") as file:
-            if any(b" 0:" in line or b"\t0:" in line for line in file):
-                return 0
-    return 1
