@@ -6,11 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-<<<<<<< HEAD
-from tl_jax.run import multitask, predicted, prediction, report, task_report, unsupervised
-=======
-from tl_jax.run import divergence, multitask, prediction, report, representation_report, task_report, unsupervised
->>>>>>> main
+from tl_jax.run import divergence, multitask, predicted, prediction, report, task_report, unsupervised
 from tl_jax.run.rundir import RunDirectory
 from tl_jax.run.setup import Setup, Task
 from tl_jax.run.trials import Programs
@@ -45,7 +41,7 @@ class Kind(NamedTuple):
 
 def _finite(table: Callable, setup: Setup, records: Records, unfinished: Mapping[str, str]) -> report.Table:
     """A table of the trials that stayed finite, and a note on the others."""
-    found = table(setup.config, divergence.alive(records), unfinished)
+    found = table(setup, divergence.alive(records), unfinished)
     return found._replace(note=found.note + divergence.note(records))
 
 
@@ -63,11 +59,7 @@ UNSUPERVISED = Kind(
     unsupervised.score,
     prediction.features,
     unsupervised.results,
-<<<<<<< HEAD
-    unsupervised.table,
-=======
-    lambda setup, records, unfinished: _finite(representation_report.table, setup, records, unfinished),
->>>>>>> main
+    lambda *given: _finite(unsupervised.table, *given),
     unsupervised.figures,
     unsupervised.keep,
 )
@@ -76,7 +68,7 @@ MULTITASK = Kind(
     multitask.score,
     multitask.features,
     multitask.results,
-    lambda setup, records, unfinished: _finite(task_report.table, setup, records, unfinished),
+    lambda *given: _finite(lambda setup, *rest: task_report.table(setup.config, *rest), *given),
     multitask.figures,
 )
 KINDS: Mapping[str, Kind] = {

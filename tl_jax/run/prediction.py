@@ -6,15 +6,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-<<<<<<< HEAD
+from tl_jax.core.batching import some
 from tl_jax.data.domain import known
 from tl_jax.evaluation.selection import Selection, select
-from tl_jax.run import interpolation, plots, predicted, report, unscored
-=======
-from tl_jax.core.batching import some
-from tl_jax.evaluation.selection import Selection, select
-from tl_jax.run import divergence, interpolation, plots, report
->>>>>>> main
+from tl_jax.run import divergence, interpolation, plots, predicted, report, unscored
 from tl_jax.run.config import AMOUNTS, TARGET_VAL, Config
 from tl_jax.run.problem import Problem
 from tl_jax.run.rundir import RunDirectory, read_arrays, read_lines
@@ -147,17 +142,13 @@ def _metrics(record: Mapping[str, np.ndarray], problem: Problem, by: Scoring) ->
 
 def table(setup: Setup, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str]) -> report.Table:
     """The table of a run, and the curves between weights under it."""
-<<<<<<< HEAD
     metric, notes = scoring(setup.problem).shown, "".join(f" {note}" for note in setup.notes)
+    finite = divergence.alive(records)
     if unscored.is_unscored(setup.problem):
-        found = unscored.table(setup.config, records, unfinished, metric)
-        return found._replace(note=found.note + notes)
+        found = unscored.table(setup.config, finite, unfinished, metric)
+        return found._replace(note=found.note + notes + divergence.note(records))
     found = report.table(setup.config, records, unfinished, metric)
-    return found._replace(note=found.note + unscored.basis(setup.problem.target) + notes + interpolation.note(records))
-=======
-    found = report.table(setup.config, records, unfinished, scoring(setup.problem).shown)
-    return found._replace(note=found.note + interpolation.note(divergence.alive(records)))
->>>>>>> main
+    return found._replace(note=found.note + unscored.basis(setup.problem.target) + notes + interpolation.note(finite))
 
 
 def figures(

@@ -67,15 +67,11 @@ class Problem(NamedTuple):
     def training(self, method: Method, partly: bool = False, even: bool = False) -> Data:
         """The arrays a method trains on; target labels for the supervised bound, or where it is labelled in part.
 
-        <<<<<<< HEAD
-                even: classes are drawn equally often. Examples whose class is unknown, or one that the network lacks, are
-                never drawn with labels.
-        =======
-                even: classes are drawn equally often. Examples of classes that the network lacks are never drawn with labels.
-                A target that is labelled in part is one more source, the last, beside the unlabelled target: `batch_size` of
-                its labelled rows are in every batch, with statistics of their own under `per_domain`, and a method's domain
-                terms (adversaries, distances) count them as source. Such terms also part the target's rows from each other.
-        >>>>>>> main
+        even: classes are drawn equally often. Examples whose class is unknown, or one that the network lacks, are
+        never drawn with labels.
+        A target that is labelled in part is one more source, the last, beside the unlabelled target: `batch_size` of
+        its labelled rows are in every batch, with statistics of their own under `per_domain`, and a method's domain
+        terms (adversaries, distances) count them as source. Such terms also part the target's rows from each other.
         """
         labelled = self.sources if method.labels in ("source", "both") else ()
         if method.labels in ("target", "both") or partly:

@@ -71,29 +71,17 @@ def rows(
     for record in records:
         swept = tuple((n, record["values"][n]) for n in names if n in record["values"])
         groups.setdefault((record["method"], swept), []).append(record)
-<<<<<<< HEAD
-    scores = {
-        key: {s: _scored(group, s, metric) for s in SELECTORS[config.kind]}
-        | {name: [r["selectors"]["last"][f"target/{name}"] for r in group] for name in ALSO if _has(group, name)}
-        for key, group in groups.items()
-    }
-    remark = _gain if config.kind == "inductive" else _negative
-    judged = {key: s for key, s in scores.items() if s["last"]}
-    said = lambda key: remark(key, judged) if key in judged else ""
-    done = [Row(m, dict(swept), s, said((m, swept))) for (m, swept), s in scores.items()]
-=======
     remark = _gain if config.kind == "inductive" else _negative
     seeds = {key: _by_seed(group, metric) for key, group in groups.items()}
     done = []
     for key, group in groups.items():
         finite = divergence.alive(group)
-        scores = {s: [r["selectors"][s][f"target/{metric}"] for r in finite] for s in SELECTORS[config.kind]}
+        scores = {s: _scored(finite, s, metric) for s in SELECTORS[config.kind]}
         scores |= {
             name: [r["selectors"]["last"][f"target/{name}"] for r in finite] for name in ALSO if _has(finite, name)
         }
         said = [remark(key, seeds), divergence.remark(group)]
         done.append(Row(key[0], dict(key[1]), scores, "; ".join(filter(None, said))))
->>>>>>> main
     return done + [Row(name, {}, {}, reason) for name, reason in unfinished.items()]
 
 
@@ -109,7 +97,9 @@ def _has(group: Sequence[Mapping[str, Any]], name: str) -> bool:
 
 def _by_seed(group: Sequence[Mapping[str, Any]], metric: str) -> Seeds:
     """The last score of every seed."""
-    return {r["seed"]: r["selectors"]["last"][f"target/{metric}"] for r in divergence.alive(group)}
+    name = f"target/{metric}"
+    last = {r["seed"]: r["selectors"]["last"] for r in divergence.alive(group)}
+    return {seed: scores[name] for seed, scores in last.items() if name in scores}
 
 
 def _negative(row: Key, scores: Mapping[Key, Seeds]) -> str:

@@ -15,11 +15,7 @@ from tl_jax.data.augment import augment
 from tl_jax.evaluation.protocols import Sets, judge, near
 from tl_jax.evaluation.representation import rankme
 from tl_jax.models.pretrained import save
-<<<<<<< HEAD
-from tl_jax.run import plots, representation_report, retrieval_plots
-=======
-from tl_jax.run import divergence, plots, retrieval_plots
->>>>>>> main
+from tl_jax.run import divergence, plots, representation_report, retrieval_plots
 from tl_jax.run.config import Config
 from tl_jax.run.problem import Problem
 from tl_jax.run.report import Table
