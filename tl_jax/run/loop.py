@@ -16,7 +16,8 @@ from tl_jax.run.checkpoints import Checkpoints
 from tl_jax.run.execution import Feed
 from tl_jax.run.jobs import Job
 from tl_jax.run.kinds import KINDS
-from tl_jax.run.rundir import RunDirectory, write_arrays
+from tl_jax.run.resume import standing
+from tl_jax.run.rundir import RunDirectory
 from tl_jax.run.setup import Task
 from tl_jax.run.streaming import none_yet
 from tl_jax.run.trials import Programs
@@ -59,11 +60,6 @@ class Work:
     def job(self) -> Job:
         return self.task.job
 
-    @property
-    def every(self) -> int:
-        """Steps between evaluations: as the config says, or a tenth of the job."""
-        return self.task.config.eval_every or max(1, self.job.steps // 10)
-
 
 def stages(rules: tuple[Rule, ...], paths: list[str], total: int, build: Callable) -> list[Stage]:
     """The run cut where the trained parameters change; usually one stage."""
@@ -84,10 +80,9 @@ def run_job(work: Work, model: Any = None) -> tuple[State, Programs]:
     checkpoints = Checkpoints(work.directory.root, work.job.name)
     try:
         states = work.place(parts[0].programs.begin(work.task.starts(model), work.data))
-        step = checkpoints.last_step() or 0
+        step = standing(work.directory, work.task, checkpoints)
         if step:
             states = _restored(work, checkpoints, parts, states, step)
-        work.directory.keep_metrics(work.job.name, step)
         work.note(work.job.name, step, {})
         for stage in parts:
             if stage.begin <= step < stage.end:
@@ -122,7 +117,9 @@ def _run_stage(work: Work, stage: Stage, now: tuple[State, int], checkpoints: Ch
             while step < min(end, stage.end):
                 if refreshes and step % refreshes == 0 and step > 0:
                     states = stage.programs.refresh(states, work.data.target)
-                target = min(_next(step, work.every), stage.end, _next(step, refreshes) if refreshes else stage.end)
+                target = min(
+                    _next(step, work.task.every), stage.end, _next(step, refreshes) if refreshes else stage.end
+                )
                 progress = progress or none_yet(stage.programs.run, states, data)
                 step = min(target, end)
                 states, progress = stage.programs.run(states, jnp.int32(step), data, progress)
@@ -142,7 +139,7 @@ def _report(work: Work, stage: Stage, now: tuple[State, int, Progress], checkpoi
     states, step, progress = now
     _check_finite(work, progress, checkpoints.last_step())
     stop = False
-    if step % work.every == 0 or step == work.job.steps:
+    if step % work.task.every == 0 or step == work.job.steps:
         if work.job.method.refresh and work.job.method.predict is not None:
             states = stage.programs.refresh(states, work.data.target)
         shown = _evaluate(work, stage.programs, states, step, progress)
@@ -166,17 +163,16 @@ def _next(step: int, every: int) -> int:
 
 
 def _evaluate(work: Work, programs: Programs, states: State, step: int, progress: Progress) -> dict[str, float]:
-    """Store what the kind of transfer observes, and one metrics line a trial."""
+    """Store what the kind of transfer observes, with one metrics line a trial."""
     kind = KINDS[work.task.config.kind]
     record = kind.observe(work.task, programs, states)
-    write_arrays(work.directory.record_path(work.job.name, step), record)
     scores = kind.score(work.task, record)
     lines = []
     for i, (seed, values) in enumerate(work.job.trials):
         means = {name: float(value[i]) for name, value in progress.means.items()}
         line = {"job": work.job.name, "step": step, "seed": seed, "values": dict(values), **means}
         lines.append({**line, **{name: values[i] for name, values in scores.items()}})
-    work.directory.add_metrics(lines)
+    work.directory.keep_record(work.job.name, step, record, lines)
     return {"loss": float(np.mean(progress.means["total"]))}
 
 
