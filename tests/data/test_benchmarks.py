@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import scipy.io
 import scipy.io.wavfile
+from PIL import Image
 from sklearn.datasets import dump_svmlight_file
 
 from tl_jax.core.errors import UserError
@@ -120,6 +121,18 @@ def test_usps_in_both_protocols(tmp_path, write):
     other = load("usps@7438", str(tmp_path))
     assert other.name == "usps@7438"
     assert len(other.test.y) == 12  # a fifth of all sixty
+
+
+def test_a_set_kept_as_arrays_takes_the_size_and_channels_of_its_spec(tmp_path, write):
+    fake_usps(tmp_path, write)
+    plain, larger = load("usps", str(tmp_path)), load("usps?size=28&channels=3", str(tmp_path))
+    assert larger.train.x.shape == (36, 28, 28, 3)
+    picture = Image.fromarray(plain.test.x[3, ..., 0]).convert("RGB").resize((28, 28), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(larger.test.x[3], np.asarray(picture))
+    assert plain.notes == ()
+    assert larger.notes == ("brought from 16x16x1 to 28x28x3, as the spec says",)
+    assert load("digits:handwritten?size=20").train.x.shape[1:] == (20, 20, 3)
+    assert "Did you mean 'size'?" in said("usps?sise=28", tmp_path)
 
 
 def test_usps_h5(tmp_path):

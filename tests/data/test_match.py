@@ -7,8 +7,10 @@ import pytest
 from PIL import Image
 
 from tl_jax.core.errors import UserError
+from tl_jax.data.check import single
 from tl_jax.data.domain import Domain, Examples
 from tl_jax.data.match import matched
+from tl_jax.run.problem import describe
 
 
 def domain(classes=("a", "b", "c"), shape=(6, 6, 3), name="d", modality="image", **rest):
@@ -51,6 +53,15 @@ def test_images_take_the_first_size_and_any_colour():
     np.testing.assert_array_equal(second.test.x[0], np.asarray(expected))
     (first,), second = matched([colour], grey)
     assert second.train.x.shape[1:] == (9, 7, 3)
+
+
+def test_what_was_resized_to_match_is_said():
+    (first,), second = matched([domain(shape=(6, 6, 1), name="s")], domain(shape=(9, 7, 3), name="t"))
+    assert first.notes[0].startswith("grey repeated to colour, like the other domains")
+    assert second.notes[0].startswith("resized from 9x7 to 6x6, like the other domains")
+    assert "resized from 9x7 to 6x6" in describe([second])
+    assert any("resized from 9x7" in fact for fact in single(second).facts)
+    assert matched([domain()], domain(name="t"))[1].notes == ()
 
 
 @pytest.mark.parametrize("modality", ["sound", "text"])

@@ -92,19 +92,47 @@ def test_parameter_groups():
         in_group("head/bias", {"trunk": ("backbone/*",)})
 
 
-def test_a_change_of_rules_keeps_moments_and_count_of_what_is_still_trained():
+def test_a_change_of_rules_keeps_moments_and_counts_of_what_is_still_trained():
     opt, rates = optimizer("adamw"), Rates(jnp.float32(0.1), jnp.float32(0.0), dict.fromkeys(PATHS, 1.0))
     params = {path: jnp.ones(2) for path in PATHS}
     head = {path: params[path] for path in PATHS[3:]}
     _, old = opt.update(jax.tree.map(lambda x: 3 * x, head), opt.init(head), head, rates)
     thawed = carry_over({"all": opt.init(params)}, {"all": old})["all"]
     assert set(thawed.mu) == set(PATHS)
+    # What was trained goes on with its count; what is thawed begins its own.
     assert thawed.count == 1
+    assert {path: int(start) for path, start in thawed.start.items()} == dict.fromkeys(PATHS[:3], 1)
     for path in PATHS:
         want = (old.mu[path], old.nu[path]) if path in head else (jnp.zeros(2), jnp.zeros(2))
         np.testing.assert_array_equal((thawed.mu[path], thawed.nu[path]), want)
     # And back: what is frozen again is forgotten.
-    assert set(carry_over({"all": old}, {"all": thawed})["all"].mu) == set(head)
+    back = carry_over({"all": old}, {"all": thawed})["all"]
+    assert set(back.mu) == set(head)
+    assert not back.start
+
+
+@pytest.mark.parametrize("frozen", [1, 50, 5000])
+def test_a_parameter_thawed_after_any_number_of_steps_begins_like_a_fresh_one(frozen):
+    opt, rates = optimizer("adamw"), Rates(jnp.float32(0.1), jnp.float32(0.0), dict.fromkeys(PATHS, 1.0))
+    params = {path: jnp.ones(2) for path in PATHS}
+    first, last = PATHS[3:], PATHS[1:]
+    begun = opt.init({path: params[path] for path in first})
+    state = {"all": begun._replace(count=jnp.int32(frozen), mu={p: jnp.full(2, 0.2) for p in first})}
+    rng = np.random.default_rng(0)
+    fresh = None
+    for paths in (last, PATHS):  # in two cohorts
+        state = carry_over({"all": opt.init({path: params[path] for path in paths})}, state)
+        fresh = opt.init({path: params[path] for path in last}) if fresh is None else fresh
+        for _ in range(3):
+            gradient = {path: jnp.asarray(rng.normal(size=2), jnp.float32) for path in paths}
+            own = {path: g for path, g in gradient.items() if path in fresh.mu}
+            got, state["all"] = opt.update(gradient, state["all"], params, rates)
+            want, fresh = opt.update(own, fresh, params, rates)
+            for path in PATHS[1:3]:
+                np.testing.assert_allclose(got[path], want[path], rtol=1e-5)
+    assert {path: int(start) - frozen for path, start in state["all"].start.items()} == dict(
+        zip(PATHS[:3], (3, 0, 0), strict=True)
+    )
 
 
 # A frozen step ----------------------------------------------------------------------------------

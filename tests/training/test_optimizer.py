@@ -77,3 +77,12 @@ def test_clipping_nothing_is_not_a_division_by_zero():
     clipped, norm = clip({"a": jnp.zeros(3)}, 1.0)
     assert norm == 0
     assert not clipped["a"].any()
+
+
+def test_what_is_no_kernel_does_not_decay_whatever_its_shape():
+    shapes = {"backbone/position": (1, 5, 2), "backbone/class_token": (1, 1, 2), "b/attention/query/bias": (2, 3)}
+    params = {path: jnp.ones(shape) for path, shape in {**shapes, "b/kernel": (2, 2)}.items()}
+    opt = optimizer("adamw")
+    rates = Rates(jnp.float32(0.1), jnp.float32(0.5), dict.fromkeys(params, 1.0))
+    updates, _ = opt.update(jax.tree.map(jnp.zeros_like, params), opt.init(params), params, rates)
+    assert {path for path, u in updates.items() if np.asarray(u).any()} == {"b/kernel"}

@@ -123,3 +123,19 @@ def test_adapters_move_with_the_head_alone():
     shapes = jax.eval_shape(with_adapters(NET, 3).init, jax.random.key(0), X)[0]
     factors = resolve(strategies.adapter().rules(LAYOUT, 100), list(flatten(shapes)))
     assert {path.split("/")[0] for path, factor in factors.items() if factor} == {"adapter", "head"}
+
+
+def test_the_matrix_of_an_attention_s_projection_maps_to_all_heads_at_once():
+    net = build(("text_transformer", {"vocabulary": 9, "width": 16, "heads": 2, "layers": 1, "bottleneck": 0}), 3)
+    init = with_lora(net, 2, 2.0).init
+    lora = jax.eval_shape(init, jax.random.key(0), jax.ShapeDtypeStruct((2, 5), jnp.int32))[0]["lora"]
+    shapes = {path: x.shape for path, x in flatten(lora["backbone"]["block1"]["attention"]).items()}
+    assert {shapes[f"{part}/kernel/a"] for part in ("query", "key", "value", "out")} == {(16, 2)}
+    assert {shapes[f"{part}/kernel/b"] for part in ("query", "key", "value", "out")} == {(2, 16)}
+
+
+@pytest.mark.parametrize("adapt", [lambda net: with_lora(net, 2, 2.0), lambda net: with_adapters(net, 2)])
+def test_a_network_with_nothing_to_adapt_is_refused(adapt):
+    bare = build(("mlp", {"hidden": (), "bottleneck": 0}), 3)
+    with pytest.raises(UserError, match="under the head"):
+        adapt(bare).init(jax.random.key(0), jnp.zeros((2, 4)))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tl_jax.core.errors import UserError
-from tl_jax.data.domain import Domain, Examples
+from tl_jax.data.domain import Domain, Examples, known
 from tl_jax.data.splits import Rows, hold_out, split
 
 TASKS = ("auto", "classes", "regression")
@@ -125,7 +125,11 @@ def checked(domain: Domain) -> Domain:
                 f"{domain.name}: the {name} split is empty ({sizes}). Give it examples, or let the splits be drawn: "
                 "by default a tenth of each class is for validation and a fifth for test."
             )
-    if domain.train.y.dtype.kind != "f" and (len(domain.classes) < 2 or len(np.unique(domain.train.y)) < 2):
-        found = [domain.classes[c] for c in np.unique(domain.train.y)]
-        raise UserError(f"{domain.name}: one class ({found[0]}) in the training split; at least two are needed.")
+    if domain.train.y.dtype.kind == "f" or not domain.labelled:
+        return domain
+    found = [domain.classes[c] for c in np.unique(domain.train.y[known(domain.train.y)])]
+    if len(domain.classes) < 2 or len(found) == 1:
+        raise UserError(
+            f"{domain.name}: one class ({(*found, *domain.classes)[0]}) in the training split; at least two are needed."
+        )
     return domain

@@ -46,6 +46,7 @@ def _counts(domain: Domain) -> tuple[list[str], list[str]]:
         + ", ".join(f"{len(part.y)} {name}" for name, part in parts.items())
         + f"; largest batch {len(domain.train.y)}"
     ]
+    facts += [f"  {note}" for note in domain.notes]
     if not domain.classes:
         y = domain.train.y
         return [*facts, f"values from {y.min():.4g} to {y.max():.4g}, mean {y.mean():.4g}, deviation {y.std():.4g}"], []

@@ -42,6 +42,7 @@ class Domain:
     modality: as the examples' type and rank say unless it is given. classes: () for regression, and of a domain
     none of whose labels is known (y int32, all -1): such a target takes the source's. ids: {split: what its examples
     are called [n]} (file names, row numbers), for predictions; features: the names of the columns of vectors.
+    notes: what was left out, changed or guessed in reading it, each with its count; a run prints them.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Domain:
     vocabulary: int = field(default=0, kw_only=True)
     ids: Mapping[str, np.ndarray] = field(default_factory=dict, kw_only=True)
     features: tuple[str, ...] = field(default=(), kw_only=True)
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         if not self.modality:

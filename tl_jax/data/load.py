@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from tl_jax.core.errors import unknown
-from tl_jax.data import arrays, digit_tasks, digits, folder, sound, tables, tfds
+from tl_jax.data import arrays, digit_tasks, digits, folder, images, sound, tables, tfds
 from tl_jax.data.benchmarks import table
 from tl_jax.data.domain import Domain
 from tl_jax.data.spec import SCHEME_FREE, Spec, accept, parse
@@ -20,10 +20,10 @@ DIGITS: Mapping[str, Callable[[], Domain]] = {
 
 
 def _digits(spec: Spec, data_dir: str) -> Domain:
-    accept(spec, ())
     if spec.path not in DIGITS:
         raise unknown("domain", spec.text, [f"digits:{known}" for known in DIGITS])
-    return DIGITS[spec.path]()
+    accept(spec, images.OPTIONS)
+    return images.brought(DIGITS[spec.path](), images.look(spec, images.Look(digits.SIDE, digits.SIDE)))
 
 
 SCHEMES: Mapping[str, Callable[[Spec, str], Domain]] = {

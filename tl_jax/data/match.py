@@ -44,8 +44,20 @@ def alike(domains: Sequence[Domain]) -> list[Domain]:
     for domain in domains[1:]:
         _same_kind(domains[0], domain)
     shape = _common_shape(domains)
-    fit = lambda domain: {n: Examples(_shaped(p.x, shape, domain.modality), p.y) for n, p in domain.splits.items()}
-    return [replace(domain, **fit(domain)) for domain in domains]
+    return [_brought(domain, shape) for domain in domains]
+
+
+def _brought(domain: Domain, shape: tuple[int, ...]) -> Domain:
+    """The domain with examples of that shape; a change of its images is noted."""
+    before = domain.train.x.shape[1:]
+    parts = {n: Examples(_shaped(p.x, shape, domain.modality), p.y) for n, p in domain.splits.items()}
+    if domain.modality != "image" or before == shape:
+        return replace(domain, **parts)
+    sides = lambda shape: f"{shape[0]}x{shape[1]}"
+    changes = [f"resized from {sides(before)} to {sides(shape)}"] * (before[:2] != shape[:2])
+    changes += ["grey repeated to colour"] * (before[2] != shape[2])
+    note = f"{' and '.join(changes)}, like the other domains (?size= and ?channels= of a spec choose both)"
+    return replace(domain, notes=(*domain.notes, note), **parts)
 
 
 def _same_kind(first: Domain, other: Domain) -> None:

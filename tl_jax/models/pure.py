@@ -43,7 +43,9 @@ def _changing(after: Callable[[str, Array], Array]) -> Callable:
 
     def interceptor(run: Callable, args: tuple, kwargs: dict, context: nn.module.InterceptorContext):
         output = run(*args, **kwargs)
-        called = context.method_name == "__call__" and isinstance(output, jax.Array)
-        return after("/".join(context.module.path), output) if called else output
+        if context.method_name != "__call__":
+            return output
+        path = "/".join(context.module.path)  # of a recurrent layer: all states and the last one
+        return jax.tree.map(lambda y: after(path, y), output)
 
     return interceptor

@@ -13,7 +13,7 @@ from tl_jax.run.names import slug
 from tl_jax.run.pretrained import from_file, pretrained
 from tl_jax.run.rundir import RunDirectory
 from tl_jax.run.setup import Options, Task
-from tl_jax.training.freezing import resolve
+from tl_jax.training.freezing import carry_over, resolve
 from tl_jax.training.state import State
 
 
@@ -27,7 +27,10 @@ def last(root: Path, task: Task, model: Any) -> tuple[int, State]:
         raise UserError(f"{root} has no checkpoint of {task.job.name}: it has not been trained there.")
     how = execution(task, Options(devices=1), mode)
     factors = resolve(task.rules, task.shapes, max(task.job.steps - 1, 0))
-    like = jax.eval_shape(how.build(factors).begin, task.starts(model), how.data)
+    like = jax.eval_shape(how.programs.begin, task.starts(model), how.data)
+    if factors != how.factors:
+        enter = lambda states: carry_over(how.build(factors).renew(states).opt, states.opt)
+        like = like._replace(opt=jax.eval_shape(enter, like))
     checkpoints = Checkpoints(root, task.job.name, read_only=True)
     try:
         step = checkpoints.last_whole()

@@ -162,9 +162,9 @@ def _labels_of(domain: Domain) -> str:
 
 
 def describe(domains: Sequence[Domain]) -> str:
-    """One line a domain: name, sizes of its splits, shape, classes."""
+    """One line a domain: name, sizes of its splits, shape, classes; then what was changed in reading it."""
     return "\n".join(
         f"  {d.name}: {len(d.train.y)} train, {len(d.validation.y)} validation, {len(d.test.y)} test, "
-        f"{'x'.join(map(str, d.train.x.shape[1:]))}, " + _labels_of(d)
+        f"{'x'.join(map(str, d.train.x.shape[1:]))}, " + "\n    ".join([_labels_of(d), *d.notes])
         for d in domains
     )

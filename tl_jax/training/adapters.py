@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Array, Network, Tree
 from tl_jax.training.forward import stream
@@ -21,7 +22,8 @@ def with_adapters(network: Network, width: int) -> Network:
     A block is a module of the trunk right under "backbone" that has a kernel, or the bottleneck. D [c, width] is
     uniform in +-1/sqrt(c), U [width, c] and the biases are zero, so that training begins where the network stands. They
     are parameters of their own under "adapter/<path of the block>"; freezing the rest is the rules' affair.
-    Houlsby et al. 2019, arXiv:1902.00751.
+    A block is as `layout` cuts the network: a stage of a ResNet or ConvNeXt gets one. Raises UserError where there is
+    no block. Houlsby et al. 2019, arXiv:1902.00751.
     """
 
     def init(key: Array, x: Array) -> tuple[Tree, Tree]:
@@ -34,6 +36,8 @@ def with_adapters(network: Network, width: int) -> Network:
             return h
 
         jax.eval_shape(lambda params: network.apply(params, stats, x, after=note)[0], params)
+        if not widths:
+            raise UserError("adapter: this network has no block under the head to adapt. Use full or linear_probe.")
         layers = {}
         for path, c in widths.items():
             limit = 1 / math.sqrt(c)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import jax
 
 from tl_jax.core.errors import UserError
+from tl_jax.training.optimizer import counted
 
 Rule = tuple[str, str]
 
@@ -92,7 +93,11 @@ def in_group(path: str, groups: Mapping[str, tuple[str, ...]]) -> str:
     raise ValueError(f"no parameter group of {list(groups)} matches {path}")
 
 
-def carry_over(fresh: Any, old: Any) -> Any:
-    """`fresh` optimiser state with every leaf that `old` also has: moments survive a change of rules."""
-    kept = dict(jax.tree_util.tree_leaves_with_path(old))
-    return jax.tree_util.tree_map_with_path(lambda path, leaf: kept.get(path, leaf), fresh)
+def carry_over(fresh: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
+    """`fresh` optimiser state by group, with every leaf that `old` also has: moments survive a change of rules.
+
+    What `old` does not train begins at zero moments, and its steps are counted from here.
+    """
+    kept = dict(jax.tree_util.tree_leaves_with_path(dict(old)))
+    merged = jax.tree_util.tree_map_with_path(lambda path, leaf: kept.get(path, leaf), dict(fresh))
+    return {group: counted(state, old.get(group)) for group, state in merged.items()}

@@ -8,15 +8,20 @@ from tl_jax.core.trees import flatten
 from tl_jax.core.types import Array, Network
 from tl_jax.training.forward import normalised_modules
 
+BELONGING = frozenset({"", "/scale", "/bias"})
+"""What a normalisation of any kind, or a bare parameter, consists of: it is no layer, and goes with the one before."""
+
 
 class Layout(NamedTuple):
-    """A network's blocks from input to output (the last is the head) and its normalisation modules.
+    """A network's blocks from input to output (the last is the head) and its modules of batch normalisation.
 
-    A block is a tuple of module paths: a layer with the normalisation after it.
+    A block is a tuple of paths: a layer, with the normalisation after it and the parameters that belong to no module
+    ("backbone/class_token"), which `bare` lists.
     """
 
     blocks: tuple[tuple[str, ...], ...]
     norms: tuple[str, ...]
+    bare: frozenset[str] = frozenset()
 
 
 def module_of(path: str) -> str:
@@ -37,13 +42,13 @@ def layout(network: Network, x: Array) -> Layout:
         return 0
 
     jax.eval_shape(trace, x)
-    blocks: dict[str, None] = {}
+    modules: dict[str, set[str]] = {}
     for path in order:
-        blocks[module_of(path)] = None
-    grouped: list[tuple[str, ...]] = []
-    for module in blocks:
-        if module in norms and grouped:
-            grouped[-1] += (module,)
+        modules.setdefault(module_of(path), set()).add(path.removeprefix(module_of(path)))
+    blocks: list[tuple[str, ...]] = []
+    for module, leaves in modules.items():
+        if blocks and leaves <= BELONGING:
+            blocks[-1] += (module,)
         else:
-            grouped.append((module,))
-    return Layout(tuple(grouped), tuple(norms))
+            blocks.append((module,))
+    return Layout(tuple(blocks), tuple(norms), frozenset(order) & modules.keys())

@@ -29,8 +29,8 @@ class Strategy(NamedTuple):
     method: Method | None = None
 
 
-def _set(blocks: Sequence[tuple[str, ...]], action: str) -> tuple[Rule, ...]:
-    return tuple((f"{module}/*", action) for block in blocks for module in block)
+def _set(net: Layout, blocks: Sequence[tuple[str, ...]], action: str) -> tuple[Rule, ...]:
+    return tuple((path if path in net.bare else f"{path}/*", action) for block in blocks for path in block)
 
 
 def scratch() -> Strategy:
@@ -45,12 +45,12 @@ def full() -> Strategy:
 
 def linear_probe() -> Strategy:
     """The head alone; the trunk keeps its weights and statistics, dropout stays as the network has it."""
-    return Strategy(lambda net, total: _set(net.blocks[:-1], "frozen"))
+    return Strategy(lambda net, total: _set(net, net.blocks[:-1], "frozen"))
 
 
 def feature_extraction() -> Strategy:
     """The head on features that are computed once, without dropout, and kept on disk."""
-    return Strategy(lambda net, total: _set(net.blocks[:-1], "frozen"), cached=True)
+    return Strategy(lambda net, total: _set(net, net.blocks[:-1], "frozen"), cached=True)
 
 
 def last_k(k: int = 2) -> Strategy:
@@ -59,7 +59,7 @@ def last_k(k: int = 2) -> Strategy:
     def rules(net: Layout, total: int) -> tuple[Rule, ...]:
         if not 1 <= k <= len(net.blocks):
             raise UserError(f"last_k(k={k}): the network has {len(net.blocks)} blocks ({_names(net)}). Use 1 to that.")
-        return _set(net.blocks[:-k], "frozen")
+        return _set(net, net.blocks[:-k], "frozen")
 
     return Strategy(rules)
 
@@ -72,7 +72,7 @@ def surgical(block: int = 0) -> Strategy:
             raise UserError(
                 f"surgical(block={block}): the network's blocks are 0 to {len(net.blocks) - 1} ({_names(net)})."
             )
-        return _set([b for i, b in enumerate(net.blocks[:-1]) if i != block], "frozen")
+        return _set(net, [b for i, b in enumerate(net.blocks[:-1]) if i != block], "frozen")
 
     return Strategy(rules)
 
@@ -83,19 +83,19 @@ def bn_only() -> Strategy:
     def rules(net: Layout, total: int) -> tuple[Rule, ...]:
         if not net.norms:
             raise UserError("bn_only: this network has no batch normalisation. Use bitfit or linear_probe.")
-        return (*((f"{module}/*", "1") for module in net.norms), *_set(net.blocks[:-1], "frozen"))
+        return (*((f"{module}/*", "1") for module in net.norms), *_set(net, net.blocks[:-1], "frozen"))
 
     return Strategy(rules)
 
 
 def bitfit() -> Strategy:
     """Biases and the head (Ben Zaken et al. 2022, arXiv:2106.10199)."""
-    return Strategy(lambda net, total: (("*/bias", "1"), *_set(net.blocks[:-1], "frozen")))
+    return Strategy(lambda net, total: (("*/bias", "1"), *_set(net, net.blocks[:-1], "frozen")))
 
 
 def lp_ft(share: float = 0.5) -> Strategy:
     """The head alone for a share of the steps, then everything (Kumar et al. 2022, arXiv:2202.10054)."""
-    return Strategy(lambda net, total: _set(net.blocks[:-1], f"frozen@{_at(share, total)}"))
+    return Strategy(lambda net, total: _set(net, net.blocks[:-1], f"frozen@{_at(share, total)}"))
 
 
 def gradual_unfreeze() -> Strategy:
@@ -103,7 +103,9 @@ def gradual_unfreeze() -> Strategy:
 
     def rules(net: Layout, total: int) -> tuple[Rule, ...]:
         lower, n = net.blocks[:-1], len(net.blocks)
-        return tuple(rule for i, b in enumerate(lower) for rule in _set([b], f"frozen@{_at((n - 1 - i) / n, total)}"))
+        return tuple(
+            rule for i, b in enumerate(lower) for rule in _set(net, [b], f"frozen@{_at((n - 1 - i) / n, total)}")
+        )
 
     return Strategy(rules)
 
@@ -113,7 +115,9 @@ def layer_decay(factor: float = 0.65) -> Strategy:
 
     def rules(net: Layout, total: int) -> tuple[Rule, ...]:
         n = len(net.blocks)
-        return tuple(rule for i, b in enumerate(net.blocks[:-1]) for rule in _set([b], f"{factor ** (n - 1 - i):.6g}"))
+        return tuple(
+            rule for i, b in enumerate(net.blocks[:-1]) for rule in _set(net, [b], f"{factor ** (n - 1 - i):.6g}")
+        )
 
     return Strategy(rules)
 
@@ -121,7 +125,7 @@ def layer_decay(factor: float = 0.65) -> Strategy:
 def lora(rank: int = 4, alpha: float = 4.0) -> Strategy:
     """W + (alpha / rank) A B with W frozen, on every kernel under the head (Hu et al. 2022, arXiv:2106.09685)."""
     return Strategy(
-        lambda net, total: _set(net.blocks[:-1], "frozen"),
+        lambda net, total: _set(net, net.blocks[:-1], "frozen"),
         adapt=lambda network: with_lora(network, rank, alpha),
     )
 
@@ -129,7 +133,7 @@ def lora(rank: int = 4, alpha: float = 4.0) -> Strategy:
 def adapter(width: int = 16) -> Strategy:
     """A thin residual layer after every block of the frozen trunk (Houlsby et al. 2019, arXiv:1902.00751)."""
     return Strategy(
-        lambda net, total: _set(net.blocks[:-1], "frozen"),
+        lambda net, total: _set(net, net.blocks[:-1], "frozen"),
         adapt=lambda network: with_adapters(network, width),
     )
 

@@ -11,6 +11,7 @@ from tl_jax.data.assemble import make
 from tl_jax.data.benchmarks.record import Asked, Benchmark, File
 from tl_jax.data.domain import Domain
 from tl_jax.data.files import open_files, refuse_html
+from tl_jax.data.images import Look
 from tl_jax.data.splits import Rows, hold_out
 
 CLASSES = tuple("0123456789")
@@ -138,6 +139,7 @@ MNIST = Benchmark(
     ),
     mnist,
     tfds="mnist",
+    look=Look(28, 28, 1),
 )
 USPS = Benchmark(
     "USPS zip codes (Hull 1994, doi:10.1109/34.291440)",
@@ -153,6 +155,7 @@ USPS = Benchmark(
     ),
     usps,
     protocols=("7291", "7438"),
+    look=Look(16, 16, 1),
 )
 SVHN = Benchmark(
     "SVHN, cropped (Netzer et al. 2011)",
@@ -164,6 +167,7 @@ SVHN = Benchmark(
     ),
     matlab_digits,
     tfds="svhn_cropped",
+    look=Look(32, 32),
 )
 SYN = Benchmark(
     "Synthetic digits (Ganin et al. 2016, arXiv:1505.07818)",
@@ -175,4 +179,5 @@ SYN = Benchmark(
         File("synth_test_32x32.mat", instead="SynthDigits.zip"),
     ),
     matlab_digits,
+    look=Look(32, 32),
 )

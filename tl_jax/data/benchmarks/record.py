@@ -37,7 +37,7 @@ class Benchmark(NamedTuple):
     """One row of the table of benchmarks.
 
     folder: below --data_dir. layout: an example of a path there after unpacking. domains: ("",) where there is one.
-    protocols: the first is meant where the spec names none. look: how image files are decoded unless the spec says
+    protocols: the first is meant where the spec names none. look: the size and channels of images unless the spec says
     otherwise; None where there are none. read: the domain (image files as a listing that is
     not decoded yet), or None where no file is there. tfds: the same set in TensorFlow Datasets, with {domain} and
     {protocol} filled in, or ''.

@@ -94,6 +94,7 @@ CIFAR10 = Benchmark(
     cifar10,
     layout="cifar-10-batches-bin/data_batch_1.bin",
     tfds="cifar10",
+    look=Look(32, 32),
 )
 CIFAR10_C = Benchmark(
     "CIFAR-10-C (Hendrycks, Dietterich 2019, arXiv:1903.12261)",
@@ -105,6 +106,7 @@ CIFAR10_C = Benchmark(
     ("5", "4", "3", "2", "1"),
     "CIFAR-10-C/gaussian_noise.npy",
     "cifar10_corrupted/{domain}_{protocol}:test",
+    Look(32, 32),
 )
 OMNIGLOT = Benchmark(
     "Omniglot (Lake, Salakhutdinov, Tenenbaum 2015, doi:10.1126/science.aab3050)",

@@ -61,7 +61,7 @@ def load(spec: Spec, data_dir: str) -> Domain:
     if isinstance(found, Listing):
         return folder.opened(found, images.look(spec, benchmark.look or images.Look()))
     if found is not None:
-        return found
+        return images.brought(found, images.look(spec, benchmark.look)) if benchmark.look else found
     if benchmark.tfds and tfds.prepared(tfds_name(benchmark, asked), data_dir):
         return tfds.load(spec._replace(scheme="tfds", path=tfds_name(benchmark, asked)), data_dir)
     raise absent(benchmark, asked, bool(data_folder(data_dir)))
