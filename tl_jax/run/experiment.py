@@ -21,6 +21,7 @@ from tl_jax.run.pretrained import from_file, on_features, pretrained
 from tl_jax.run.problem import describe
 from tl_jax.run.progress import Reporter, StopRequest
 from tl_jax.run.resume import every_job, inspect
+from tl_jax.run.rules import without_effect
 from tl_jax.run.rundir import FEATURES, RunDirectory, packed
 from tl_jax.run.setup import Options, Setup, Task
 from tl_jax.run.trials import Programs
@@ -40,6 +41,7 @@ def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Resu
     """Train what is not finished, evaluate, report. Raises UserError for mistakes, before writing anything; BusyError
     where another process has the run directory; MachineError for a full disk and its like."""
     setup = prepare(config, options, domains)
+    config = setup.config  # what was `auto` has its name
     root = Path(options.run_dir) if options.run_dir else default_run_dir(config)
     refuse_foreign(root)
     with machine_faults(root), locked(root):
@@ -53,6 +55,8 @@ def _run(setup: Setup, directory: RunDirectory, accepted: Sequence[str]) -> Resu
     reporter.say(describe(setup.problem.domains))
     if setup.weights:
         reporter.say(str(setup.weights.report))
+    for line in without_effect(setup.config, setup.tasks):
+        reporter.say(line)
     todo = inspect(setup, directory)
     note_environment(directory.root / "environment.json", [task.job.name for task in todo])
     if not todo:

@@ -12,7 +12,7 @@ import numpy as np
 from tl_jax.core.batching import sent_in_batches
 from tl_jax.core.errors import UserError
 from tl_jax.core.places import keep_in_cache, say, user_cache
-from tl_jax.data.domain import Examples
+from tl_jax.data.domain import Examples, changed
 from tl_jax.run.init_from import Weights, for_trials
 from tl_jax.run.problem import Problem
 from tl_jax.run.rundir import packed, unpacked
@@ -72,9 +72,9 @@ def on_features(task: Task, model: Any) -> Task:
         kept = _features(task, (params, stats), splits)
         keep_in_cache(cache, packed(kept))
     seen = {name: Examples(kept[name], part.y) for name, part in splits.items()}
-    config = dataclasses.replace(task.config, network=HEAD_ALONE, freeze=())
+    config = dataclasses.replace(task.config, network=HEAD_ALONE)
     job = dataclasses.replace(task.job, strategy=full(), start=None)
-    return make_task(config, Problem((), dataclasses.replace(target, **seen)), job)
+    return make_task(config, Problem((), changed(target, **seen)), job)
 
 
 def _kept(cache: Path, sizes: dict[str, int]) -> dict[str, np.ndarray] | None:
