@@ -65,6 +65,9 @@ class Problem(NamedTuple):
         """The arrays a method trains on; target labels for the supervised bound, or where it is labelled in part.
 
         even: classes are drawn equally often. Examples of classes that the network lacks are never drawn with labels.
+        A target that is labelled in part is one more source, the last, beside the unlabelled target: `batch_size` of
+        its labelled rows are in every batch, with statistics of their own under `per_domain`, and a method's domain
+        terms (adversaries, distances) count them as source. Such terms also part the target's rows from each other.
         """
         labelled = self.sources if method.labels in ("source", "both") else ()
         if method.labels in ("target", "both") or partly:
