@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tl_jax.run import divergence
 from tl_jax.run.kinds import KINDS
 from tl_jax.run.plots import save
 from tl_jax.run.progress import Reporter
@@ -50,7 +51,7 @@ def conclude(
 def _draw(setup: Setup, directory: RunDirectory, records: Sequence[Mapping[str, Any]], reporter: Reporter) -> None:
     """The pictures that are not there yet; one that fails costs a line and nothing else."""
     try:
-        figures = KINDS[setup.config.kind].figures(setup, directory, records)
+        figures = KINDS[setup.config.kind].figures(setup, directory, divergence.alive(records))
     except Exception as error:
         reporter.say(f"No picture was drawn: {type(error).__name__}: {error}")
         return

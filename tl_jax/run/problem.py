@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tl_jax.core.batching import some
 from tl_jax.core.errors import UserError
 from tl_jax.core.tasks import TaskHead
 from tl_jax.data.domain import Domain
@@ -14,7 +15,7 @@ from tl_jax.training.state import Data
 
 Units = tuple[float, float]
 UNLABELLED_IN_RECORDS = 1000
-"""How many of the target's training examples the label-free criteria see."""
+"""How many of the target's training examples the label-free criteria see, drawn once by a fixed seed."""
 
 
 class Problem(NamedTuple):
@@ -96,7 +97,8 @@ class Problem(NamedTuple):
 
     def evaluation(self, method: Method) -> dict[str, tuple[str, np.ndarray]]:
         """{name of a set: (domain whose statistics it takes, x)}: no labels."""
-        sets = {"target/logits": ("target", self.target.train.x[:UNLABELLED_IN_RECORDS])}
+        x = self.target.train.x
+        sets = {"target/logits": ("target", x[np.sort(some(len(x), UNLABELLED_IN_RECORDS))])}
         sets |= {f"target_{s}/logits": ("target", getattr(self.target, s).x) for s in ("validation", "test")}
         return sets | {
             f"source{i}_val/logits": (self.statistics_of(method, i), source.validation.x)
