@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from tl_jax.core.places import write_atomically
 from tl_jax.data.domain import Domain
 from tl_jax.evaluation.metrics import log_softmax, predictions
 from tl_jax.evaluation.open_set import rejected
 from tl_jax.run.problem import Problem
 from tl_jax.run.report import is_open
-from tl_jax.run.rundir import RunDirectory, read_arrays
+from tl_jax.run.rundir import RunDirectory, bring
 from tl_jax.run.setup import Setup, Task
 from tl_jax.run.trials import Programs, predict_all
 from tl_jax.training.state import State
@@ -51,8 +50,7 @@ def write(setup: Setup, directory: RunDirectory) -> None:
     swept = [name for name, _ in setup.config.swept]
     kept = {}
     for task in setup.tasks:
-        path = directory.features_path(task.job.name)
-        arrays = read_arrays(path) if path.exists() else {}
+        arrays = directory.features(task.job.name)
         if any(name.startswith("predicted/") for name in arrays):
             kept[task.job.name] = task, arrays
     if not kept:
@@ -68,7 +66,7 @@ def write(setup: Setup, directory: RunDirectory) -> None:
                 rows = _rows(setup.problem.target, split, {n: arrays[f"predicted/{split}/{n}"][i] for n in columns})
                 sheet.writerows([*about, task.job.steps, split, *row] for row in rows)
     # A file name that is not Unicode is written with its bytes as \udc..: any reader opens the file.
-    write_atomically(directory.root / NAME, text.getvalue().encode("utf-8", "backslashreplace"))
+    bring(directory.root / NAME, text.getvalue().encode("utf-8", "backslashreplace"))
 
 
 def _names(arrays: Mapping[str, np.ndarray]) -> list[str]:
