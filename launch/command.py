@@ -1,6 +1,7 @@
 """How a launch script runs: --help, one message with exit code 2 for a mistake, 130 when the user stops it."""
 
 import difflib
+import io
 import os
 import sys
 import textwrap
@@ -10,6 +11,7 @@ from absl import app, flags, logging
 
 from launch.flags import FLAGS
 from tl_jax.core.errors import UserError
+from tl_jax.core.printable import printable
 
 
 def launch(main: Callable[..., None], about: str | None, words: bool = False) -> None:
@@ -43,6 +45,9 @@ def launch(main: Callable[..., None], about: str | None, words: bool = False) ->
         except KeyboardInterrupt:
             raise SystemExit(130) from None
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # in ASCII a table's "±" is "?", not the end of a finished run
+            stream.reconfigure(errors="replace")
     logging.set_verbosity(logging.WARNING)
     try:
         app.run(guarded, flags_parser=parse)
@@ -65,5 +70,5 @@ def _help(about: str) -> str:
 
 
 def _mistake(message: str) -> int:
-    print(f"tl_jax: {message}", file=sys.stderr)
+    print(f"tl_jax: {printable(message)}", file=sys.stderr)
     return 2

@@ -10,7 +10,7 @@ from tl_jax.core.calls import Call, parse
 from tl_jax.core.errors import UserError
 from tl_jax.core.strategies import STRATEGIES
 from tl_jax.core.tasks import TaskHead
-from tl_jax.data.domain import Domain, Examples, changed
+from tl_jax.data.domain import Domain, Examples, changed, known
 from tl_jax.data.match import alike
 from tl_jax.methods.multitask import multitask
 from tl_jax.models.sharing import SHARING
@@ -81,7 +81,7 @@ def _joined(group: Sequence[Domain], tasks: dict[str, TaskHead]) -> Domain:
 
 def _known(domain: Domain, y: np.ndarray) -> np.ndarray:
     """Which labels are there: class numbers from 0, numbers that are not NaN."""
-    return (y >= 0) & (y < len(domain.classes)) if domain.classes else ~np.isnan(y)
+    return (y >= 0) & (y < len(domain.classes)) if domain.classes else known(y)
 
 
 def _same_examples(a: Domain, b: Domain) -> bool:
