@@ -16,6 +16,7 @@ from tl_jax.run.prepare import prepare
 from tl_jax.run.pretrained import from_file, on_features, pretrained
 from tl_jax.run.problem import describe
 from tl_jax.run.progress import Reporter, StopRequest
+from tl_jax.run.rules import without_effect
 from tl_jax.run.rundir import RunDirectory, slug, write_arrays, write_json
 from tl_jax.run.setup import Options, Setup, Task
 from tl_jax.run.trials import Programs
@@ -43,6 +44,7 @@ def default_run_dir(config: Config) -> Path:
 def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Result:
     """Train what is not finished, evaluate, report. Raises UserError for mistakes, before writing anything."""
     setup = prepare(config, options, domains)
+    config = setup.config  # what was `auto` has its name
     directory = RunDirectory(Path(options.run_dir) if options.run_dir else default_run_dir(config))
     directory.claim(config)
     reporter = Reporter(options.quiet)
@@ -50,6 +52,8 @@ def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Resu
     reporter.say(describe(setup.problem.domains))
     if setup.weights:
         reporter.say(str(setup.weights.report))
+    for line in without_effect(setup.config, setup.tasks):
+        reporter.say(line)
     todo = [task for task in setup.tasks if not directory.features_path(task.job.name).exists()]
     if not todo:
         reporter.say(f"This run is complete: {config.steps} of {config.steps} steps of every method. Nothing to train.")

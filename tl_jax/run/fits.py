@@ -1,6 +1,5 @@
 """Whether a network, a machine and a folder can take what is asked of them: said before anything is trained."""
 
-import inspect
 import os
 import tempfile
 from pathlib import Path
@@ -8,7 +7,6 @@ from pathlib import Path
 import jax
 
 from tl_jax.core.errors import UserError, require
-from tl_jax.models.networks import NETWORKS
 from tl_jax.run.calibration import MODES
 from tl_jax.run.config import Config, network_call
 from tl_jax.run.jobs import Job
@@ -17,39 +15,18 @@ from tl_jax.run.setup import Options, example, make_network
 
 
 def check_network(config: Config, problem: Problem, job: Job) -> None:
-    """Raises UserError where the network cannot take the examples, word numbers above all, or has no room."""
+    """Raises UserError where the network cannot be built for the examples, or has no room."""
     call = network_call(config)
-    parameters = inspect.signature(call.function).parameters
     domain = problem.target
-    if domain.modality == "text":
-        if "vocabulary" not in parameters:
-            able = [name for name, make in NETWORKS.items() if "vocabulary" in inspect.signature(make).parameters]
-            raise UserError(
-                f"--network={call.text}: {domain.name} holds word numbers, which are no quantities. Networks of words: "
-                f"{', '.join(able)}. Counts of words for other networks: form=counts in the spec of a table."
-            )
-        for one in problem.domains:
-            most = max(int(part.x.max()) for part in one.splits.values())
-            if most >= (size := call.arguments.get("vocabulary", parameters["vocabulary"].default)):
-                raise UserError(
-                    f"--network={call.text}: {one.name} holds the token id {most}, but the network knows those below "
-                    f"{size}. Use vocabulary={max(most + 1, one.vocabulary)}."
-                )
-    if domain.modality == "sound" and "rate" in parameters:
-        rate = call.arguments.get("rate", parameters["rate"].default)
-        if domain.rate and domain.rate != rate:
-            raise UserError(
-                f"--network={call.text} hears {rate} Hz, {domain.name} has {domain.rate}: use rate={domain.rate}."
-            )
     try:
         network = make_network(config, problem, job, "map")
         made = jax.eval_shape(lambda key: network.init(key, example(problem)), jax.random.key(0))
     except UserError:
         raise
     except Exception as error:  # whatever a layer says of a shape or a width
-        shape = "x".join(map(str, domain.train.x.shape[1:]))
+        shape, reason = "x".join(map(str, domain.train.x.shape[1:])), " ".join(str(error).split())
         raise UserError(
-            f"--network={call.text} cannot be built for {domain.modality} {shape} ({str(error).splitlines()[:1]}). "
+            f"--network={call.text} cannot be built for {domain.modality} {shape} ({reason:.160}). "
             "Choose another network or other arguments."
         ) from error
     size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(made))

@@ -83,7 +83,7 @@ def setting(name: str, value: Any) -> Any:
         number = {"labels_per_class": int, "label_fraction": float}.get(name)
         return tuple(_number(name, one, number) if number else _text(name, one) for one in many)
     if name in NUMBERS:
-        return None if value is None else _number(name, value, None)
+        return None if value is None and name == "lam" else _number(name, value, None)
     default = next(field.default for field in dataclasses.fields(Config) if field.name == name)
     if default is None or isinstance(default, str):
         return None if value is None and default is None else _text(name, value)
@@ -108,9 +108,8 @@ def _number(name: str, value: Any, kind: type | None = float) -> Any:
 
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise UserError(
-            f"{name}={value!r:.60}: the name of one is needed, as a text such as 'mlp' or 'mcc(temperature=2.0)'."
-        )
+        shown = getattr(value, "__name__", None) or repr(value)
+        raise UserError(f"{name}={shown:.60}: a name is needed, as a text, or a call such as 'mcc(temperature=2.0)'.")
     return value
 
 
