@@ -1,22 +1,23 @@
 """The same run from Python, as in a notebook."""
 
 import dataclasses
-import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tl_jax.core.errors import require
+from tl_jax.core.places import temporary_folder
 from tl_jax.data.domain import Domain
 from tl_jax.run import handed
+from tl_jax.run.conclude import Result
 from tl_jax.run.config import INDUCTIVE, MULTITASK, Config
 from tl_jax.run.devices import setup as setup_devices
-from tl_jax.run.experiment import Result, run
+from tl_jax.run.experiment import run
 from tl_jax.run.handed import one_domain, setting, several
 from tl_jax.run.prepare import domain_names
 from tl_jax.run.setup import Options
 from tl_jax.run.unsupervised import UNSUPERVISED
 
-OPTIONS = ("data_dir", "devices", "trials", "device_bytes", "workers")
+OPTIONS = ("data_dir", "devices", "trials", "device_bytes", "workers", "accept_changes")
 """Settings that change no number."""
 DEFAULTS = {"transductive": Config(), "inductive": INDUCTIVE, "unsupervised": UNSUPERVISED}
 
@@ -35,14 +36,13 @@ def fit(
 ) -> Result:
     """Train every method with every seed (and every swept value) and return records, table and run directory.
 
-    source, target: specs ("digits:printed"), Domains, or arrays and frames (x, y) and {"x": x}, which are split at
-    random; several sources as a list. methods: names or calls
-    ("cdan(entropy=True)"); those of the kind's script if empty. kind: "transductive", "inductive" or "unsupervised".
-    seeds: a count, or a list, range or array. freeze: 'pattern=action' or pairs.
-    run_dir: as --run_dir; a temporary directory if empty. settings: any other field of Config (network, steps,
-    lr, ...), by default what the kind's script has, or data_dir, devices, trials, device_bytes,
-    workers (with worker processes the caller needs the guard `if __name__ == "__main__"`).
-    Raises UserError with the message that the launch script would print.
+        source, target: specs ("digits:printed"), Domains, or arrays and frames (x, y) and {"x": x}, which are split at
+    random; several sources as a list. methods: names or calls ("cdan(entropy=True)"); those of the kind's script if
+    empty. kind: "transductive", "inductive" or "unsupervised". seeds: a count, or a list, range or array. freeze:
+    "pattern=action" or pairs. run_dir: as --run_dir; if empty, a temporary directory that goes when the process ends.
+    settings: any other field of Config (network, steps, lr, lam, ...), by default what the kind's script has, or
+    data_dir, devices, trials, device_bytes, accept_changes, workers (with worker processes the caller needs the guard
+    `if __name__ == "__main__"`). Raises UserError with the message that the launch script would print.
     """
     options = _options(settings)
     require("kind", kind, DEFAULTS)
@@ -105,5 +105,5 @@ def _shared(seeds: Any, sweep: Any, settings: Mapping[str, Any]) -> dict[str, An
 
 def _run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Result:
     setup_devices(devices=options.devices)
-    where = options.run_dir or tempfile.mkdtemp(prefix="tl_jax-")
+    where = options.run_dir or str(temporary_folder("tl_jax-"))
     return run(config, options._replace(run_dir=where), domains)

@@ -49,16 +49,13 @@ def one_domain(given: Any, name: str) -> str | Domain:
 
 def seeds(given: Any) -> tuple[int, ...]:
     """A count, or seeds in any sequence. Raises UserError for what is neither."""
-    given = _plain(given)
-    if isinstance(given, int) and not isinstance(given, bool):
-        return counted(given)
-    try:
-        values = tuple(map(_plain, given))
-    except TypeError:
-        values = ("",)
-    if not all(type(value) is int for value in values):
+    plain: Any = _plain(given)
+    if type(plain) is int:
+        return counted(plain)
+    values = [] if np.ndim(plain) == 0 else [_plain(value) for value in plain]
+    if (not values and np.ndim(plain) == 0) or not all(type(value) is int for value in values):
         raise UserError(f"seeds={given!r:.60}: give a count such as 3, or whole numbers such as [4, 7].")
-    return values
+    return tuple(values)
 
 
 def sweep(given: Any) -> tuple[tuple[str, tuple[float, ...]], ...]:

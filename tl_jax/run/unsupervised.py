@@ -12,14 +12,15 @@ from matplotlib.figure import Figure
 
 from tl_jax.core.batching import some
 from tl_jax.data.augment import augment
-from tl_jax.evaluation.neighbours import knn_accuracy
-from tl_jax.evaluation.protocols import TEMPERATURE, K, Sets, judge
+from tl_jax.evaluation.protocols import Sets, judge, near
 from tl_jax.evaluation.representation import rankme
 from tl_jax.models.pretrained import save
-from tl_jax.run import divergence, plots, retrieval_plots
+from tl_jax.run import divergence, plots, representation_report, retrieval_plots
 from tl_jax.run.config import Config
+from tl_jax.run.names import slug
 from tl_jax.run.problem import Problem
-from tl_jax.run.rundir import RunDirectory, read_arrays, read_lines, slug, write_json
+from tl_jax.run.report import Table
+from tl_jax.run.rundir import RunDirectory, read_lines, unpacked
 from tl_jax.run.setup import Setup, Task
 from tl_jax.run.trials import Programs, predict_all
 from tl_jax.training.forward import stats_of
@@ -43,6 +44,7 @@ UNSUPERVISED = Config(
 
 MOST = 5_000
 """Examples of a set that are judged at the end; larger sets are drawn from once, by a fixed seed."""
+MEASURES = "measures.json"
 CURVE = 500
 """Examples of a set that are judged on the way, for the learning curves: the first of those."""
 PANELS = (("target/knn_accuracy", f"kNN accuracy on the target, of {CURVE}"), ("rankme", "effective rank (RankMe)"))
@@ -93,15 +95,13 @@ def _features(programs: Programs, states: State, x: np.ndarray) -> np.ndarray:
     return np.asarray(predict_all(programs, states, x, "target").features, np.float32)
 
 
-def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[float]]:
-    """kNN accuracy and effective rank of the first examples of every set."""
+def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[float | None]]:
+    """kNN accuracy (None without labels) and effective rank of the first examples of every set."""
     y = Sets(*map(jnp.asarray, labels(task.problem, CURVE)))
-    found: dict[str, list[float]] = {"target/knn_accuracy": [], "rankme": []}
+    found: dict[str, list[float | None]] = {"target/knn_accuracy": [], "rankme": []}
     for trial in zip(observed["train"], observed["queries"], strict=True):
         train, queries = (jnp.asarray(x[:CURVE]) for x in trial)
-        k = min(K, len(train))
-        near = knn_accuracy(queries, y.queries, train, y.train, k=k, temperature=TEMPERATURE)
-        found["target/knn_accuracy"].append(near)
+        found["target/knn_accuracy"].append(near((queries, y.queries), (train, y.train)))
         found["rankme"].append(float(rankme(queries)))
     return found
 
@@ -114,10 +114,10 @@ def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
         return []
     shared = {**config.described(job.name), "pretrain_on": config.pretrain_on}
     # Judging large sets takes longer than reading them, and a run that is complete may be asked for again.
-    kept = directory.record_path(job.name, job.steps).with_name("measures.json")
-    if not kept.exists():
-        write_json(kept, _judged(task, stored))
-    measures = json.loads(kept.read_text())
+    kept = directory.read_file(job.name, MEASURES)
+    measures = json.loads(kept) if kept else _judged(task, stored)
+    if not kept:
+        directory.keep_file(job.name, MEASURES, json.dumps(measures, allow_nan=False).encode())
     found = [divergence.described(stored, i) or _last(job.steps, one) for i, one in enumerate(measures)]
     return [
         {**shared, "seed": seed, "values": dict(values), **scores}
@@ -144,8 +144,8 @@ def _judged(task: Task, stored: Mapping[str, np.ndarray]) -> list[dict[str, floa
 
 def last_record(directory: RunDirectory, task: Task) -> dict[str, np.ndarray]:
     """What was observed at the last step of a job; empty if it is not finished."""
-    path = directory.record_path(task.job.name, task.job.steps)
-    return read_arrays(path) if path.exists() else {}
+    content = directory.read_file(task.job.name, directory.record_path(task.job.name, task.job.steps).name)
+    return unpacked(content) if content else {}
 
 
 def keep(task: Task, directory: RunDirectory, states: State) -> None:
@@ -157,12 +157,20 @@ def keep(task: Task, directory: RunDirectory, states: State) -> None:
     params, stats = (own["params"], own["stats"]) if own else (split_params(states.params)[0], states.stats)
     trunk = {group: tree for group, tree in params.items() if group != "head"}
     first = jax.tree.map(lambda x: np.asarray(x[0]), (trunk, stats_of(stats, "target")))
-    save(str(trunk_path(directory, job.name)), *first, naming="plain")
+    path = trunk_path(directory, job.name)
+    save(str(path), *first, naming="plain")
+    directory.note_file(job.name, path.name)
 
 
 def trunk_path(directory: RunDirectory, job: str) -> Path:
     """Where the trunk of a job lies: what other kinds of transfer begin from."""
     return directory.root / f"{slug(job)}.safetensors"
+
+
+def table(setup: Setup, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str]) -> Table:
+    """The table of a run, and which labels it rests on where not all are known."""
+    found = representation_report.table(setup.config, records, unfinished)
+    return found._replace(note=found.note + representation_report.basis(setup.problem.domains))
 
 
 def figures(
@@ -175,7 +183,7 @@ def figures(
     shown = _compared(setup)
 
     def embedded() -> dict[str, dict[str, np.ndarray]]:
-        return {task.job.name: read_arrays(directory.features_path(task.job.name)) for task in shown}
+        return {task.job.name: directory.features(task.job.name) for task in shown}
 
     def sheet() -> Figure:
         x, y = examples(setup.problem, MOST), labels(setup.problem, MOST)
