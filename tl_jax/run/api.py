@@ -36,7 +36,7 @@ def fit(
 ) -> Result:
     """Train every method with every seed (and every swept value) and return records, table and run directory.
 
-        source, target: specs ("digits:printed"), Domains, or arrays and frames (x, y) and {"x": x}, which are split at
+    source, target: specs ("digits:printed"), Domains, or arrays and frames (x, y) and {"x": x}, which are split at
     random; several sources as a list. methods: names or calls ("cdan(entropy=True)"); those of the kind's script if
     empty. kind: "transductive", "inductive" or "unsupervised". seeds: a count, or a list, range or array. freeze:
     "pattern=action" or pairs. run_dir: as --run_dir; if empty, a temporary directory that goes when the process ends.
