@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from tl_jax.core.places import write_atomically
 from tl_jax.data.domain import Domain
+from tl_jax.run import baselines, report
 from tl_jax.run.config import Config
 from tl_jax.run.execution import execution
 from tl_jax.run.kinds import KINDS
@@ -17,6 +18,7 @@ from tl_jax.run.pretrained import from_file, on_features, pretrained
 from tl_jax.run.problem import describe
 from tl_jax.run.progress import Reporter, StopRequest
 from tl_jax.run.rundir import RunDirectory, slug, write_arrays, write_json
+from tl_jax.run.scoring import scoring
 from tl_jax.run.setup import Options, Setup, Task
 from tl_jax.run.trials import Programs
 from tl_jax.training.state import State
@@ -120,8 +122,11 @@ def _conclude(setup: Setup, directory: RunDirectory, reporter: Reporter, unfinis
     """results.json, the table and the pictures, from what is stored."""
     kind = KINDS[setup.config.kind]
     records = [r for task in setup.tasks for r in kind.results(task, directory)]
-    write_json(directory.root / "results.json", records)
+    beside = [] if unfinished else baselines.records(setup, directory)
+    write_json(directory.root / "results.json", records + beside)
     table = kind.table(setup, records, unfinished)
+    if beside:
+        table = report.with_baselines(setup.config, table, beside, scoring(setup.problem).shown)
     text = table.text()
     write_atomically(directory.root / "table.md", table.markdown().encode())
     for name, draw in kind.figures(setup, directory, records).items() if not unfinished else ():
@@ -130,4 +135,4 @@ def _conclude(setup: Setup, directory: RunDirectory, reporter: Reporter, unfinis
     reporter.say("\n" + text)
     pictures = ", ".join(sorted(path.name for path in directory.root.glob("*.png")))
     reporter.say(f"{directory.root}: results.json, table.md, metrics.jsonl{', ' if pictures else ''}{pictures}")
-    return Result(records, text, directory.root, not unfinished)
+    return Result(records + beside, text, directory.root, not unfinished)

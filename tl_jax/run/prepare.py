@@ -17,6 +17,7 @@ from tl_jax.run.init_from import Weights, read_weights
 from tl_jax.run.jobs import Job, jobs
 from tl_jax.run.networks import resolved
 from tl_jax.run.problem import Problem, units
+from tl_jax.run.scaling import chosen, scaled, sees_target
 from tl_jax.run.scoring import scoring
 from tl_jax.run.setup import Options, Setup, example, make_network, make_task, plain
 from tl_jax.run.tasks import Part, task_jobs, task_problem
@@ -36,7 +37,8 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
     get = lambda spec: domains[spec] if spec in domains else load(spec, options.data_dir)
     if config.kind == "multitask":
         problem = task_problem([get(spec) for spec in config.source])
-        config = resolved(config, problem.domains)
+        config = chosen(resolved(config, problem.domains), problem)
+        problem = scaled(config, problem, True)
         parts = task_jobs(config, problem)
     else:
         todo = jobs(config)
@@ -45,8 +47,8 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
         if config.kind == "unsupervised":
             named = [(job.name, job.method) for job in todo]
             pretraining.check_domains((*problem.sources, problem.target), named)
-        config, problem = _by_labels(resolved(config, problem.domains), problem, todo)
-        parts = [Part(config, problem, job) for job in todo]
+        config, problem = _by_labels(chosen(resolved(config, problem.domains), problem), problem, todo)
+        parts = _parts(config, problem, todo)
     for part in parts:
         place(options.devices, len(part.job.trials), config.batch_size, options.trials == "vmap")
     weights = None
@@ -54,6 +56,16 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
         config, weights = _begun(config, problem, plain(parts[0].job))
         parts = [part._replace(config=config) for part in parts]
     return Setup(config, options, problem, [make_task(*part) for part in parts], weights)
+
+
+def _parts(config: Config, problem: Problem, todo: Sequence[Job]) -> list[Part]:
+    """The jobs, each with the features as its method sees them; those that see the same share the arrays."""
+    seen: dict[bool, Problem] = {}
+    for job in todo:
+        sees = sees_target(job.method)
+        if sees not in seen:
+            seen[sees] = scaled(config, problem, sees)
+    return [Part(config, seen[sees_target(job.method)], job) for job in todo]
 
 
 def _by_labels(config: Config, problem: Problem, todo: Sequence[Job]) -> tuple[Config, Problem]:

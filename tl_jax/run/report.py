@@ -130,6 +130,29 @@ def cells(config: Config, table: Iterable[Row], metric: str = "accuracy") -> lis
     return [head, *body]
 
 
+BASELINES = {
+    "majority": "baseline: the source's most frequent class",
+    "nearest_neighbour": "baseline: the nearest of the source (1-NN)",
+    "logistic_regression": "baseline: linear, of scikit-learn",
+    "mean": "baseline: the source's mean",
+    "nearest_neighbours": "baseline: the five nearest of the source",
+    "ridge": "baseline: linear, of scikit-learn",
+}
+"""What a table says of rows that need no network (see run/baselines.py)."""
+
+
+def with_baselines(config: Config, table: Table, records: Sequence[Mapping[str, Any]], metric: str) -> Table:
+    """The table with the rows of baselines under it, whose one score stands in the column of the last step."""
+    scores = lambda last: {n: [last[f"target/{n}"]] for n in (metric, *ALSO) if f"target/{n}" in last}
+    found = []
+    for record in records:
+        said = ", ".join(filter(None, (BASELINES[record["method"]], record["baseline"])))
+        of = scores(record["selectors"]["last"])
+        found.append(Row(record["method"], {}, {"last": of.pop(metric), **of}, said))
+    note = " Baselines: trained on the source's training examples, tested once on the target's; nothing is chosen."
+    return Table([*table.cells, *cells(config, found, metric)[1:]], table.note + note)
+
+
 def is_open(config: Config) -> bool:
     """Whether the target may have classes of its own that count as unknown."""
     return config.kind == "transductive" and config.label_space == "open"
@@ -139,6 +162,12 @@ def spread(config: Config) -> str:
     """What stands behind a number of a table: its seeds."""
     n = len(config.seeds)
     return f"mean ± sample standard deviation over {n} seeds" if n > 1 else "one seed, so no spread"
+
+
+def scale_of(config: Config) -> str:
+    """How features were standardised, for a footnote; "" where they were not."""
+    by = {"source": "by the source's training examples", "per_domain": "in each domain by its own training examples"}
+    return f", features standardised {by[config.standardise]}" if config.standardise in by else ""
 
 
 def footnote(config: Config, metric: str = "accuracy") -> str:
@@ -168,5 +197,6 @@ def footnote(config: Config, metric: str = "accuracy") -> str:
     pair = f"{' + '.join(config.source) or config.init_from} -> {config.target}"
     return (
         f"{pair}: {NAMES[metric]} on the target's test split{of}, {spread(config)}. "
-        f"last: step {config.steps}. {how} Network {config.network}, forward plan {config.forward_plan}."
+        f"last: step {config.steps}. {how} Network {config.network}, forward plan {config.forward_plan}"
+        f"{scale_of(config)}."
     )
