@@ -77,6 +77,12 @@ def test_target_only_normalises_as_separate_but_keeps_only_the_target(network):
     assert_close(stats, {"all": moved(OLD, moments(T))})
 
 
+def test_target_only_keeps_the_statistics_of_the_sources_where_no_pass_is_the_target_s(network):
+    out, stats = go(network, "target_only", [SOURCE, SECOND])
+    assert_close(out["source"].features[: len(S)], normal(S, moments(S)))
+    assert_close(stats, {"all": moved(moved(OLD, moments(S)), moments(S2))})
+
+
 def test_per_domain_keeps_statistics_apart(network):
     out, stats = go(network, "per_domain", [SOURCE, SECOND, TARGET])
     assert_close(out["target"].features, normal(T, moments(T)))

@@ -9,6 +9,8 @@ from tl_jax.core.types import Output
 from tl_jax.methods.base import Method, Terms
 from tl_jax.methods.mcd import mcd
 from tl_jax.methods.source_only import source_only
+from tl_jax.methods.wdgrl import wdgrl
+from tl_jax.training.forward import stream
 from tl_jax.training.freezing import resolve
 from tl_jax.training.state import Data, Start, create, with_optimizer
 from tl_jax.training.step import Recipe, make_run, make_step, sample, whereabouts
@@ -154,7 +156,7 @@ def alternating(network, *phases):
     return Recipe(network, method, batch_size=4)
 
 
-HEADS = {"head/kernel", "head/bias", "method/head/dense0/kernel", "method/head/dense0/bias"}
+HEADS = {"head/kernel", "head/bias", "method/head/kernel", "method/head/bias"}
 TRUNK = {"backbone/norm1/scale", "backbone/norm1/bias"}
 
 
@@ -177,6 +179,25 @@ def test_phases_repeat_with_optimisers_of_their_own_and_all_their_terms_are_logg
     assert (after.opt["heads"].count, after.opt["trunk"].count) == (2, 4)
     assert {"source", "agreement", "discrepancy", "total", "grad_norm"} == set(logged)
     assert after.step == 1
+
+
+@pytest.mark.parametrize(("method", "passes"), [(source_only(), 1), (mcd(generator_steps=3), 5), (wdgrl(), 6)])
+def test_every_phase_and_every_repeat_of_it_draws_from_a_key_of_its_own(network, method, passes):
+    keys = []
+
+    def apply(params, stats, x, key=None, **how):
+        if key is not None:
+            jax.debug.callback(lambda bits: keys.append(bits.tolist()), jax.random.key_data(key), ordered=True)
+        return network.apply(params, stats, x, key=key, **how)
+
+    recipe = Recipe(network._replace(apply=apply), method, batch_size=4)
+    state, factors = begin(recipe, **method.values)
+    jax.block_until_ready(jax.jit(make_step(recipe, factors))(state, DATA))
+    jax.effects_barrier()
+    assert len(keys) == len(set(map(tuple, keys))) == passes
+    # The first is the step's own: what has one phase draws as if there were no phases.
+    first = stream(whereabouts(recipe, state).key, "joint")
+    assert keys[0] == jax.random.key_data(first).tolist()
 
 
 def test_the_memory_follows_the_step(network):

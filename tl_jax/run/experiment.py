@@ -17,6 +17,7 @@ from tl_jax.run.prepare import prepare
 from tl_jax.run.pretrained import from_file, on_features, pretrained
 from tl_jax.run.problem import describe
 from tl_jax.run.progress import Reporter, StopRequest
+from tl_jax.run.rules import without_effect
 from tl_jax.run.rundir import RunDirectory, slug, write_arrays, write_json
 from tl_jax.run.scoring import scoring
 from tl_jax.run.setup import Options, Setup, Task
@@ -53,6 +54,8 @@ def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Resu
     reporter.say(describe(setup.problem.domains))
     if setup.weights:
         reporter.say(str(setup.weights.report))
+    for line in without_effect(setup.config, setup.tasks):
+        reporter.say(line)
     todo = [task for task in setup.tasks if not directory.features_path(task.job.name).exists()]
     if not todo:
         reporter.say(f"This run is complete: {config.steps} of {config.steps} steps of every method. Nothing to train.")

@@ -70,7 +70,7 @@ def on_features(task: Task, model: Any) -> Task:
         write_arrays(cache, _features(task, (params, stats), splits))
     kept = read_arrays(cache)
     seen = {name: Examples(kept[name], part.y) for name, part in splits.items()}
-    config = dataclasses.replace(task.config, network=HEAD_ALONE, freeze=())
+    config = dataclasses.replace(task.config, network=HEAD_ALONE)
     job = dataclasses.replace(task.job, strategy=full(), start=None)
     return make_task(config, Problem((), changed(target, **seen)), job)
 

@@ -4,7 +4,8 @@ joint              one pass over all examples: batch statistics are shared by th
 separate           a pass per domain, each with its own batch statistics; all update the running ones
 source_then_joint  AdaMatch (Berthelot et al. 2022): source alone, leaving the running statistics as they
                    were, then all together; source logits are interpolated at random between the two
-target_only        a pass per domain; only the target's updates the running statistics
+target_only        a pass per domain; only the target's updates the running statistics (those of every domain that a
+                   method passes, where it never passes the target)
 per_domain         a pass per domain, running statistics kept apart (domain-specific batch normalisation)
 frozen             running statistics are used and never updated
 
@@ -110,12 +111,13 @@ class Forward(NamedTuple):
 
     def _apart(self, weights, entries):
         stats, outputs = dict(weights.stats), []
+        sources_update = self.plan != "target_only" or all(entry.domain != "target" for entry in entries)
         for entry in entries:
             slot = entry.domain if self.plan == "per_domain" else "all"
             still = self.only and entry.domain != self.only
             by = weights._replace(params=jax.lax.stop_gradient(weights.params)) if still else weights
             out, updated = self.one_pass(by, stats[slot], entry.x, f"{entry.view} {entry.domain}")
-            if not (self.plan == "target_only" and entry.domain != "target"):
+            if sources_update or entry.domain == "target":
                 stats[slot] = updated
             outputs.append(out)
         return outputs, stats

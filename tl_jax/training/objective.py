@@ -49,12 +49,20 @@ def unweighted(method: Method, forward: Forward, terms: TermsFunction) -> Callab
 
 
 def objective(method: Method, forward: Forward, terms: TermsFunction) -> Callable:
-    """f(trained, surroundings) -> (total, (stats, logged)): differentiate it in `trained` alone."""
+    """f(trained, surroundings) -> (total, (stats, logged)): differentiate it in `trained` alone.
+
+    Raises ValueError while tracing for a term that nothing weighs.
+    """
     each = unweighted(method, forward, terms)
 
     def total(trained: Mapping[str, Array], around: Surroundings):
         losses, (stats, logged) = each(trained, around)
         weights = {"source": 1.0, **method.weights(around.at)}
+        if method.lam is None and (idle := sorted(set(losses) - set(weights))):
+            raise ValueError(
+                f"Nothing weighs the term {', '.join(map(repr, idle))}: the method has no lam. "
+                "Give it a lam, or name the term in its `weights`."
+            )
         value = sum(weights.get(name, around.at.lam) * loss for name, loss in losses.items())
         return value, (stats, {**logged, "total": value})
 

@@ -57,6 +57,13 @@ def whereabouts(recipe: Recipe, state: State) -> At:
     return At(state.step, progress, lam, state.values, key)
 
 
+def drawn(at: At, i: int | Array) -> At:
+    """Where the i-th gradient step of one training step stands: each has a key of its own, the first the step's."""
+    if isinstance(i, int) and i == 0:
+        return at
+    return at._replace(key=jnp.where(i == 0, at.key, jax.random.fold_in(stream(at.key, "phase"), i)))
+
+
 def sampler_key(seed: Array, name: str) -> Array:
     """The random key by which a trial draws from the set of that name ("source0", "target", "other0")."""
     return stream(stream(jax.random.key(seed), "sampler"), name)
@@ -87,12 +94,15 @@ def make_step(recipe: Recipe, factors: Mapping[str, float]) -> Callable[[State, 
     def step(state: State, data: Data) -> tuple[State, dict[str, Array]]:
         at, batch = whereabouts(recipe, state), sample(recipe, state, data)
         logged: dict[str, Array] = {}
+        done = 0
         for phase in method.steps():
-            advance = lambda state, phase=phase: _advance(recipe, factors, phase, (state, batch, at))
+            advance = lambda state, i, phase=phase: _advance(recipe, factors, phase, (state, batch, drawn(at, i)))
+            last = done + phase.repeats - 1
             if phase.repeats > 1:
-                state = jax.lax.fori_loop(0, phase.repeats - 1, lambda _, s, go=advance: go(s)[0], state)
-            state, now = advance(state)
+                state = jax.lax.fori_loop(done, last, lambda i, s, go=advance: go(s, i)[0], state)
+            state, now = advance(state, last)
             logged |= now
+            done = last + 1
         if method.after is not None:
             state = state._replace(memory=method.after(model_of(state), at))
         return state._replace(step=state.step + 1), logged
