@@ -40,6 +40,7 @@ def test_each_domain_is_brought_to_its_own_scale_for_methods_that_see_it():
     setup = set_up()
     assert setup.config.standardise == "per_domain"
     np.testing.assert_allclose(of_target(setup)["mcc"], 0, atol=1e-3)
+    assert np.abs(of_target(setup)["source_only"]).max() > 0.05  # which does not see the target: the source's scale
     np.testing.assert_allclose(setup.tasks[1].problem.sources[0].train.x.std(0), 1, atol=1e-3)
     assert "in each domain by its own training examples" in report.footnote(setup.config)
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from tl_jax.core.places import write_atomically
 from tl_jax.data.domain import Domain
-from tl_jax.run import baselines, report
+from tl_jax.run import baselines, divergence, report
 from tl_jax.run.config import Config
 from tl_jax.run.execution import execution
 from tl_jax.run.kinds import KINDS
@@ -132,7 +132,8 @@ def _conclude(setup: Setup, directory: RunDirectory, reporter: Reporter, unfinis
         table = report.with_baselines(setup.config, table, beside, scoring(setup.problem).shown)
     text = table.text()
     write_atomically(directory.root / "table.md", table.markdown().encode())
-    for name, draw in kind.figures(setup, directory, records).items() if not unfinished else ():
+    finite = divergence.alive(records)
+    for name, draw in kind.figures(setup, directory, finite).items() if not unfinished else ():
         if not (directory.root / name).exists():
             save(draw(), directory.root / name)
     reporter.say("\n" + text)
