@@ -13,7 +13,6 @@ from tl_jax.run import baselines, report
 from tl_jax.run.config import Config
 from tl_jax.run.export import standardised
 from tl_jax.run.prepare import prepare
-from tl_jax.run.rundir import RunDirectory
 from tl_jax.run.scaling import chosen
 from tl_jax.run.setup import Options
 
@@ -73,20 +72,20 @@ def test_of_images_there_is_nothing_to_standardise():
         chosen(dataclasses.replace(CONFIG, standardise="source"), problem)
 
 
-def test_baselines_are_rows_and_records_and_are_computed_once(tmp_path):
-    setup, directory = set_up(), RunDirectory(tmp_path)
-    found = baselines.records(setup, directory)
+def test_baselines_are_rows_and_records_and_the_same_again():
+    setup = set_up()
+    found = baselines.records(setup)
     assert [record["method"] for record in found] == ["majority", "nearest_neighbour", "logistic_regression"]
     scores = {record["method"]: record["selectors"]["last"]["target/accuracy"] for record in found}
     assert scores["majority"] == pytest.approx(1 / 3)
     assert min(scores["nearest_neighbour"], scores["logistic_regression"]) > 0.5
-    assert json.loads((tmp_path / "baselines.json").read_text()) == found == baselines.records(setup, directory)
-    table = report.with_baselines(setup.config, report.table(setup.config, [], {}), found, "accuracy")
+    assert json.loads(json.dumps(found)) == found == baselines.records(setup)
+    table = baselines.with_baselines(setup.config, report.table(setup.config, [], {}), found, "accuracy")
     assert table.cells[1][:4] == ["majority", "0.333", "-", "-"]
     assert "most frequent class" in table.cells[1][-1]
 
 
-def test_baselines_of_texts_are_of_their_counts(tmp_path):
+def test_baselines_of_texts_are_of_their_counts():
     rng = np.random.default_rng(0)
 
     def texts(part):
@@ -100,23 +99,23 @@ def test_baselines_of_texts_are_of_their_counts(tmp_path):
     setup = set_up()
     problem = setup.problem._replace(sources=(ids[0],), target=ids[1])
     config = dataclasses.replace(setup.config, standardise="none")
-    found = baselines.records(setup._replace(problem=problem, config=config), RunDirectory(tmp_path))
+    found = baselines.records(setup._replace(problem=problem, config=config))
     assert found[-1]["selectors"]["last"]["target/accuracy"] > 0.8
 
 
-def test_baselines_of_values_are_a_mean_neighbours_and_ridge(tmp_path):
+def test_baselines_of_values_are_a_mean_neighbours_and_ridge():
     setup = set_up()
     values = [
         changed(one, classes=(), **{n: part._replace(y=part.x[:, 1]) for n, part in one.splits.items()})
         for one in DOMAINS.values()
     ]
     problem = setup.problem._replace(sources=(values[0],), target=values[1])
-    found = baselines.records(setup._replace(problem=problem), RunDirectory(tmp_path))
+    found = baselines.records(setup._replace(problem=problem))
     assert [record["method"] for record in found] == ["mean", "nearest_neighbours", "ridge"]
     assert found[-1]["selectors"]["last"]["target/r2"] > 0.9
 
 
-def test_large_sets_are_drawn_evenly_and_the_row_says_so(tmp_path, monkeypatch):
+def test_large_sets_are_drawn_evenly_and_the_row_says_so(monkeypatch):
     monkeypatch.setattr(baselines, "ROWS", 20)
-    found = baselines.records(set_up(), RunDirectory(tmp_path))
+    found = baselines.records(set_up())
     assert {record["baseline"] for record in found} == {"on 20 of 60 training examples"}

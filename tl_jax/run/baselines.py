@@ -1,15 +1,15 @@
 """What needs no network: the majority class, the nearest neighbour and a linear model, as rows of the table."""
 
-import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tl_jax.data.domain import known
+from tl_jax.run.config import Config
 from tl_jax.run.problem import Problem
-from tl_jax.run.rundir import RunDirectory, write_json
+from tl_jax.run.report import ALSO, Row, Table, cells
 from tl_jax.run.scaling import scaled
 from tl_jax.run.scoring import scoring
 from tl_jax.run.setup import Setup
@@ -17,29 +17,45 @@ from tl_jax.run.setup import Setup
 KINDS = ("vector", "text", "series")
 """The modalities that have them."""
 ROWS = 10_000
-VALUES = 20_000_000
+VALUES = 10_000_000
 """Training examples, and numbers in them, beyond which examples are drawn evenly."""
 SEED = None
 """Nothing is drawn at random: one row each."""
 
 
-def records(setup: Setup, directory: RunDirectory) -> list[dict[str, Any]]:
+REMARKS = {
+    "majority": "baseline: the source's most frequent class",
+    "nearest_neighbour": "baseline: the nearest of the source (1-NN)",
+    "logistic_regression": "baseline: linear, of scikit-learn",
+    "mean": "baseline: the source's mean",
+    "nearest_neighbours": "baseline: the five nearest of the source",
+    "ridge": "baseline: linear, of scikit-learn",
+}
+"""What a table says of rows that need no network."""
+
+
+def records(setup: Setup) -> list[dict[str, Any]]:
     """A record of each baseline, as in results.json; [] where there are none.
 
     Trained on the sources' training examples, standardised as source_only has them; series are flat, texts are counts
-    of their token ids in rows of length 1. Kept in baselines.json: they take longer than reading them.
+    of their token ids in rows of length 1. Nothing of it is stored: fitted again it gives the same.
     """
-    problem, config = setup.problem, setup.config
-    scored = known(problem.target.test.y).any()
-    if config.kind != "transductive" or problem.target.modality not in KINDS or not scored:
+    target, kind = setup.problem.target, setup.config.kind
+    if kind != "transductive" or target.modality not in KINDS or not known(target.test.y).any():
         return []
-    path = directory.root / "baselines.json"
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        found = _records(setup)
-    write_json(path, found)
-    return found
+    return _records(setup)
+
+
+def with_baselines(config: Config, table: Table, records: Sequence[Mapping[str, Any]], metric: str) -> Table:
+    """The table with the rows of baselines under it, whose one score stands in the column of the last step."""
+    scores = lambda last: {n: [last[f"target/{n}"]] for n in (metric, *ALSO) if f"target/{n}" in last}
+    found = []
+    for record in records:
+        said = ", ".join(filter(None, (REMARKS[record["method"]], record["baseline"])))
+        of = scores(record["selectors"]["last"])
+        found.append(Row(record["method"], {}, {"last": of.pop(metric), **of}, said))
+    note = " Baselines: trained on the source's training examples, tested once on the target's; nothing is chosen."
+    return Table([*table.cells, *cells(config, found, metric)[1:]], table.note + note)
 
 
 def _records(setup: Setup) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from tl_jax.core.places import write_atomically
 from tl_jax.data.domain import Domain
-from tl_jax.run import baselines, divergence, report
+from tl_jax.run import baselines, divergence
 from tl_jax.run.config import Config
 from tl_jax.run.execution import execution
 from tl_jax.run.kinds import KINDS
@@ -125,11 +125,11 @@ def _conclude(setup: Setup, directory: RunDirectory, reporter: Reporter, unfinis
     """results.json, the table and the pictures, from what is stored."""
     kind = KINDS[setup.config.kind]
     records = [r for task in setup.tasks for r in kind.results(task, directory)]
-    beside = [] if unfinished else baselines.records(setup, directory)
+    beside = [] if unfinished else baselines.records(setup)
     write_json(directory.root / "results.json", records + beside)
     table = kind.table(setup, records, unfinished)
     if beside:
-        table = report.with_baselines(setup.config, table, beside, scoring(setup.problem).shown)
+        table = baselines.with_baselines(setup.config, table, beside, scoring(setup.problem).shown)
     text = table.text()
     write_atomically(directory.root / "table.md", table.markdown().encode())
     finite = divergence.alive(records)

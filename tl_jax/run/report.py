@@ -156,29 +156,6 @@ def cells(config: Config, table: Iterable[Row], metric: str = "accuracy") -> lis
     return [head, *body]
 
 
-BASELINES = {
-    "majority": "baseline: the source's most frequent class",
-    "nearest_neighbour": "baseline: the nearest of the source (1-NN)",
-    "logistic_regression": "baseline: linear, of scikit-learn",
-    "mean": "baseline: the source's mean",
-    "nearest_neighbours": "baseline: the five nearest of the source",
-    "ridge": "baseline: linear, of scikit-learn",
-}
-"""What a table says of rows that need no network (see run/baselines.py)."""
-
-
-def with_baselines(config: Config, table: Table, records: Sequence[Mapping[str, Any]], metric: str) -> Table:
-    """The table with the rows of baselines under it, whose one score stands in the column of the last step."""
-    scores = lambda last: {n: [last[f"target/{n}"]] for n in (metric, *ALSO) if f"target/{n}" in last}
-    found = []
-    for record in records:
-        said = ", ".join(filter(None, (BASELINES[record["method"]], record["baseline"])))
-        of = scores(record["selectors"]["last"])
-        found.append(Row(record["method"], {}, {"last": of.pop(metric), **of}, said))
-    note = " Baselines: trained on the source's training examples, tested once on the target's; nothing is chosen."
-    return Table([*table.cells, *cells(config, found, metric)[1:]], table.note + note)
-
-
 def is_open(config: Config) -> bool:
     """Whether the target may have classes of its own that count as unknown."""
     return config.kind == "transductive" and config.label_space == "open"
