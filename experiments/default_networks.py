@@ -101,7 +101,7 @@ def scores(source: Domain, target: Domain, standardise: str, network: str) -> Sc
     )
     own = [r["selectors"]["last"] for r in result.records if r["method"] == "source_only"]
     mean = lambda name: float(np.mean([last[name] for last in own]))
-    beside = {r["method"]: r["selectors"]["last"]["target/accuracy"] for r in result.records if "baseline" in r}
+    beside = {r["method"]: r["selectors"]["last"]["target/accuracy"] for r in result.baselines}
     return Scores(mean("source/accuracy"), mean("target/accuracy"), beside)
 
 

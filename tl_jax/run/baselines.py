@@ -35,7 +35,7 @@ REMARKS = {
 
 
 def records(setup: Setup) -> list[dict[str, Any]]:
-    """A record of each baseline, as in results.json; [] where there are none.
+    """A record of each baseline, as in baselines.json; [] where there are none.
 
     Trained on the sources' training examples, standardised as source_only has them; series are flat, texts are counts
     of their token ids in rows of length 1. Nothing of it is stored: fitted again it gives the same.
