@@ -58,3 +58,15 @@ def test_a_rule_behind_those_that_decide_everything_it_matches_is_said_or_refuse
     assert factors(both.tasks[0])["head/kernel"] == 0.1
     with pytest.raises(UserError, match=r"'\*/bias=2' decides about no parameter: '\*=0\.5' first"):
         prepared(("source_only",), ("*", "0.5"), ("*/bias", "2"))
+
+
+def test_a_rule_about_a_trunk_that_is_passed_once_is_no_rule_about_it():
+    how = {
+        "kind": "inductive",
+        "strategies": ("feature_extraction",),
+        "labels_per_class": (6,),
+        "source": (TARGET.name,),
+    }
+    assert prepared(("fine_tune",), ("head/*", "0.5"), **how).tasks[0].rules[0] == ("head/*", "0.5")
+    with pytest.raises(UserError, match=r"'backbone/\*=\.\.\.' matches 0 of 2 parameters.*head/"):
+        prepared(("fine_tune",), ("backbone/*", "0.5"), **how)

@@ -13,7 +13,7 @@ from tl_jax.methods.wdgrl import wdgrl
 from tl_jax.training.forward import stream
 from tl_jax.training.freezing import resolve
 from tl_jax.training.state import Data, Start, create, with_optimizer
-from tl_jax.training.step import Recipe, make_run, make_step, sample, whereabouts
+from tl_jax.training.step import Recipe, all_finite, make_run, make_step, sample, whereabouts
 
 RNG = np.random.default_rng(0)
 # Labels can be read off the examples, and the examples of the three sets do not overlap.
@@ -128,13 +128,20 @@ def test_the_first_step_that_is_not_finite_is_kept_with_its_values(network):
     state, progress = run(state, jnp.int32(2), DATA)
     assert progress.bad_step == -1
     assert not any(progress.at_bad_step.values())
-    for until, first in ((6, 3), (8, 6)):
-        state, progress = run(state, jnp.int32(until), DATA)
-        assert progress.bad_step == first
-        assert progress.at_bad_step["clock"] == first
-        assert np.isnan(progress.at_bad_step["source"])
-        assert np.isnan(progress.at_bad_step["total"])
-        assert np.isnan(progress.means["source"])
+    state, progress = run(state, jnp.int32(6), DATA)
+    assert progress.bad_step == 3
+    assert progress.at_bad_step["clock"] == 3
+    assert np.isnan(progress.at_bad_step["source"])
+    assert np.isnan(progress.at_bad_step["total"])
+    assert state.step == 4  # nothing is trained after it
+    assert progress.finite  # this term has no gradient
+
+
+def test_parameters_and_statistics_are_looked_at_not_losses_alone():
+    fine = {"a": jnp.ones(3), "b": {"c": jnp.zeros((2, 2))}}
+    assert all_finite(fine)
+    for bad in (jnp.nan, jnp.inf, -jnp.inf):
+        assert not all_finite({**fine, "b": {"c": jnp.array([[0.0, bad]])}})
 
 
 def test_one_call_is_many_steps_to_the_bit(network):

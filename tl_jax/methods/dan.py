@@ -26,7 +26,7 @@ def dan(form: str = "quadratic") -> Method:
             return mmd(x_s, x_t)
         ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
         sources = jnp.split(x_s, ends[:-1])
-        return sum(mmd(x, x_t, estimator=FORMS[form]) for x in sources) / len(sources)
+        return jnp.stack([mmd(x, x_t, estimator=FORMS[form]) for x in sources]).mean()
 
     def terms(own, out, batch, at):
         s, t, sizes = out["source"], out["target"], [len(source.y) for source in batch.sources]

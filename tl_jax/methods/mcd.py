@@ -22,8 +22,8 @@ def mcd(generator_steps: int = 4) -> Method:
         return heads.apply(own.params["head"], out[domain].features, mlp.named(at.key, f"second head {domain}"))
 
     def supervised(own, out, batch, at):
-        both = out["source"].logits, second(own, out, "source", at)
-        return Terms({"source": sum(cross_entropy(logits, batch.y) for logits in both)})
+        loss = cross_entropy(out["source"].logits, batch.y) + cross_entropy(second(own, out, "source", at), batch.y)
+        return Terms({"source": loss})
 
     def discrepancy(own, out, at):
         return l1_discrepancy(out["target"].logits, second(own, out, "target", at))

@@ -15,13 +15,13 @@ def without_effect(config: Config, tasks: Sequence[Task]) -> list[str]:
     """
     said = []
     for rule in config.freeze:
-        matched = [task for task in tasks if matches(rule, task.shapes)]
+        matched = [task for task in tasks if matches(rule, _movable(task))]
         if not matched:
-            raise UserError(no_match(rule[0], list(dict.fromkeys(path for task in tasks for path in task.shapes))))
+            raise UserError(no_match(rule[0], list(dict.fromkeys(path for task in tasks for path in _movable(task)))))
         lines = []
         for task in matched:
-            by = decided(task.rules, task.shapes)
-            before = {by[path] for path in task.shapes if matches(rule, [path])}
+            by = decided(task.rules, _movable(task))
+            before = {by[path] for path in by if matches(rule, [path])}
             if rule not in before:
                 named = ", ".join(
                     f"'{pattern}={action}'" + (" of the method" if (pattern, action) in task.job.method.freeze else "")
@@ -34,3 +34,8 @@ def without_effect(config: Config, tasks: Sequence[Task]) -> list[str]:
             raise UserError(f"{lines[0]} The first rule that matches a parameter decides: leave this one out.")
         said += lines
     return said
+
+
+def _movable(task: Task) -> list[str]:
+    """The parameters that a rule can be about: of the head alone where features are computed once."""
+    return [path for path in task.shapes if path.startswith("head/") or not task.job.strategy.cached]

@@ -10,15 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from tl_jax.core.batching import some
 from tl_jax.data.augment import augment
 from tl_jax.evaluation.neighbours import knn_accuracy
 from tl_jax.evaluation.protocols import TEMPERATURE, K, Sets, judge
 from tl_jax.evaluation.representation import rankme
 from tl_jax.models.pretrained import save
-from tl_jax.run import plots, retrieval_plots
+from tl_jax.run import divergence, plots, retrieval_plots
 from tl_jax.run.config import Config
+from tl_jax.run.names import slug
 from tl_jax.run.problem import Problem
-from tl_jax.run.rundir import RunDirectory, read_arrays, read_lines, slug, write_json
+from tl_jax.run.rundir import RunDirectory, read_lines, unpacked
 from tl_jax.run.setup import Setup, Task
 from tl_jax.run.trials import Programs, predict_all
 from tl_jax.training.forward import stats_of
@@ -42,25 +44,21 @@ UNSUPERVISED = Config(
 
 MOST = 5_000
 """Examples of a set that are judged at the end; larger sets are drawn from once, by a fixed seed."""
+MEASURES = "measures.json"
 CURVE = 500
 """Examples of a set that are judged on the way, for the learning curves: the first of those."""
 PANELS = (("target/knn_accuracy", f"kNN accuracy on the target, of {CURVE}"), ("rankme", "effective rank (RankMe)"))
 
 
-def chosen(size: int, most: int) -> np.ndarray:
-    """Rows of a set in a fixed random order, at most so many: a shorter choice begins a longer one."""
-    return np.random.default_rng(0).permutation(size)[:most]
-
-
 def examples(problem: Problem, most: int) -> Sets:
     """x of the three sets that are judged."""
     sets = ([source.train.x for source in problem.sources], [problem.target.train.x], [problem.target.test.x])
-    return Sets(*(some(parts, most) for parts in sets))
+    return Sets(*(taken(parts, most) for parts in sets))
 
 
-def some(parts: Sequence[np.ndarray], most: int) -> np.ndarray:
+def taken(parts: Sequence[np.ndarray], most: int) -> np.ndarray:
     """The chosen rows of several arrays as if they were one; no array is copied whole."""
-    rows = chosen(sum(map(len, parts)), most)
+    rows = some(sum(map(len, parts)), most)
     out = np.empty((len(rows), *parts[0].shape[1:]), parts[0].dtype)
     first = 0
     for part in parts:
@@ -73,12 +71,12 @@ def some(parts: Sequence[np.ndarray], most: int) -> np.ndarray:
 def labels(problem: Problem, most: int) -> Sets:
     """y of the same examples: read by the protocols alone."""
     gallery = np.concatenate([source.train.y for source in problem.sources])
-    return Sets(*(y[chosen(len(y), most)] for y in (gallery, problem.target.train.y, problem.target.test.y)))
+    return Sets(*(y[some(len(y), most)] for y in (gallery, problem.target.train.y, problem.target.test.y)))
 
 
 def observe(task: Task, programs: Programs, states: State) -> dict[str, np.ndarray]:
     """Features [T, n, d] of the three sets, few of them on the way; at the end also of two views of the queries."""
-    last = int(states.step[0]) == task.job.steps
+    last = int(np.min(states.step)) == task.job.steps  # a trial that diverged stands at the end
     sets = examples(task.problem, MOST if last else CURVE)
     found = {name: _features(programs, states, x) for name, x in sets._asdict().items()}
     if last:
@@ -118,30 +116,38 @@ def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
         return []
     shared = {**config.described(job.name), "pretrain_on": config.pretrain_on}
     # Judging large sets takes longer than reading them, and a run that is complete may be asked for again.
-    kept = directory.record_path(job.name, job.steps).with_name("measures.json")
-    if not kept.exists():
-        write_json(kept, _judged(task, stored))
-    measures = json.loads(kept.read_text())
+    kept = directory.read_file(job.name, MEASURES)
+    measures = json.loads(kept) if kept else _judged(task, stored)
+    if not kept:
+        directory.keep_file(job.name, MEASURES, json.dumps(measures, allow_nan=False).encode())
+    found = [divergence.described(stored, i) or _last(job.steps, one) for i, one in enumerate(measures)]
     return [
-        {**shared, "seed": seed, "values": dict(values), "selectors": {"last": {"step": job.steps, **found}}}
-        for (seed, values), found in zip(job.trials, measures, strict=True)
+        {**shared, "seed": seed, "values": dict(values), **scores}
+        for (seed, values), scores in zip(job.trials, found, strict=True)
     ]
 
 
+def _last(step: int, measures: Mapping[str, float]) -> dict[str, Any]:
+    return {"selectors": {"last": {"step": step, **measures}}}
+
+
 def _judged(task: Task, stored: Mapping[str, np.ndarray]) -> list[dict[str, float]]:
-    """Every measure, trial by trial."""
+    """Every measure, trial by trial; none of one that diverged."""
     y, found = labels(task.problem, MOST), []
     for i in range(len(task.job.trials)):
+        if divergence.described(stored, i):
+            found.append({})
+            continue
         features = Sets(*(stored[name][i] for name in Sets._fields))
-        same = i and all(np.array_equal(x[i], x[i - 1]) for x in stored.values())  # pixels know no seed
+        same = i and all(np.array_equal(x[i], x[i - 1]) for x in stored.values())  # pixels know no seed, nor diverge
         found.append(found[-1] if same else judge(features, y, (stored["view0"][i], stored["view1"][i])))
     return found
 
 
 def last_record(directory: RunDirectory, task: Task) -> dict[str, np.ndarray]:
     """What was observed at the last step of a job; empty if it is not finished."""
-    path = directory.record_path(task.job.name, task.job.steps)
-    return read_arrays(path) if path.exists() else {}
+    content = directory.read_file(task.job.name, directory.record_path(task.job.name, task.job.steps).name)
+    return unpacked(content) if content else {}
 
 
 def keep(task: Task, directory: RunDirectory, states: State) -> None:
@@ -153,7 +159,9 @@ def keep(task: Task, directory: RunDirectory, states: State) -> None:
     params, stats = (own["params"], own["stats"]) if own else (split_params(states.params)[0], states.stats)
     trunk = {group: tree for group, tree in params.items() if group != "head"}
     first = jax.tree.map(lambda x: np.asarray(x[0]), (trunk, stats_of(stats, "target")))
-    save(str(trunk_path(directory, job.name)), *first, naming="plain")
+    path = trunk_path(directory, job.name)
+    save(str(path), *first, naming="plain")
+    directory.note_file(job.name, path.name)
 
 
 def trunk_path(directory: RunDirectory, job: str) -> Path:
@@ -171,7 +179,7 @@ def figures(
     shown = _compared(setup)
 
     def embedded() -> dict[str, dict[str, np.ndarray]]:
-        return {task.job.name: read_arrays(directory.features_path(task.job.name)) for task in shown}
+        return {task.job.name: directory.features(task.job.name) for task in shown}
 
     def sheet() -> Figure:
         x, y = examples(setup.problem, MOST), labels(setup.problem, MOST)

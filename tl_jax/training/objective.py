@@ -71,28 +71,31 @@ def objective(method: Method, forward: Forward, terms: TermsFunction) -> Callabl
 
 def _outputs(method: Method, forward: Forward, params: Tree, around: Surroundings):
     """Every view's outputs: the trained network's under the forward plan, then the teachers'."""
-    trained = [e for name, v in method.views.items() if v.weights is None for e in _entries(name, v, around)]
+    entries = lambda name, view: _entries(name, view, around, forward.labelled_target)
+    trained = [e for name, v in method.views.items() if v.weights is None for e in entries(name, v)]
     outputs, stats = forward(Weights(params, around.stats, around.at.key), trained)
     for name, view in method.views.items():
         if view.weights is not None:
-            outputs[name] = jax.lax.stop_gradient(_teacher(forward, view, name, around))
+            (entry,) = entries(name, view)
+            outputs[name] = jax.lax.stop_gradient(_teacher(forward, view, entry, around))
     return outputs, stats
 
 
-def _entries(name: str, view: View, around: Surroundings) -> list[Entry]:
+def _entries(name: str, view: View, around: Surroundings, labelled_target: bool) -> list[Entry]:
     """One entry per domain of the view, augmented with a draw of its own."""
     parts = around.batch.sources if view.domain == "source" else (around.batch.target,)
     keys = [f"source{i}" if view.domain == "source" else "target" for i in range(len(parts))]
+    if labelled_target:
+        keys[-1] = "target"
     return [
         Entry(name, domain, augment(view.augment, view_key(around.at.key, name, domain), part.x))
         for domain, part in zip(keys, parts, strict=True)
     ]
 
 
-def _teacher(forward: Forward, view: View, name: str, around: Surroundings) -> Output:
+def _teacher(forward: Forward, view: View, entry: Entry, around: Surroundings) -> Output:
     """A pass through the weights a view names, frozen where the student is; its statistics are thrown away."""
     assert view.weights is not None
     params, stats = view.weights(around.memory)
-    (entry,) = _entries(name, view, around)
     weights = Weights(params, stats, around.at.key)
-    return forward.one_pass(weights, stats_of(stats, entry.domain), entry.x, f"teacher {name}")[0]
+    return forward.one_pass(weights, stats_of(stats, entry.domain), entry.x, f"teacher {entry.view}")[0]
