@@ -24,6 +24,8 @@ TARGET_VAL = "target_val"
 NUMBERS = ("lr", "weight_decay", "clip_norm", "lam")
 """Settings that are numbers of at least 0, swept or not."""
 MOST_SEED, MOST_SEEDS = 2**32 - 1, 10_000
+STANDARDISE = ("none", "source", "per_domain")
+"""On whose training examples the scale of vectors' and series' features is fitted (see run/scaling.py)."""
 AMOUNTS = ("labels_per_class", "label_fraction")
 
 
@@ -72,6 +74,7 @@ class Config:
     clip_norm: float = 0.0
     freeze: tuple[tuple[str, str], ...] = ()
     forward_plan: str = "per_domain"
+    standardise: str = AUTO
     precision: str = "float32"
     select: str = AUTO
     eval_every: int = 0
@@ -91,6 +94,7 @@ class Config:
             "target": self.target,
             "network": self.network,
             "forward_plan": self.forward_plan,
+            "standardise": self.standardise,
         }
 
     def to_json(self) -> dict:
@@ -136,6 +140,7 @@ def check(config: Config) -> None:
         ("trade-off schedule", config.lam_schedule or "constant", LAM_SCHEDULES),
         ("optimizer", config.optimizer, RULES),
         ("precision", config.precision, PRECISIONS),
+        ("way to standardise", config.standardise, (AUTO, *STANDARDISE)),
         ("label space", config.label_space, LABEL_SPACES),
     ):
         require(kind, value, choices)

@@ -21,6 +21,7 @@ from tl_jax.run.jobs import Job, jobs
 from tl_jax.run.networks import resolved
 from tl_jax.run.problem import Problem, rows_known, units
 from tl_jax.run.rules import without_effect
+from tl_jax.run.scaling import chosen, scaled, sees_target
 from tl_jax.run.scoring import scoring
 from tl_jax.run.setup import Options, Setup, example, make_network, make_task, plain
 from tl_jax.run.tasks import Part, task_jobs, task_problem
@@ -42,7 +43,8 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
     notes: tuple[str, ...] = ()
     if config.kind == "multitask":
         problem = task_problem([get(spec) for spec in config.source])
-        config = resolved(config, problem.domains)
+        config = chosen(resolved(config, problem.domains), problem)
+        problem = scaled(config, problem, True)
         parts = task_jobs(config, problem)
     else:
         todo = jobs(config)
@@ -54,8 +56,8 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
         else:
             check_labelled(problem.sources)
             todo, notes = _with_labels(config, problem.target, todo)
-        config, problem = _by_labels(resolved(config, problem.domains), problem, todo)
-        parts = [Part(config, problem, job) for job in todo]
+        config, problem = _by_labels(chosen(resolved(config, problem.domains), problem), problem, todo)
+        parts = _parts(config, problem, todo)
     for part in parts:
         place(options.devices, len(part.job.trials), config.batch_size, options.trials == "vmap")
     check_network(config, problem, plain(parts[0].job))
@@ -96,6 +98,16 @@ def _with_labels(config: Config, target: Domain, todo: list[Job]) -> tuple[list[
         fix = "Give some labels" if config.kind == "inductive" else f"Drop {' and '.join(needy)}, or give some labels"
         raise UserError(f"{none}, and {', '.join(needy)} trains on them. {fix}.")
     return todo, ()
+
+
+def _parts(config: Config, problem: Problem, todo: Sequence[Job]) -> list[Part]:
+    """The jobs, each with the features as its method sees them; those that see the same share the arrays."""
+    seen: dict[bool, Problem] = {}
+    for job in todo:
+        sees = sees_target(job.method)
+        if sees not in seen:
+            seen[sees] = scaled(config, problem, sees)
+    return [Part(config, seen[sees_target(job.method)], job) for job in todo]
 
 
 def _by_labels(config: Config, problem: Problem, todo: Sequence[Job]) -> tuple[Config, Problem]:

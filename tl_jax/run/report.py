@@ -178,6 +178,12 @@ def spread(config: Config) -> str:
     return f"mean ± sample standard deviation over {n} seeds" if n > 1 else "one seed, so no spread"
 
 
+def scale_of(config: Config) -> str:
+    """How features were standardised, for a footnote; "" where they were not."""
+    by = {"source": "by the source's training examples", "per_domain": "in each domain by its own training examples"}
+    return f", features standardised {by[config.standardise]}" if config.standardise in by else ""
+
+
 def footnote(config: Config, metric: str = "accuracy") -> str:
     """What the numbers are."""
     if config.kind == "inductive":
@@ -205,5 +211,6 @@ def footnote(config: Config, metric: str = "accuracy") -> str:
     pair = f"{' + '.join(config.source) or config.init_from} -> {config.target}"
     return (
         f"{pair}: {NAMES[metric]} on the target's test split{of}, {spread(config)}. "
-        f"last: step {config.steps}. {how} Network {config.network}, forward plan {config.forward_plan}."
+        f"last: step {config.steps}. {how} Network {config.network}, forward plan {config.forward_plan}"
+        f"{scale_of(config)}."
     )
