@@ -40,6 +40,7 @@ def conclude(
     if accepted:
         table = table._replace(note=f"{table.note} Changed while the run went on, and accepted: {'; '.join(accepted)}.")
     bring(root / "table.md", table.markdown().encode())
+    kind.write(setup, directory)
     reporter.say("\n" + table.text())
     if not late:
         _draw(setup, directory, records, reporter)

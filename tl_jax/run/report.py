@@ -76,7 +76,7 @@ def rows(
     done = []
     for key, group in groups.items():
         finite = divergence.alive(group)
-        scores = {s: [r["selectors"][s][f"target/{metric}"] for r in finite] for s in SELECTORS[config.kind]}
+        scores = {s: _scored(finite, s, metric) for s in SELECTORS[config.kind]}
         scores |= {
             name: [r["selectors"]["last"][f"target/{name}"] for r in finite] for name in ALSO if _has(finite, name)
         }
@@ -85,13 +85,21 @@ def rows(
     return done + [Row(name, {}, {}, reason) for name, reason in unfinished.items()]
 
 
+def _scored(group: Sequence[Mapping[str, Any]], selector: str, metric: str) -> list[float]:
+    """Of the records that have the score: none where no label is known that it could rest on."""
+    found = (record["selectors"].get(selector, {}).get(f"target/{metric}") for record in group)
+    return [score for score in found if score is not None]
+
+
 def _has(group: Sequence[Mapping[str, Any]], name: str) -> bool:
     return all(f"target/{name}" in record["selectors"]["last"] for record in group)
 
 
 def _by_seed(group: Sequence[Mapping[str, Any]], metric: str) -> Seeds:
     """The last score of every seed."""
-    return {r["seed"]: r["selectors"]["last"][f"target/{metric}"] for r in divergence.alive(group)}
+    name = f"target/{metric}"
+    last = {r["seed"]: r["selectors"]["last"] for r in divergence.alive(group)}
+    return {seed: scores[name] for seed, scores in last.items() if name in scores}
 
 
 def _negative(row: Key, scores: Mapping[Key, Seeds]) -> str:
