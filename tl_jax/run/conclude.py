@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tl_jax.core.places import say
 from tl_jax.run import divergence
 from tl_jax.run.kinds import KINDS
 from tl_jax.run.plots import save
@@ -35,7 +36,7 @@ def conclude(
     mark = {"accepted_changes": list(accepted)} if accepted else {}
     records = [{**record, **mark} for records in found.values() for record in records]
     if bring(root / "results.json", (json.dumps(records, indent=1, allow_nan=False) + "\n").encode()):
-        reporter.say(f"{root / 'results.json'} was not what the records give: written again.")
+        say(f"{root / 'results.json'} was not what the records give: written again.")
     table = kind.table(setup, records, late)
     if accepted:
         table = table._replace(note=f"{table.note} Changed while the run went on, and accepted: {'; '.join(accepted)}.")
