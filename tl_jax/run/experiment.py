@@ -52,7 +52,7 @@ def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Resu
 def _run(setup: Setup, directory: RunDirectory, accepted: Sequence[str]) -> Result:
     config, reporter = setup.config, Reporter(setup.options.quiet)
     reporter.say(f"{config.kind}: {', '.join(task.job.name for task in setup.tasks)} -> {directory.root}")
-    reporter.say(describe(setup.problem.domains))
+    reporter.say("\n".join([describe(setup.problem.domains), *setup.notes]))
     if setup.weights:
         reporter.say(str(setup.weights.report))
     for line in without_effect(setup.config, setup.tasks):
@@ -72,7 +72,7 @@ def _run(setup: Setup, directory: RunDirectory, accepted: Sequence[str]) -> Resu
             except StoppedError as where:
                 unfinished = {t.job.name: "not finished" for t in todo[i:]} | {task.job.name: f"stopped: {where}"}
                 break
-    return conclude(setup, directory, reporter, unfinished, accepted)
+    return conclude(setup, directory, reporter, unfinished, accepted=accepted, trained=bool(todo))
 
 
 def _finish(setup: Setup, task: Task, directory: RunDirectory, models: dict[str, Any], ears: Ears) -> None:

@@ -10,6 +10,8 @@ import jax.numpy as jnp
 from tl_jax.core.errors import UserError, require
 from tl_jax.core.places import write_atomically
 from tl_jax.core.types import Array, Model
+from tl_jax.data.standardise import FURTHEST, Scale
+from tl_jax.models.masks import valid
 from tl_jax.models.networks import pixels_of
 from tl_jax.models.pretrained import save
 from tl_jax.run.config import Config, network_call
@@ -37,6 +39,7 @@ def export(root: Path, choice: Choice, out: Path, data_dir: str = "") -> list[Pa
     model.json: class names, shape and scale of the input, job, seed, step. model.stablehlo: a serialised
     jax.export of x [b, ...] (as the domain stores it, uint8 for images) -> logits [b, classes], with b free; of a
     regression -> values [b, 1] in the labels' own units, center + scale * (what the weights give), both in model.json.
+    The weights take standardised features, the program takes them as they are; center and spread are in model.json.
     Raises UserError for a directory that is no run, an unknown job or trial, or a job without a checkpoint.
     """
     config = config_of(root)
@@ -78,14 +81,22 @@ def _of_features(root: Path, task: Task, weights: Weights | None) -> tuple[int, 
     return step, states._replace(params={**params, **states.params}, stats=trunk[1])
 
 
+def standardised(x: Array, scale: Scale) -> Array:
+    """x [b, d] or [b, t, c] as data/standardise.py has it, on the device."""
+    found = jnp.clip((x - scale.center) / scale.spread, -FURTHEST, FURTHEST)
+    return found if x.ndim == 2 else found * valid(x)[:, :, None]
+
+
 def _write(out: Path, task: Task, about: tuple[Choice, int], model: Model) -> list[Path]:
     choice, step = about
     network = make_network(task.config, task.problem, task.job, "map", form="lax")  # as any platform runs it
     predict = task.job.method.predict
     shown = model._replace(stats=stats_of(model.stats, "target"))
     center, scale = task.problem.units
+    features = task.problem.scale
 
     def outputs(x: Array) -> Array:
+        x = standardised(x, features) if features else x
         found = predict(network, shown, x, "target") if predict else network.apply(shown.params, shown.stats, x)[0]
         return center + scale * found.logits if task.problem.values else found.logits
 
@@ -110,6 +121,7 @@ def _write(out: Path, task: Task, about: tuple[Choice, int], model: Model) -> li
             "classes": list(target.classes),
             **({"units": {"center": center, "scale": scale}} if task.problem.values else {}),
             "input": {"shape": list(shape), "dtype": dtype.name, "pixels": pixels_of(network_call(task.config))},
+            **({"standardise": {k: v.tolist() for k, v in features._asdict().items()}} if features else {}),
             "naming": choice.naming,
         },
     )
