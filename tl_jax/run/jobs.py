@@ -106,6 +106,12 @@ def make_job(config: Config, name: str, method: Method) -> Job:
 
 def _fine_tuning(config: Config, job: Job, strategy: Strategy) -> Job:
     """The job under a strategy: from one pretrained model that all trials and all strategies share, or from a file."""
+    if job.method.between is not None and (strategy.merge is not None or strategy.cached):
+        what = "factors of weights, whose products do not lie between" if strategy.merge else "no weights of the trunk"
+        raise UserError(
+            f"{job.name}: this method goes between two models weight by weight, and this strategy trains {what}. "
+            "Use it with lp_ft or full."
+        )
     start = None
     if strategy.pretrained and not config.init_from:
         method = ADAPTATION["source_only"]()

@@ -12,6 +12,7 @@ from tl_jax.core.batching import sent_in_batches
 from tl_jax.core.errors import UserError
 from tl_jax.core.places import user_cache
 from tl_jax.data.domain import Examples
+from tl_jax.run.config import network_call
 from tl_jax.run.init_from import Weights, for_trials
 from tl_jax.run.problem import Problem
 from tl_jax.run.rundir import read_arrays, write_arrays
@@ -20,8 +21,6 @@ from tl_jax.training.forward import initial_stats, stats_of
 from tl_jax.training.objective import split_params
 from tl_jax.training.state import domains_of
 from tl_jax.training.strategies import full
-
-HEAD_ALONE = "mlp(bottleneck=0, hidden=())"
 
 
 def pretrained(task: Task, model: Any) -> Any:
@@ -70,7 +69,9 @@ def on_features(task: Task, model: Any) -> Task:
         write_arrays(cache, _features(task, (params, stats), splits))
     kept = read_arrays(cache)
     seen = {name: Examples(kept[name], part.y) for name, part in splits.items()}
-    config = dataclasses.replace(task.config, network=HEAD_ALONE, freeze=())
+    config = dataclasses.replace(
+        task.config, network=f"mlp(bottleneck=0, head='{network_call(task.config)().head}', hidden=())", freeze=()
+    )
     job = dataclasses.replace(task.job, strategy=full(), start=None)
     return make_task(config, Problem((), dataclasses.replace(target, **seen)), job)
 

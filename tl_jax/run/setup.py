@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tl_jax.core.calls import parse
+from tl_jax.core.errors import UserError
 from tl_jax.core.types import Network
 from tl_jax.data.labels import balanced, labelled_rows, repeated
 from tl_jax.models.conv import conv_form
@@ -87,6 +88,12 @@ def make_task(config: Config, problem: Problem, job: Job) -> Task:
         )
     if config.kind == "inductive":
         problem = problem.of_target()
+        if job.method.labels == "both" and (not problem.sources or job.strategy.cached):
+            why = "of which this strategy keeps no features" if job.strategy.cached else "whose classes are others"
+            raise UserError(
+                f"{job.name} on {problem.target.name}: the method also trains on examples of the source, {why}. "
+                "Use it on a target of the source's classes, with a strategy on examples (full, linear_probe)."
+            )
     rows = _rows(problem, job, config)
     check_batches(problem, config.batch_size, job.method, partly=rows is not None)
     net = make_network(config, problem, job, "map")
