@@ -16,10 +16,9 @@ from absl import flags
 from launch.command import launch
 from launch.flags import FLAGS
 from tl_jax.core.errors import UserError, require
-from tl_jax.data import check, folder, where
+from tl_jax.data import check, folder, images, where
 from tl_jax.data.benchmarks import table
 from tl_jax.data.check_pair import pair
-from tl_jax.data.images import unreadable
 from tl_jax.data.load import load
 from tl_jax.data.match import renamed
 from tl_jax.data.prefetch import prefetch
@@ -76,7 +75,7 @@ def readable(text: str) -> folder.Listing | None:
         found = table.original(spec, FLAGS.data_dir)
     if not isinstance(found, folder.Listing):
         return None
-    if broken := unreadable(found.files):
+    if broken := images.unreadable(found.files, images.look(spec).white if spec.scheme == "folder" else 0.0):
         lines = "\n  ".join(broken[:50])
         raise UserError(f"{text}: {len(broken)} of {len(found.y)} images cannot be decoded:\n  {lines}\nReplace them.")
     return found

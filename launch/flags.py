@@ -40,7 +40,11 @@ def define(default: Config, without: Sequence[str] = ()) -> None:
     unless = lambda make: lambda name, *rest: None if name in without else make(name, *rest)
     string, number, whole = map(unless, (flags.DEFINE_string, flags.DEFINE_float, flags.DEFINE_integer))
     several, truth = unless(flags.DEFINE_multi_string), unless(flags.DEFINE_bool)
-    string("network", default.network, f"Network or call, as in 'lenet(dropout=0.2)': {names(NETWORKS)}.")
+    string(
+        "network",
+        default.network,
+        f"Network or call, as in 'lenet(dropout=0.2)': {names(NETWORKS)}; auto: what suits the data.",
+    )
     several(
         "method",
         list(default.methods),

@@ -15,12 +15,14 @@ from launch.flags import FLAGS, SPECS
 from tl_jax.core.errors import UserError
 from tl_jax.data.load import load
 from tl_jax.models.networks import NETWORKS
+from tl_jax.run.config import Config
 from tl_jax.run.devices import setup as setup_devices
+from tl_jax.run.networks import resolved
 from tl_jax.run.rank import Candidate, labelled, score_all, table
 
 flags.DEFINE_string("target", "digits:handwritten", f"Labelled domain: {SPECS}.")
 flags.DEFINE_multi_string("init_from", [], "Repeatable. A candidate's weights: .safetensors, .npz, folder or hub name.")
-flags.DEFINE_multi_string("network", ["cnn"], f"One for all candidates, or one each: {', '.join(NETWORKS)}.")
+flags.DEFINE_multi_string("network", ["auto"], f"One for all candidates, or one each: auto, {', '.join(NETWORKS)}.")
 flags.DEFINE_integer("labels_per_class", 0, "Examples of each class that the scores see; 0 is the training split.")
 flags.DEFINE_list("prior", [], "One number a candidate, higher is better: its accuracy on its source, for instance.")
 flags.DEFINE_list("truth", [], "One number a candidate: its accuracy after transfer, to measure the scores by.")
@@ -49,7 +51,9 @@ def main() -> None:
         raise UserError(f"{len(networks)} --network for {len(paths)} --init_from: give one for all, or one each.")
     networks = networks * len(paths) if len(networks) == 1 else networks
     prior, truth = (numbers(name, len(paths)) for name in ("prior", "truth"))
-    seen = labelled(load(FLAGS.target, FLAGS.data_dir), FLAGS.labels_per_class, FLAGS.seed)
+    target = load(FLAGS.target, FLAGS.data_dir)
+    networks = [resolved(Config(network=network), [target]).network for network in networks]
+    seen = labelled(target, FLAGS.labels_per_class, FLAGS.seed)
     candidates = [Candidate(*each) for each in zip(networks, paths, prior, truth, strict=True)]
     print(table(score_all(candidates, seen, FLAGS.resamples, FLAGS.seed), seen, FLAGS.target).text())
 

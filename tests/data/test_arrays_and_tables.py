@@ -95,7 +95,10 @@ def test_token_ids_need_to_be_called_text(tmp_path):
     ("arrays", "message"),
     [
         ({"x": np.where(X > 2, np.nan, X), "y": Y}, "rows hold NaN or infinity"),
-        ({"x": X, "y": np.where(Y, np.nan, 1.0)}, "the label of row 1 is nan; 20 of 40"),
+        (
+            {"x": X, "y": np.where(Y, np.nan, 1.0)},
+            "20 of 40 labels are missing or a mark for it ('nan'; row 1, row 3, row 5, ...)",
+        ),
         ({"x": X, "y": np.zeros(40, int)}, "one class (0)"),
         ({"x": X[:0], "y": Y[:0]}, "not one example"),
         ({"x": X, "y": Y[:9]}, "x has shape (40, 5) and y (9,)"),

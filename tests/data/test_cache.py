@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pytest
+from pictures import encoded
 
 from tl_jax.data import cache
 from tl_jax.data.load import load
@@ -28,9 +29,9 @@ def only_file():
 
 def test_it_is_built_once_and_then_mapped():
     calls = []
-    first, there = cache.kept("k", SHAPE, np.uint8, filler(3, calls))
+    first, there, _ = cache.kept("k", SHAPE, np.uint8, filler(3, calls))
     assert not there
-    again, there = cache.kept("k", SHAPE, np.uint8, filler(4, calls))
+    again, there, _ = cache.kept("k", SHAPE, np.uint8, filler(4, calls))
     assert there
     assert calls == [3]
     assert isinstance(again, np.memmap)
@@ -51,10 +52,10 @@ def test_a_damaged_file_is_noticed_and_made_anew(harm):
         (cache.folder() / "k2.npy").unlink()
     cut = {"cut": len(data) - 30, "empty": 0}.get(harm, len(data))
     only_file().write_bytes(bytes(data)[:cut] + b"x" * (harm == "grow"))
-    array, there = cache.kept("k", SHAPE, np.uint8, filler(7))
+    array, there, _ = cache.kept("k", SHAPE, np.uint8, filler(7))
     assert not there
     assert (np.asarray(array) == 7).all()
-    assert cache.kept("k", SHAPE, np.uint8, filler(8))[1]
+    assert cache.kept("k", SHAPE, np.uint8, filler(8)).there
 
 
 def test_a_failure_leaves_nothing_behind():
@@ -70,7 +71,7 @@ def test_a_failure_leaves_nothing_behind():
 def test_without_a_place_to_write_it_works_in_memory(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    array, there = cache.kept("k", SHAPE, np.uint8, filler(5))
+    array, there, _ = cache.kept("k", SHAPE, np.uint8, filler(5))
     assert not there
     assert (array == 5).all()
     assert not isinstance(array, np.memmap)
@@ -99,6 +100,66 @@ def test_a_changed_picture_and_another_size_are_other_arrays(shop, picture, writ
     assert sum(changed) == 1
 
 
+def test_new_content_under_an_old_name_size_and_time_is_another_array(shop, write):
+    """As `cp -p` and `rsync -t` leave it."""
+    before = load(f"folder:{shop}?size=8")
+    path = shop / "mug" / "00.png"
+    state = path.stat()
+    for way, shade in (("written over", 10), ("renamed over", 200)):
+        data = encoded(np.full((12, 10, 3), shade, np.uint8), "BMP")
+        write(path if way == "written over" else shop / "new", data)
+        if way == "renamed over":
+            os.replace(shop / "new", path)
+        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+        after = load(f"folder:{shop}?size=8")
+        assert any((a.x != b.x).any() for a, b in zip(before.splits.values(), after.splits.values(), strict=True)), way
+        before = after
+
+
+def test_files_of_the_cache_have_the_rights_that_the_umask_gives():
+    before = os.umask(0o027)
+    try:
+        cache.kept("k", SHAPE, np.uint8, filler(3))
+    finally:
+        os.umask(before)
+    assert only_file().stat().st_mode & 0o777 == 0o640
+
+
+def test_a_full_disk_is_no_reason_to_stop(monkeypatch, capsys):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    for _ in range(2):
+        array, there, _ = cache.kept("k", SHAPE, np.uint8, filler(5))
+        assert not there
+        assert (array == 5).all()
+    assert list(cache.folder().iterdir()) == []
+    assert capsys.readouterr().err.count("decoded data is not kept") <= 1
+
+
+def test_without_a_home_directory_it_works_in_memory(monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(cache, "user_cache", homeless)
+    assert (cache.kept("k", SHAPE, np.uint8, filler(5)).array == 5).all()
+
+
+def test_a_remark_is_kept_beside_the_array_and_guarded_like_it():
+    def fill(out):
+        out[:] = 3
+        return "three"
+
+    assert cache.kept("k", SHAPE, np.uint8, fill).remark == "three"
+    found = cache.kept("k", SHAPE, np.uint8, fill)
+    assert (found.there, found.remark) == (True, "three")
+    data = bytearray(only_file().read_bytes())
+    data[-14] ^= 1
+    only_file().write_bytes(data)
+    assert not cache.kept("k", SHAPE, np.uint8, fill).there
+
+
 def _build(barrier, home, results):
     os.environ["XDG_CACHE_HOME"] = home
     from tl_jax.data import cache
@@ -108,7 +169,7 @@ def _build(barrier, home, results):
             out[row] = row % 251
 
     barrier.wait()
-    array, _ = cache.kept("big", (4000, 64), np.uint8, slow)
+    array = cache.kept("big", (4000, 64), np.uint8, slow).array
     results.put(int(np.asarray(array[:, 5]).sum()))
 
 

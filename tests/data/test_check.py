@@ -144,3 +144,18 @@ def test_every_unreadable_file_is_listed(shop, picture, write):
     write(shop / "bike" / "note.png", "no picture")
     found = unreadable(listing(parse(f"folder:{shop}"), "").files)
     assert [line.partition(":")[0] for line in found] == ["bike/note.png", "mug/05.jpg"]
+
+
+def test_unknown_labels_are_counted_and_a_feature_that_is_the_label_is_named():
+    d = domain(shape=(4,), features=("u", "v", "w", "code"))
+    d.train.x[:, 3] = 7 - 2 * d.train.y
+    assert "feature 'code' tells the label alone" in warned(single(d))
+    d.train.y[:3] = -1
+    some = single(d)
+    assert "labels unknown: 3 of 30 train" in some.facts
+    assert "feature 'code' tells the label alone" in warned(some)
+    blank = lambda part: Examples(part.x)
+    bare = replace(d, name="t", classes=(), **{split: blank(part) for split, part in d.splits.items()})
+    assert "no labels" in single(bare).facts[0]
+    assert "classes: those of t are unknown" in pair(d, bare).facts
+    assert "44 examples are in both" in warned(pair(d, bare))

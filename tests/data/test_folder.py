@@ -12,7 +12,7 @@ from pictures import encoded
 from PIL import Image
 
 from tl_jax.core.errors import UserError
-from tl_jax.data import cache, images
+from tl_jax.data import cache, decoder, images
 from tl_jax.data.folder import listing
 from tl_jax.data.load import load
 from tl_jax.data.spec import parse
@@ -72,8 +72,8 @@ def test_decoding_resizes_the_short_side_and_crops_the_centre():
     x = np.random.default_rng(0).integers(0, 256, (40, 90, 3), dtype=np.uint8)
     picture = Image.fromarray(x).resize((45, 20), Image.Resampling.BILINEAR)
     expected = np.asarray(picture)[2:18, 14:30]
-    np.testing.assert_array_equal(images.decode(encoded(x), images.Look(16, 20, 3)), expected)
-    np.testing.assert_array_equal(images.decode(encoded(x[:16, :16]), images.Look(16, 16)), x[:16, :16])
+    np.testing.assert_array_equal(decoder.decode(encoded(x), images.Look(16, 20, 3)), expected)
+    np.testing.assert_array_equal(decoder.decode(encoded(x[:16, :16]), images.Look(16, 16)), x[:16, :16])
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "CMYK", "I;16"])
@@ -83,7 +83,7 @@ def test_every_kind_of_picture_becomes_colour_or_grey(mode):
     buffer = io.BytesIO()
     image.save(buffer, "TIFF" if mode in ("CMYK", "I;16") else "PNG")
     for channels in (1, 3):
-        x = images.decode(buffer.getvalue(), images.Look(8, 8, channels))
+        x = decoder.decode(buffer.getvalue(), images.Look(8, 8, channels))
         assert x.shape == (8, 8, channels)
         assert x.dtype == np.uint8
         assert x[:, -1].mean() > x[:, 0].mean()
@@ -93,7 +93,7 @@ def test_a_large_jpeg_is_decoded_at_reduced_scale_to_nearly_the_same_pixels():
     ramp = np.tile(np.linspace(0, 255, 256).astype(np.uint8), (256, 1))
     data = encoded(np.stack([ramp, ramp.T, ramp], -1), "JPEG")
     full = Image.open(io.BytesIO(data)).convert("RGB").resize((16, 16), Image.Resampling.BILINEAR)
-    small = images.decode(data, images.Look(16, 16)).astype(int)
+    small = decoder.decode(data, images.Look(16, 16)).astype(int)
     assert np.abs(small - np.asarray(full)).max() < 16
 
 
@@ -114,8 +114,8 @@ def test_a_level_too_high_is_named_with_the_right_one(shop, tmp_path):
 def test_one_class_an_empty_class_and_no_image(shop, tmp_path, picture, write):
     write(tmp_path / "one" / "mug" / "1.png", picture())
     assert 'found 1 class ("mug") with 1 files' in said(f"folder:{tmp_path}/one")
-    write(tmp_path / "flat" / "1.png", picture())
-    assert "no image in a sub-folder" in said(f"folder:{tmp_path}/flat")
+    write(tmp_path / "flat" / "1.txt", "notes")
+    assert "there is no image in" in said(f"folder:{tmp_path}/flat")
     (shop / "pen").mkdir()
     assert "no image in the class folder pen" in said(f"folder:{shop}")
     assert "there is no" in said("folder:nowhere")
@@ -186,12 +186,12 @@ def test_worker_processes_decode_what_this_one_does(tmp_path, picture, write, mo
     files = listing(parse(f"folder:{tmp_path / 'set'}"), "").files
     look = images.Look(8, 8)
     alone = np.zeros((420, 8, 8, 3), np.uint8)
-    errors = images.decode_all(files, look, alone)
+    errors = images.decode_all(files, look, alone).errors
     np.save(tmp_path / "out.npy", np.zeros_like(alone))
     together = np.load(tmp_path / "out.npy", mmap_mode="r+")
     monkeypatch.setattr(images, "workers", lambda: 2)
     assert (
-        images.decode_all(files, look, together)
+        images.decode_all(files, look, together).errors
         == errors
         == {418: "UnidentifiedImageError: cannot identify image file"}
     )

@@ -60,7 +60,7 @@ def test_what_was_resized_to_match_is_said():
     assert first.notes[0].startswith("grey repeated to colour, like the other domains")
     assert second.notes[0].startswith("resized from 9x7 to 6x6, like the other domains")
     assert "resized from 9x7 to 6x6" in describe([second])
-    assert any("resized from 9x7" in fact for fact in single(second).facts)
+    assert any("resized from 9x7" in line for line in single(second).warnings)
     assert matched([domain()], domain(name="t"))[1].notes == ()
 
 

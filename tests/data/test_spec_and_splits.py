@@ -34,8 +34,8 @@ def test_a_spec_falls_into_its_parts(text, scheme, path, fragment, options):
         ("office31/amazn", "Did you mean 'office31/amazon'?"),
         ("office31", "name one of office31/amazon"),
         ("usps@72", "Did you mean '7291'?"),
-        ("usps?size=3", "Unknown option of usps: 'size'"),
-        ("digits:printed?size=3", "Unknown option of digits"),
+        ("usps?sise=3", "Unknown option of usps: 'sise'"),
+        ("digits:printed?sise=3", "Unknown option of digits"),
         ("mnist", "Neither --data_dir nor TL_JAX_DATA is set"),
     ],
 )

@@ -17,7 +17,7 @@ def record(method: str, seed: int, accuracy: float, **values: float) -> dict:
     }
 
 
-CONFIG = Config(seeds=(0, 1))
+CONFIG = Config(network="cnn", seeds=(0, 1))
 RECORDS = [
     *(record("source_only", s, a) for s, a in enumerate((0.6, 0.7))),
     *(record("dann", s, a) for s, a in enumerate((0.5, 0.6))),

@@ -7,7 +7,8 @@ import numpy as np
 
 from tl_jax.core.errors import UserError, unknown
 from tl_jax.data.assemble import TASKS, make
-from tl_jax.data.domain import MODALITIES, Domain
+from tl_jax.data.domain import Domain
+from tl_jax.data.door import MODALITIES
 from tl_jax.data.files import refuse_html
 from tl_jax.data.spec import Spec, accept, choice, find, whole
 

@@ -1,21 +1,24 @@
 """Arrays that cost time to decode, kept as memory-mapped .npy files under a key of their content.
 
 A file is written under a temporary name and renamed, so that a kill leaves no half file, and two processes that
-build the same array do each other no harm. Its last eight bytes are a checksum; a file that was damaged since is
-found by it and made anew, as is one that a power cut left incomplete: nothing waits for the disk.
+build the same array do each other no harm. Its last bytes are a remark and a checksum; a file that was damaged since
+is found by it and made anew, as is one that a power cut left incomplete: nothing waits for the disk. The cache is a
+convenience: where it cannot be written (read-only, full, a file in its place) arrays are made in memory, which is said.
 """
 
 import contextlib
 import hashlib
 import json
 import os
-import tempfile
+import secrets
+import sys
 import time
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,8 +26,16 @@ from tl_jax.core.places import user_cache
 
 _BLOCK = 1 << 22
 _BLOCKS = 256
-_MARK = b"tlj2"
+_MARK = b"tlj3"
 _A_DAY = 86400.0
+
+
+class Kept(NamedTuple):
+    """A read-only array, whether it was there already, and the remark of whoever filled it."""
+
+    array: np.ndarray
+    there: bool
+    remark: str
 
 
 def folder() -> Path:
@@ -37,8 +48,8 @@ def key(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
-def checksum(array: np.ndarray) -> bytes:
-    """Eight bytes of an array's content: all of it up to 1 GiB, beyond that 256 blocks of 4 MiB evenly spaced.
+def checksum(array: np.ndarray, remark: bytes = b"") -> bytes:
+    """Eight bytes of an array's content and a remark: all of it up to 1 GiB, beyond 256 blocks of 4 MiB evenly spaced.
 
     Read where it lies, by several threads: what is memory-mapped is then in memory for whoever uses it next.
     """
@@ -47,72 +58,81 @@ def checksum(array: np.ndarray) -> bytes:
     starts = np.unique(np.linspace(0, blocks - 1, min(blocks, _BLOCKS)).astype(np.int64)) * _BLOCK
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         codes = list(pool.map(lambda start: zlib.crc32(content[start : start + _BLOCK]), starts.tolist()))
-    return _MARK + zlib.crc32(repr((len(content), codes)).encode()).to_bytes(4, "little")
+    return _MARK + zlib.crc32(repr((len(content), codes, remark)).encode()).to_bytes(4, "little")
 
 
-def kept(
-    name: str, shape: tuple[int, ...], dtype: np.dtype | type, fill: Callable[[np.ndarray], None]
-) -> tuple[np.ndarray, bool]:
-    """The array of that name, memory-mapped and read-only, and whether it was there; `fill` writes a new one in place.
+def kept(name: str, shape: tuple[int, ...], dtype: np.dtype | type, fill: Callable[[np.ndarray], str | None]) -> Kept:
+    """The array of that name, memory-mapped and read-only; `fill` writes a new one in place and may return a remark.
 
     Where the folder cannot be written, the array is filled in memory.
     """
-    path = folder() / f"{name}.npy"
-    found = _read(path, shape, np.dtype(dtype))
-    if found is not None:
-        return found, True
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path.parent)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".building-")
-        os.close(handle)
-    except OSError:
-        return _in_memory(shape, dtype, fill), False
+        path = folder() / f"{name}.npy"
+        found = _read(path, shape, np.dtype(dtype))
+        if found is not None:
+            return found
+        temporary = _blank(path, shape, np.dtype(dtype))
+    except (OSError, RuntimeError) as error:  # RuntimeError: no home directory
+        _say_once(f"decoded data is not kept ({getattr(error, 'strerror', None) or error}): it is read anew each time.")
+        array = np.empty(shape, dtype)
+        return Kept(array, False, fill(array) or "")
     try:
-        array = np.lib.format.open_memmap(temporary, "w+", dtype=np.dtype(dtype), shape=shape)
-        if not _allocated(temporary):
-            Path(temporary).unlink()
-            return _in_memory(shape, dtype, fill), False
-        fill(array)
-        code = checksum(array)
+        array = np.load(temporary, mmap_mode="r+")
+        remark = (fill(array) or "").encode()
+        code = checksum(array, remark)
         del array  # not flushed: what a power cut leaves incomplete is found by the checksum
         with open(temporary, "ab") as file:
-            file.write(code)
+            file.write(remark + len(remark).to_bytes(4, "little") + code)
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
-    return np.load(path, mmap_mode="r"), False
+    return Kept(np.load(path, mmap_mode="r"), False, remark.decode())
 
 
-def _in_memory(shape: tuple[int, ...], dtype: np.dtype | type, fill: Callable[[np.ndarray], None]) -> np.ndarray:
-    array = np.empty(shape, dtype)
-    fill(array)
-    return array
+def _blank(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> Path:
+    """A new file beside `path` with an array of that shape, with the rights that the umask gives. Raises OSError.
 
-
-def _allocated(path: str) -> bool:
-    """Whether the disk has room for the file: writing to a memory map on a full disk would end the process."""
+    The disk has room for all of it: writing to a memory map on a full disk would end the process.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path.parent)
+    temporary = path.parent / f".building-{secrets.token_hex(8)}"
     try:
-        with open(path, "r+b") as file:
+        with open(temporary, "xb") as file:
+            np.lib.format.write_array_header_1_0(
+                file, {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+            )
+            end = file.tell() + dtype.itemsize * int(np.prod(shape, dtype=np.int64))
             if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(file.fileno(), 0, os.path.getsize(path) + 4096)
-                file.truncate(os.path.getsize(path) - 4096)
-    except OSError:
-        return False
-    return True
+                file.flush()
+                os.posix_fallocate(file.fileno(), 0, end + 4096)
+            file.truncate(end)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
 
 
-def _read(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray | None:
+def _read(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> Kept | None:
     """The array if the file is whole and is that array; else None."""
     try:
         with open(path, "rb") as file:
-            file.seek(-8, os.SEEK_END)
-            code = file.read()
+            file.seek(-12, os.SEEK_END)
+            end = file.read()
+            long = int.from_bytes(end[:4], "little")
+            file.seek(-12 - long, os.SEEK_END)
+            remark = file.read(long)
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    return array if array.shape == shape and array.dtype == dtype and checksum(array) == code else None
+    whole = array.shape == shape and array.dtype == dtype and checksum(array, remark) == end[4:]
+    return Kept(array, True, remark.decode(errors="replace")) if whole else None
+
+
+@cache
+def _say_once(line: str) -> None:
+    print(f"tl_jax: {line}", file=sys.stderr)
 
 
 def _sweep(where: Path) -> None:

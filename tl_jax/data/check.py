@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tl_jax.data.domain import Domain
+from tl_jax.data.domain import Domain, known
 from tl_jax.data.folder import Listing
 
 IMBALANCE = 10.0
@@ -23,6 +23,7 @@ class Findings(NamedTuple):
 def single(domain: Domain, found: Listing | None = None) -> Findings:
     """Counts, balance, doubles and dead features of one domain; with its listing, doubles are named by file."""
     facts, warnings = _counts(domain)
+    warnings = [*(f"{domain.name}: {note}." for note in domain.notes), *warnings]
     names = {}
     if found is not None:
         names = {s: [found.files.names[i] for i in rows] for s, rows in found.rows._asdict().items()}
@@ -41,16 +42,27 @@ def _counts(domain: Domain) -> tuple[list[str], list[str]]:
     facts = [
         f"{domain.name}: {domain.modality} {shape} {domain.train.x.dtype}"
         + (f" at {domain.rate} Hz" if domain.rate else "")
-        + (f", {len(domain.classes)} classes" if domain.classes else ", regression")
+        + (
+            f", {len(domain.classes)} classes"
+            if domain.classes
+            else ", regression"
+            if domain.labelled
+            else ", no labels"
+        )
         + "; "
         + ", ".join(f"{len(part.y)} {name}" for name, part in parts.items())
         + f"; largest batch {len(domain.train.y)}"
     ]
-    facts += [f"  {note}" for note in domain.notes]
+    unknown = {name: int((~known(part.y)).sum()) for name, part in parts.items()}
+    if any(unknown.values()):
+        sizes = zip(parts, unknown.values(), (len(part.y) for part in parts.values()), strict=True)
+        facts.append("labels unknown: " + ", ".join(f"{lost} of {n} {name}" for name, lost, n in sizes if lost))
+    if not domain.labelled:
+        return facts, []
     if not domain.classes:
-        y = domain.train.y
+        y = domain.train.y[known(domain.train.y)]
         return [*facts, f"values from {y.min():.4g} to {y.max():.4g}, mean {y.mean():.4g}, deviation {y.std():.4g}"], []
-    table = np.stack([np.bincount(part.y, minlength=len(domain.classes)) for part in parts.values()], axis=1)
+    table = np.stack([_counted(part.y, len(domain.classes)) for part in parts.values()], axis=1)
     width = max(map(len, domain.classes[:_SHOWN]))
     facts.append("  ".join([" " * width, *(f"{name:>10}" for name in parts)]))
     rows = zip(domain.classes, table, strict=True)
@@ -67,10 +79,15 @@ def _counts(domain: Domain) -> tuple[list[str], list[str]]:
     return facts, warnings
 
 
+def _counted(y: np.ndarray, classes: int) -> np.ndarray:
+    """How many of labels y [n] are of each class; unknown ones are of none."""
+    return np.bincount(y[known(y)], minlength=classes)
+
+
 def _balance(domain: Domain) -> list[str]:
-    if not domain.classes:
+    if not domain.classes or not known(domain.train.y).any():
         return []
-    n = np.bincount(domain.train.y, minlength=len(domain.classes))
+    n = _counted(domain.train.y, len(domain.classes))
     low, high = n[n > 0].min(), n.max()
     if high <= IMBALANCE * low:
         return []
@@ -94,7 +111,7 @@ def _doubles(domain: Domain, names: Mapping[str, Sequence[str]]) -> list[str]:
             other, number, label = seen[code]
             where = f"{call(other, number)} = {call(split, row)}"
             (within if other == split else across).append(where)
-            if label != y and domain.classes:
+            if label != y and domain.classes and min(label, y) >= 0:
                 quarrel.append(f"{where}: {domain.classes[int(label)]} and {domain.classes[int(y)]}")
     n = sum(len(part.y) for part in domain.splits.values())
     out = []
@@ -119,13 +136,16 @@ def _dead(domain: Domain) -> list[str]:
     """Features without information, and examples without content."""
     x = domain.train.x
     if domain.modality == "vector":
-        fixed = int((x.max(0) == x.min(0)).sum())
-        out = [f"{domain.name}: {fixed} of {x.shape[1]} features are constant in the training split."] if fixed else []
+        fixed = np.flatnonzero(x.max(0) == x.min(0))
+        called = [domain.features[column] if domain.features else str(column) for column in fixed[:4]]
+        what = f"constant in the training split ({', '.join(called)}{', ...' if len(fixed) > 4 else ''})"
+        out = [f"{domain.name}: {len(fixed)} of {x.shape[1]} features are {what}."] if len(fixed) else []
+        out += _telling(domain)
         scale = x.std(0)[x.std(0) > 0]
         if len(scale) and scale.max() > 1e3 * scale.min():
             out.append(
                 f"{domain.name}: the features' deviations differ by a factor of {scale.max() / scale.min():.0e}: "
-                "standardise them."
+                "standardise them (--standardise=source, or per_domain)."
             )
         return out
     flat = x.reshape(len(x), -1)
@@ -133,3 +153,21 @@ def _dead(domain: Domain) -> list[str]:
     what = {"image": "images of one colour", "sound": "silent waves", "text": "texts without a known word"}
     kind = what.get(domain.modality, "constant series")
     return [f"{domain.name}: {empty} of {len(x)} training examples are {kind}."] if empty else []
+
+
+def _telling(domain: Domain) -> list[str]:
+    """Features that are the label itself, under other numbers."""
+    x, y = domain.train.x, domain.train.y
+    if not domain.classes:
+        same = [column for column in range(x.shape[1]) if domain.labelled and np.array_equal(x[:, column], y)]
+    else:
+        kinds, first = np.unique(y[known(y)], return_index=True)
+        at = x[known(y)][first]  # the values that an example of each class has
+        fits = (
+            np.zeros(x.shape[1], bool)
+            if len(kinds) < 2
+            else (x[known(y)] == at[np.searchsorted(kinds, y[known(y)])]).all(0)
+        )
+        same = [column for column in np.flatnonzero(fits) if len(np.unique(at[:, column])) == len(kinds)]
+    names = [f"'{domain.features[column]}'" if domain.features else str(column) for column in same]
+    return [f"{domain.name}: feature {name} tells the label alone: leave it out." for name in names]

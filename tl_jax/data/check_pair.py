@@ -7,7 +7,7 @@ import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.data.check import Findings, first_of, hashes
-from tl_jax.data.domain import Domain
+from tl_jax.data.domain import Domain, known
 from tl_jax.data.match import alike, fitting
 
 BEYOND = 0.05
@@ -17,10 +17,12 @@ BEYOND = 0.05
 def pair(source: Domain, target: Domain) -> Findings:
     """How source and target fit: classes and their order, shared examples, scale, and class proportions."""
     facts, warnings = _classes(source, target)
+    told = target.notes
     try:
         source, target = alike([source, target])
     except UserError as error:
         return Findings(facts, [*warnings, str(error)])
+    warnings += [f"{target.name}: {note}." for note in target.notes if note not in told]
     warnings += _shared(source, target)
     warnings += _scale(source, target) + _values(source, target)
     if source.classes and set(source.classes) == set(target.classes):
@@ -31,6 +33,9 @@ def pair(source: Domain, target: Domain) -> Findings:
 
 def _classes(source: Domain, target: Domain) -> tuple[list[str], list[str]]:
     """The overlap and order of the classes."""
+    bare = [domain.name for domain in (source, target) if not domain.labelled and not domain.classes]
+    if bare:
+        return [f"classes: those of {' and '.join(bare)} are unknown"], []
     if not (source.classes and target.classes):
         return [], [] if source.classes == target.classes else ["one has classes, the other values (regression)."]
     ours, theirs = set(source.classes), set(target.classes)
@@ -91,9 +96,9 @@ def _scale(source: Domain, target: Domain) -> list[str]:
 
 def _values(source: Domain, target: Domain) -> list[str]:
     """Values of which the source says nothing: another unit, or another range."""
-    if source.classes or target.classes:
+    if source.classes or target.classes or not (source.labelled and target.labelled):
         return []
-    a, b = source.train.y, target.train.y
+    a, b = (domain.train.y[known(domain.train.y)] for domain in (source, target))
     beyond = float(((b < a.min()) | (b > a.max())).mean())
     if beyond <= BEYOND:
         return []
@@ -104,5 +109,6 @@ def _values(source: Domain, target: Domain) -> list[str]:
 
 
 def _proportions(domain: Domain, classes: Sequence[str]) -> np.ndarray:
-    n = np.bincount(domain.train.y, minlength=len(domain.classes)) / len(domain.train.y)
+    y = domain.train.y[known(domain.train.y)]
+    n = np.bincount(y, minlength=len(domain.classes)) / max(len(y), 1)
     return np.array([n[domain.classes.index(name)] for name in classes])

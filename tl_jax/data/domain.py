@@ -1,16 +1,17 @@
 """A domain: named classes and fixed splits of examples, in memory or memory-mapped."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-MODALITIES = ("image", "vector", "text", "sound", "series")
-
-
-UNKNOWN = -1
-"""The class number of an example whose class nobody knows; an unknown value is NaN."""
+from tl_jax.core.errors import UserError
+from tl_jax.data.door import inputs
+from tl_jax.data.door_labels import UNKNOWN as UNKNOWN
+from tl_jax.data.door_labels import known as known
+from tl_jax.data.door_labels import labels
 
 
 class Examples(NamedTuple):
@@ -21,11 +22,6 @@ class Examples(NamedTuple):
 
     x: np.ndarray
     y: np.ndarray = None  # pyright: ignore[reportAssignmentType]  # a Domain puts unknown labels in its place
-
-
-def known(y: np.ndarray) -> np.ndarray:
-    """Which labels y [n] are known: bool [n]."""
-    return np.isfinite(y) if y.dtype.kind == "f" else y >= 0
 
 
 @dataclass(frozen=True)
@@ -43,6 +39,10 @@ class Domain:
     none of whose labels is known (y int32, all -1): such a target takes the source's. ids: {split: what its examples
     are called [n]} (file names, row numbers), for predictions; features: the names of the columns of vectors.
     notes: what was left out, changed or guessed in reading it, each with its count; a run prints them.
+
+    What is handed over is checked and brought to this form (see door.py): a split may be (x, y) or x alone, x and y
+    lists, frames or tensors, labels names, floats, one column, or one column a class; classes None are those found.
+    Raises UserError for everything else. `changed` makes a domain of a checked one and looks at nothing.
     """
 
     name: str
@@ -58,11 +58,28 @@ class Domain:
     notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
-        if not self.modality:
-            object.__setattr__(self, "modality", _modality(self.train.x))
-        for name, part in self.splits.items():
-            if part.y is None:
-                object.__setattr__(self, name, part._replace(y=np.full(len(part.x), UNKNOWN, np.int32)))
+        if not isinstance(self.name, str) or not self.name:
+            raise UserError(f"A domain is called by a text, not {self.name!r:.40}.")
+        parts = {split: _part(self.name, split, given) for split, given in self.splits.items()}
+        given = {split: part[0] for split, part in parts.items()}
+        modality, x, columns = inputs(self.name, given, self.modality, self.vocabulary, self.features)
+        sizes = {split: len(a) for split, a in x.items()}
+        if not all(sizes.values()):
+            empty = min(sizes, key=lambda split: sizes[split])
+            shown = ", ".join(f"{n} {split}" for split, n in sizes.items())
+            raise UserError(
+                f"{self.name}: the {empty} split is empty ({shown}). Give it examples, or let the splits be drawn: "
+                "by default a tenth of each class is for validation and a fifth for test."
+            )
+        classes, y = labels(self.name, {split: part[1] for split, part in parts.items()}, sizes, self.classes)
+        for split, names in self.ids.items():
+            if split not in sizes or len(names) != sizes[split]:
+                raise UserError(
+                    f"{self.name}: {len(names)} names of examples in {split}, which has {sizes.get(split)}."
+                )
+        done = {split: Examples(x[split], y[split]) for split in parts}
+        for key, value in {"modality": modality, "features": columns, "classes": classes, **done}.items():
+            object.__setattr__(self, key, value)
 
     @property
     def labelled(self) -> bool:
@@ -75,7 +92,20 @@ class Domain:
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
-def _modality(x: np.ndarray) -> str:
-    if x.ndim == 2:
-        return {"int16": "sound", "int32": "text"}.get(x.dtype.name, "vector")
-    return "series" if x.ndim == 3 else "image"
+def changed(domain: Domain, **fields: Any) -> Domain:
+    """The domain with other fields, unchecked: y may be len(classes), a class that the source lacks, or [n, tasks]."""
+    new = object.__new__(Domain)
+    for one in dataclasses.fields(Domain):
+        object.__setattr__(new, one.name, fields.get(one.name, getattr(domain, one.name)))
+    return new
+
+
+def _part(name: str, split: str, given: Any) -> tuple[Any, Any]:
+    """x and y of a split: (x, y), {"x": ..., "y": ...}, or x alone."""
+    if isinstance(given, Mapping) and "x" in given and set(given) <= {"x", "y"}:
+        return given["x"], given.get("y")
+    if isinstance(given, tuple):
+        if len(given) == 2:
+            return given[0], given[1]
+        raise UserError(f"{name}: the {split} split is a tuple of {len(given)}; Examples(x, y) is needed.")
+    return given, None

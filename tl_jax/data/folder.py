@@ -1,6 +1,6 @@
 """Images in folders: class per sub-folder, or a list of files and labels."""
 
-import csv
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,23 +8,27 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tl_jax.core.errors import UserError, unknown
-from tl_jax.data import images
+from tl_jax.core.errors import UserError
+from tl_jax.data import image_lists, images
 from tl_jax.data.assemble import checked, class_names, numbered
-from tl_jax.data.domain import Domain, Examples
-from tl_jax.data.files import Files, chosen, is_archive, open_files
+from tl_jax.data.domain import UNKNOWN, Domain, Examples
+from tl_jax.data.files import Files, chosen, counted, inside, is_archive, open_files, readable
 from tl_jax.data.spec import Spec, accept, find
 from tl_jax.data.splits import SPLITS, Rows, given, split
 
+_UNLABELLED = ("unlabeled", "unlabelled", "unsup", "unsupervised", "unannotated", "extra")
+"""Folders beside those of splits whose images have no labels."""
+
 
 class Listing(NamedTuple):
-    """Image files that are not decoded yet, their class numbers y [n], class names and splits."""
+    """Image files that are not decoded yet, their class numbers y [n], class names, splits, and notes."""
 
     name: str
     files: Files
     y: np.ndarray
     classes: tuple[str, ...]
     rows: Rows
+    notes: tuple[str, ...] = ()
 
 
 def load(spec: Spec, data_dir: str) -> Domain:
@@ -34,15 +38,21 @@ def load(spec: Spec, data_dir: str) -> Domain:
 
 def listing(spec: Spec, data_dir: str) -> Listing:
     """The files of a folder spec, not decoded. Raises UserError for a wrong level, an empty class or one class."""
-    accept(spec, images.OPTIONS)
+    accept(spec, (*images.FILE_OPTIONS, *(image_lists.OPTIONS if spec.fragment else ())))
     path = find(spec, spec.path, data_dir)
     if path.is_file() and not is_archive(path):
         raise UserError(f"{spec.text}: {path} is a file. A folder with one sub-folder a class is needed, or its zip.")
+    files = open_files(path)
+    if path.is_file():
+        files = inside(files, images.is_image)
     if spec.fragment:
         table = path / spec.fragment
         table = table if table.exists() else find(spec, spec.fragment, data_dir)
-        return _listed(spec.text, open_files(path), table)
-    return tree(spec.text, open_files(path), path)
+        listed = image_lists.read(spec, files, table)
+        y, classes, notes = listed.y, listed.classes, (*files.notes, *listed.notes)
+        rows = split(y) if listed.part is None else given(y, listed.part)
+        return Listing(spec.text, chosen(files, listed.names), y, classes, rows, notes)
+    return tree(spec.text, files, path)
 
 
 def opened(found: Listing, how: images.Look) -> Domain:
@@ -50,34 +60,115 @@ def opened(found: Listing, how: images.Look) -> Domain:
     order = np.concatenate(found.rows[:2])
     everything = np.array_equal(found.rows.test, order)  # the test split is all there is: nothing is decoded twice
     order = order if everything else np.concatenate(found.rows)
-    x = images.read_images(chosen(found.files, [found.files.names[i] for i in order]), how)
+    names = np.array(found.files.names)[order] if len(order) else np.zeros(0, np.str_)
+    x, notes = images.read_images(chosen(found.files, names.tolist()), how)
     y, (train, validation, _) = found.y[order], np.cumsum([len(rows) for rows in found.rows])
-    part = lambda start, end: Examples(x[start:end], y[start:end])
-    test = part(0 if everything else validation, len(order))
-    return checked(Domain(found.name, found.classes, part(0, train), part(train, validation), test))
+    ends = {"train": (0, train), "validation": (train, validation), "test": (0 if everything else validation, None)}
+    parts = [Examples(x[start:end], y[start:end]) for start, end in ends.values()]
+    ids = {split: names[start:end] for split, (start, end) in ends.items()}
+    return checked(Domain(found.name, found.classes, *parts, ids=ids, notes=(*found.notes, *notes)))
+
+
+class _Level(NamedTuple):
+    """Files that are examples, the class folder of each ('' where it has none), their splits [n] or None, and notes."""
+
+    found: list[str]
+    labels: list[str]
+    part: np.ndarray | None
+    notes: tuple[str, ...] = ()
 
 
 def tree(name: str, files: Files, path: Path | None = None, classes: Mapping[str, str] | None = None) -> Listing:
     """Files CLASS/.../FILE as a listing; a top level of train, (validation) and test folders gives the splits.
 
-    classes: {folder: class name} where the folders are named otherwise. Raises UserError (see `listing`).
+    Where no image is in a folder, no label is known. classes: {folder: class name} where the folders are named
+    otherwise. Raises UserError (see `listing`).
     """
     found = [n for n in files.names if images.is_image(n)]
+    others = Counter(f".{n.rpartition('.')[2].lower()}" for n in files.names if not images.is_image(n) and "." in n)
+    notes = files.notes
+    if others:
+        kinds = ", ".join(f"{n} {ending}" for ending, n in others.most_common(4))
+        notes += (f"{others.total()} files are no images by their ending and are left out ({kinds})",)
+    level = _by_splits(found, path) or _by_classes(found)
+    if any(level.labels):
+        _check_level(
+            name, files, *zip(*((n, k) for n, k in zip(level.found, level.labels, strict=True) if k), strict=True)
+        )
+    elif not found:
+        raise UserError(
+            f"{name}: there is no image in {files.root} ({len(files.names)} files{''.join(f'; {n}' for n in notes)}). "
+            f"Images end in {', '.join(images.SUFFIXES[:5])}..."
+        )
+    if path is not None and path.is_dir() and level.part is None and any(level.labels):
+        _refuse_empty(name, path, set(level.labels))
+    labels = [classes.get(label, label) for label in level.labels] if classes else level.labels
+    y, names = _numbered(name, [unicodedata.normalize("NFC", label) for label in labels])
+    notes = (*notes, *level.notes, *_twins(names))
+    return Listing(
+        name, chosen(files, level.found), y, names, split(y) if level.part is None else given(y, level.part), notes
+    )
+
+
+def _numbered(name: str, labels: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Class numbers and names of folders; -1 for ''."""
+    known = np.array(labels) != ""
+    y = np.full(len(labels), UNKNOWN, np.int32)
+    if not known.any():
+        return y, ()
+    some = np.array(labels)[known]
+    y[known], names = numbered(name, some, class_names(some), "classes")
+    return y, names
+
+
+def _by_classes(found: list[str]) -> _Level:
+    """A folder a class; or no folder and no label."""
+    flat = [n for n in found if "/" not in n]
+    if len(flat) == len(found):
+        return _Level(found, [""] * len(found), None, ("no sub-folders: the labels are unknown",) if found else ())
+    return _Level(
+        [n for n in found if "/" in n],
+        [n.split("/")[0] for n in found if "/" in n],
+        None,
+        counted(len(flat), "images beside the class folders are left out", flat),
+    )
+
+
+def _by_splits(found: list[str], path: Path | None) -> _Level | None:
+    """The level below folders named for splits, where train is among them and test or validation; else None.
+
+    Folders of other names beside them are left out, and so are those for examples without labels. Without a test
+    folder validation is the test, and a tenth of train is held out. A split without class folders has no labels.
+    """
     tops = Counter(n.split("/")[0] for n in found if "/" in n)
     marks = {top: SPLITS[top.lower()] for top in tops if top.lower() in SPLITS}
-    if set(marks) == set(tops) and {0, 2} <= set(marks.values()):
-        found = [n for n in found if n.count("/") >= 2]
-        part = np.array([marks[n.split("/")[0]] for n in found])
-        labels = [n.split("/")[1] for n in found]
-    else:
-        found, part = [n for n in found if "/" in n], None
-        labels = [n.split("/")[0] for n in found]
-    _check_level(name, files, found, labels)
-    if path is not None and path.is_dir() and part is None:
-        _refuse_empty(name, path, set(labels))
-    labels = [classes.get(label, label) for label in labels] if classes else labels
-    y, names = numbered(name, np.array(labels), class_names(np.array(labels)), "classes")
-    return Listing(name, chosen(files, found), y, names, split(y) if part is None else given(y, part))
+    parts = set(marks.values())
+    beside = sorted(set(tops) - set(marks))
+    inner = {top: {n.split("/")[1] for n in found if n.startswith(top + "/") and n.count("/") > 1} for top in marks}
+    alike = set.intersection(*filter(None, inner.values())) if any(inner.values()) else set()
+    strange = [top for top in beside if top.lower() not in _UNLABELLED]
+    if 0 not in parts or len(parts) < 2 or (strange and not alike):
+        return None
+    notes = [
+        f"{tops[top]} images in {top}/ are left out (folder:PATH/{top} reads them as a domain of their own)"
+        for top in beside
+    ]
+    if 2 not in parts:
+        if path is not None and path.is_dir() and any(SPLITS.get(p.name.lower()) == 2 for p in path.iterdir()):
+            return None  # a test folder that is still empty
+        marks = {top: part * 2 for top, part in marks.items()}
+        notes.append("there is no test folder: validation is the test, and a tenth of train is held out for validation")
+    kept, labels = [], []
+    for n in found:
+        top, *rest = n.split("/")
+        if top in marks and (len(rest) > 1 or not inner[top]):
+            kept.append(n)
+            labels.append(rest[0] if len(rest) > 1 else "")
+    bare = [top for top in marks if not inner[top]]
+    notes += [f"{tops[top]} images in {top}/ are in no class folder: their labels are unknown" for top in bare]
+    stray = [n for n in found if n not in set(kept) and n.split("/")[0] not in beside]
+    notes += counted(len(stray), "images beside the class folders are left out", stray)
+    return _Level(kept, labels, np.array([marks[n.split("/")[0]] for n in kept]), tuple(notes))
 
 
 def _check_level(name: str, files: Files, found: Sequence[str], labels: Sequence[str]) -> None:
@@ -100,14 +191,11 @@ def _check_level(name: str, files: Files, found: Sequence[str], labels: Sequence
                 f"Did you mean folder:{files.root}/{kinds[0]} ?"
             )
         return
-    flat = sum(images.is_image(n) for n in files.names)
-    if not kinds:
-        raise UserError(
-            f"{name}: no image in a sub-folder of {files.root} ({len(files.names)} files, {flat} of them images). "
-            "Each class needs a folder of its own: PATH/CLASS/IMAGE, or name the labels in a list: PATH#list.csv."
-        )
     deeper = sorted(inside[0])
-    hint = f"Put the images of another class beside {kinds[0]}/."
+    hint = (
+        f"Put the images of another class beside {kinds[0]}/; or, if their labels are unknown, "
+        f"folder:{files.root}/{kinds[0]} reads them so."
+    )
     if len(deeper) > 1:
         hint = (
             f"Sub-folders of it look like {len(deeper)} classes ({', '.join(deeper[:3])}, ...). "
@@ -117,7 +205,7 @@ def _check_level(name: str, files: Files, found: Sequence[str], labels: Sequence
 
 
 def _refuse_empty(name: str, path: Path, labels: set[str]) -> None:
-    here = {p.name for p in path.iterdir() if p.is_dir() and not p.name.startswith((".", "__"))}
+    here = {readable(p.name) for p in path.iterdir() if p.is_dir() and not p.name.startswith((".", "__"))}
     if empty := sorted(here - labels):
         raise UserError(
             f"{name}: no image in the class folder{'s' * (len(empty) > 1)} {', '.join(empty[:5])} of {path} "
@@ -125,26 +213,8 @@ def _refuse_empty(name: str, path: Path, labels: set[str]) -> None:
         )
 
 
-def _listed(name: str, files: Files, table: Path) -> Listing:
-    """Files named by a CSV with the columns file, label and perhaps split (train, validation, test)."""
-    with open(table, newline="", encoding="utf-8-sig") as text:
-        lines = list(csv.DictReader(text))
-    for column in ("file", "label"):
-        if not lines or column not in lines[0]:
-            near = unknown("column", column, lines[0] if lines else [])
-            raise UserError(f"{table} needs the columns file and label (and may have split). {near}")
-    known = set(files.names)
-    for number, line in enumerate(lines, 2):
-        if line["file"] not in known:
-            raise UserError(f"{table}, line {number}: there is no {line['file']} under {files.root}.")
-    part = None
-    if "split" in lines[0]:
-        for number, line in enumerate(lines, 2):
-            if line["split"].lower() not in SPLITS:
-                raise unknown(f"split in {table}, line {number}:", line["split"], SPLITS)
-        part = np.array([SPLITS[line["split"].lower()] for line in lines])
-    labels = np.array([line["label"] for line in lines])
-    y, classes = numbered(name, labels, None, "classes")
-    return Listing(
-        name, chosen(files, [line["file"] for line in lines]), y, classes, split(y) if part is None else given(y, part)
-    )
+def _twins(names: Sequence[str]) -> tuple[str, ...]:
+    """A note of classes whose names differ in the case of letters alone."""
+    folded = Counter(map(str.casefold, names))
+    twins = [name for name in names if folded[name.casefold()] > 1]
+    return (f"{len(twins)} classes differ by upper and lower case alone: {', '.join(twins[:4])}",) if twins else ()

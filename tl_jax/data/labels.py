@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from tl_jax.core.errors import UserError
+from tl_jax.data.domain import known
 from tl_jax.data.splits import strata
 
 
@@ -12,17 +13,18 @@ def labelled_rows(y: np.ndarray, *, per_class: float = 0, fraction: float = 0, s
     """Rows of `per_class` examples of every class, or of a fraction of every class (rounded up), drawn by the seed.
 
     Smaller choices of one seed lie inside larger ones. y [n] int -> rows [L], class after class; values are one class.
+    What is unknown is never drawn.
     Raises UserError where a class has fewer examples than asked for.
     """
     rows = []
     y = strata(y)
-    for label in np.unique(y):
+    for label in np.unique(y[known(y)]):
         members = np.random.default_rng((seed, int(label))).permutation(np.flatnonzero(y == label))
         wanted = int(per_class) or max(1, math.ceil(fraction * len(members) - 1e-9))
         if wanted > len(members):
             raise UserError(
                 f"--labels_per_class={wanted}: class number {label} of the target has {len(members)} training "
-                f"examples. Use at most {np.unique(y, return_counts=True)[1].min()}."
+                f"examples. Use at most {np.unique(y[known(y)], return_counts=True)[1].min()}."
             )
         rows.append(members[:wanted])
     return np.concatenate(rows)

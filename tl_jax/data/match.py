@@ -1,12 +1,12 @@
 """The fit between sources and target: one shape, one order of classes, labels matched by class name."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from tl_jax.core.errors import UserError, require
-from tl_jax.data.domain import Domain, Examples
+from tl_jax.data.domain import Domain, Examples, changed
+from tl_jax.data.door_labels import UNKNOWN
 
 LABEL_SPACES = ("closed", "partial", "open")
 """closed: equal sets of classes; partial: the target has some of the source's; open: it has others besides."""
@@ -43,6 +43,7 @@ def alike(domains: Sequence[Domain]) -> list[Domain]:
     """The domains with one shape of examples (see `matched`). Raises UserError where they cannot have one."""
     for domain in domains[1:]:
         _same_kind(domains[0], domain)
+    domains = [domains[0], *(in_order(domain, domains[0]) for domain in domains[1:])]
     shape = _common_shape(domains)
     return [_brought(domain, shape) for domain in domains]
 
@@ -52,12 +53,37 @@ def _brought(domain: Domain, shape: tuple[int, ...]) -> Domain:
     before = domain.train.x.shape[1:]
     parts = {n: Examples(_shaped(p.x, shape, domain.modality), p.y) for n, p in domain.splits.items()}
     if domain.modality != "image" or before == shape:
-        return replace(domain, **parts)
+        return changed(domain, **parts)
     sides = lambda shape: f"{shape[0]}x{shape[1]}"
     changes = [f"resized from {sides(before)} to {sides(shape)}"] * (before[:2] != shape[:2])
     changes += ["grey repeated to colour"] * (before[2] != shape[2])
     note = f"{' and '.join(changes)}, like the other domains (?size= and ?channels= of a spec choose both)"
-    return replace(domain, notes=(*domain.notes, note), **parts)
+    return changed(domain, notes=(*domain.notes, note), **parts)
+
+
+def in_order(domain: Domain, first: Domain) -> Domain:
+    """The domain with its columns in the order of the first one's, matched by name; said where they were in another.
+
+    Raises UserError where their names differ.
+    """
+    ours, theirs = first.features, domain.features
+    if ours == theirs or domain.modality != "vector":
+        return domain
+    if not (ours and theirs):
+        bare = domain.name if ours else first.name
+        return changed(domain, notes=(*domain.notes, f"columns are matched by position: those of {bare} have no names"))
+    if set(ours) != set(theirs):
+        only = lambda mine, others: _some([name for name in mine if name not in set(others)])
+        raise UserError(
+            f"{first.name} has {len(ours)} columns of features, {domain.name} {len(theirs)}; they are matched by name. "
+            f"Only in {first.name}: {only(ours, theirs)}. Only in {domain.name}: {only(theirs, ours)}. "
+            "Rename them, or leave them out of both (&drop=)."
+        )
+    place = [theirs.index(name) for name in ours]
+    parts = {name: Examples(part.x[:, place], part.y) for name, part in domain.splits.items()}
+    moved = sum(a != b for a, b in zip(ours, theirs, strict=True))
+    said = f"{moved} of {len(ours)} columns stand in another order than in {first.name}: they were matched by name"
+    return changed(domain, features=ours, notes=(*domain.notes, said), **parts)
 
 
 def _same_kind(first: Domain, other: Domain) -> None:
@@ -136,12 +162,12 @@ def _common_shape(domains: Sequence[Domain]) -> tuple[int, ...]:
 
 
 def renamed(domain: Domain, classes: tuple[str, ...]) -> Domain:
-    """The domain with labels numbered among `classes`, those that are not there len(classes)."""
+    """The domain with labels numbered among `classes`, those that are not there len(classes), unknown ones -1."""
     if domain.classes == classes:
         return domain
-    place = np.array([classes.index(c) if c in classes else len(classes) for c in domain.classes], np.int32)
+    place = np.array([classes.index(c) if c in classes else len(classes) for c in domain.classes] + [UNKNOWN], np.int32)
     parts = {name: Examples(part.x, place[part.y]) for name, part in domain.splits.items()}
-    return replace(domain, classes=classes, **parts)
+    return changed(domain, classes=classes, **parts)
 
 
 def _shaped(x: np.ndarray, shape: tuple[int, ...], modality: str) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from tl_jax.core.errors import UserError, unknown
+from tl_jax.data.files import refuse_html
 
 SCHEME_FREE = ""
 
@@ -48,8 +49,8 @@ def accept(spec: Spec, names: Sequence[str]) -> None:
             raise unknown(f"option of {spec.scheme or spec.path}", name, names)
 
 
-def whole(spec: Spec, name: str, default: int, least: int = 1) -> int:
-    """An option that is a whole number. Raises UserError if it is not, or is less than `least`."""
+def whole(spec: Spec, name: str, default: int, least: int = 1, most: int = 2**31 - 1) -> int:
+    """An option that is a whole number from `least` to `most`. Raises UserError if it is not."""
     text = spec.options.get(name, str(default))
     try:
         value = int(text)
@@ -57,6 +58,8 @@ def whole(spec: Spec, name: str, default: int, least: int = 1) -> int:
         value = least - 1
     if value < least:
         raise UserError(f"{spec.text}: {name}={text}; a whole number of at least {least} is needed.")
+    if value > most:
+        raise UserError(f"{spec.text}: {name}={text}; at most {most} is possible.")
     return value
 
 
@@ -87,3 +90,15 @@ def find(spec: Spec, path: str, data_dir: str) -> Path:
             return place
     hint = "" if folder else " Relative paths are also looked up under --data_dir (or TL_JAX_DATA), which is not set."
     raise UserError(f"{spec.text}: there is no {' nor '.join(str(p.absolute()) for p in places)}.{hint}")
+
+
+def data_file(spec: Spec, path: str, data_dir: str) -> Path:
+    """As `find`, but one file that can be read. Raises UserError for a folder, a web page, or one without the right."""
+    found = find(spec, path, data_dir)
+    if not found.is_file():
+        raise UserError(f"{spec.text}: {found} is a folder. One file is needed here; folder:PATH reads images.")
+    try:
+        refuse_html(found)
+    except OSError as error:
+        raise UserError(f"{spec.text}: {found} cannot be read ({error.strerror}).") from None
+    return found

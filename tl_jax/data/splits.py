@@ -45,8 +45,8 @@ def split(y: np.ndarray, fractions: Sequence[float] = FRACTIONS, *, groups=None,
 
 
 def strata(y: np.ndarray) -> np.ndarray:
-    """What is drawn from alike: classes y [n] int as they are, values as one class."""
-    return y if np.issubdtype(y.dtype, np.integer) else np.zeros(len(y), np.int32)
+    """What is drawn from alike: classes y [n] int as they are, values as one class, unknown ones as another (-1)."""
+    return y if np.issubdtype(y.dtype, np.integer) else np.where(np.isnan(y), -1, 0).astype(np.int32)
 
 
 def _by_group(groups: np.ndarray, fractions: Sequence[float], rng: np.random.Generator) -> Rows:
@@ -55,26 +55,30 @@ def _by_group(groups: np.ndarray, fractions: Sequence[float], rng: np.random.Gen
     counts = np.bincount(number)
     where, have = np.empty(len(names), np.int64), np.zeros(3)
     mixed = rng.permutation(len(names))
+    wanted = np.asarray(fractions) > 0
     for done, group in enumerate(mixed[np.argsort(-counts[mixed], kind="stable")]):
-        lacking = np.asarray(fractions) * len(groups) - have
-        if len(names) - done <= (have == 0).sum():  # the last groups go where none is yet
+        lacking = np.where(wanted, np.asarray(fractions) * len(groups) - have, -np.inf)
+        if len(names) - done <= ((have == 0) & wanted).sum():  # the last groups go where none is yet
             lacking[have > 0] = -np.inf
         where[group] = np.argmax(lacking)
         have[where[group]] += counts[group]
     return Rows(*(rng.permutation(np.flatnonzero(where[number] == part)) for part in range(3)))
 
 
-def hold_out(y: np.ndarray, share: float = HELD_OUT, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of train and validation: `share` of every class of y [n] is held out."""
-    rows = split(y, (1 - share, share, 0.0), seed=seed)
+def hold_out(y: np.ndarray, share: float = HELD_OUT, *, groups=None, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of train and validation: `share` of every class of y [n], or of whole groups, is held out."""
+    rows = split(y, (1 - share, share, 0.0), groups=groups, seed=seed)
     return rows.train, rows.validation
 
 
-def given(y: np.ndarray, part: np.ndarray, seed: int = 0) -> Rows:
-    """Rows of splits that are given by part [n] (0, 1, 2), mixed; a missing validation split is held out of train."""
+def given(y: np.ndarray, part: np.ndarray, *, groups=None, seed: int = 0) -> Rows:
+    """Rows of splits that are given by part [n] (0, 1, 2), mixed; a missing validation split is held out of train.
+
+    groups [n]: what is held out are then whole groups.
+    """
     rng = np.random.default_rng(seed)
     train, validation, test = (rng.permutation(np.flatnonzero(part == p)) for p in range(3))
     if not len(validation) and len(train):
-        kept, held = hold_out(y[train], seed=seed)
+        kept, held = hold_out(y[train], groups=None if groups is None else np.asarray(groups)[train], seed=seed)
         train, validation = train[kept], train[held]
     return Rows(train, validation, test)

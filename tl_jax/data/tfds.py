@@ -145,4 +145,4 @@ def _images(spec: Spec, builder: Any, split: str) -> tuple[np.ndarray, np.ndarra
     made = os.stat(os.path.join(builder.data_path, "dataset_info.json")).st_mtime_ns
     names = tuple(map(str, range(len(source))))
     files = Files(f"{builder.data_path}/{split}", names, ((len(source), made),), lambda i: source[int(i)]["image"])
-    return images.read_images(files, images.look(spec, default)), labels
+    return images.read_images(files, images.look(spec, default))[0], labels

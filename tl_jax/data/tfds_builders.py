@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tl_jax.data.decoder import opened
 from tl_jax.data.domain import Domain
 from tl_jax.data.folder import Listing
 from tl_jax.data.images import DEFAULT, Look
@@ -87,9 +88,7 @@ def _examples(found: Domain | Listing, split: str, key: str) -> Iterator[tuple[i
 
 def _colour_file(data: bytes) -> Any:
     """The file itself if it is a JPEG or PNG in colour, else a picture in colour."""
-    from PIL import Image
-
-    image = Image.open(io.BytesIO(data))
+    image = opened(data)
     if image.format in ("JPEG", "PNG") and image.mode == "RGB":
         return io.BytesIO(data)
     return image.convert("RGB")

@@ -110,7 +110,7 @@ def rescale(x: Array, pixels: Pixels) -> Array:
     if x.ndim != 4 or x.shape[-1] not in (1, len(pixels.mean)):
         raise UserError(
             f"This network takes images [n, h, w, 1 or {len(pixels.mean)}], not {list(x.shape)}. "
-            "For vectors and other shapes use mlp."
+            "For other shapes use mlp."
         )
     mean, std = (jnp.array(v, jnp.float32).reshape(1, 1, 1, -1) for v in pixels)
     return (x.astype(jnp.float32) * 0.5 + (0.5 - mean)) / std
@@ -159,6 +159,20 @@ NETWORKS: dict[str, Callable[..., Recipe]] = {
     "text_transformer": text_transformer,
     "audio_cnn": audio_cnn,
 }
+TAKES: Mapping[str, tuple[str, ...]] = {
+    "mlp": ("vector", "image", "series"),
+    "gru": ("text", "series"),
+    "conv1d": ("series",),
+    "text_cnn": ("text",),
+    "text_transformer": ("text",),
+    "audio_cnn": ("sound",),
+}
+"""The kinds of examples of the networks that are not for images alone."""
+
+
+def modalities(name: str) -> tuple[str, ...]:
+    """The kinds of examples that a network takes."""
+    return TAKES.get(name, ("image",))
 
 
 def pixels_of(call: Callable[[], Recipe]) -> dict[str, tuple[float, ...]]:

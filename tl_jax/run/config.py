@@ -17,7 +17,8 @@ from tl_jax.training.optimizer import RULES
 
 PRECISIONS = ("float32", "bfloat16")
 AUTO = "auto"
-"""Selection by `im` where labels are classes and by `source_val` where they are values."""
+"""What suits the data: of networks (see run/networks.py); of selection `im` where labels are classes and `source_val`
+where they are values."""
 TARGET_VAL = "target_val"
 """Selection by the target's validation labels: allowed where the target is labelled."""
 AMOUNTS = ("labels_per_class", "label_fraction")
@@ -41,7 +42,7 @@ class Config:
     kind: str = "transductive"
     source: tuple[str, ...] = ("digits:printed",)
     target: str = "digits:handwritten"
-    network: str = "cnn"
+    network: str = AUTO
     methods: tuple[str, ...] = ("source_only", "dann", "mcc", "target_only")
     seeds: tuple[int, ...] = (0, 1, 2)
     sweep: tuple[tuple[str, tuple[float, ...]], ...] = ()
@@ -117,7 +118,6 @@ MULTITASK = Config(
     target="",
     methods=(),
     strategies=("single", "equal", "uncertainty", "pcgrad", "cagrad"),
-    network="mlp(hidden=(256,), dropout=0.0)",
     steps=300,
     batch_size=32,
     eval_every=100,
@@ -173,5 +173,5 @@ def _check_labels(config: Config) -> None:
 
 
 def network_call(config: Config) -> Call:
-    """The network named by the config. Raises UserError if there is none."""
+    """The network named by the config, which is not `auto`. Raises UserError if there is none."""
     return parse(config.network, NETWORKS, "network")

@@ -43,6 +43,7 @@ def default_run_dir(config: Config) -> Path:
 def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Result:
     """Train what is not finished, evaluate, report. Raises UserError for mistakes, before writing anything."""
     setup = prepare(config, options, domains)
+    config = setup.config  # what was `auto` has its name
     directory = RunDirectory(Path(options.run_dir) if options.run_dir else default_run_dir(config))
     directory.claim(config)
     reporter = Reporter(options.quiet)

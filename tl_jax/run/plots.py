@@ -11,7 +11,11 @@ from matplotlib.figure import Figure
 
 from tl_jax.core.places import write_atomically
 from tl_jax.data.domain import Domain
+from tl_jax.run.problem import joined
 from tl_jax.run.report import NAMES
+
+STYLES = ("-", "--", ":", "-.")
+"""Of lines, where there are more of them than colours."""
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -32,7 +36,12 @@ def band(
 ) -> None:
     """A line through the means of {place: values of all trials}, in a band from least to greatest."""
     where = sorted(points)
-    panel.plot(where, [float(np.mean(points[x])) for x in where], color=f"C{colour % 10}", marker=marker, label=label)
+    style: dict[str, Any] = {
+        "color": f"C{colour % 10}",
+        "linestyle": STYLES[colour // 10 % len(STYLES)],
+        "marker": marker,
+    }
+    panel.plot(where, [float(np.mean(points[x])) for x in where], label=label, **style)
     low, high = [min(points[x]) for x in where], [max(points[x]) for x in where]
     panel.fill_between(where, low, high, color=f"C{colour % 10}", alpha=shade, linewidth=0)
 
@@ -42,9 +51,30 @@ def on_target(metric: str) -> str:
     return f"{NAMES[metric]} on the target's test split"
 
 
-def panels(metric: str) -> tuple[tuple[str, str], tuple[str, str]]:
-    """What the curves of a run show that predicts: the target's metric and the source loss."""
-    return (f"target/{metric}", on_target(metric)), ("source", "source loss")
+def panels(metric: str, labels: Mapping[str, str]) -> tuple[tuple[str, str], tuple[str, str]]:
+    """What the curves of a run show that predicts: the target's metric and the loss on labels.
+
+    labels: {method: whose labels that loss is of}, as in "the target".
+    """
+    by_owner: dict[str, list[str]] = {}
+    for method, owner in labels.items():
+        by_owner.setdefault(owner, []).append(method)
+    most = max(by_owner, key=lambda owner: len(by_owner[owner]), default="the source")
+    others = [f"{joined(names, 2)}: {owner}'s" for owner, names in by_owner.items() if owner != most]
+    title = "; ".join([f"loss on {most}'s labels", *others])
+    return (f"target/{metric}", on_target(metric)), ("source", title)
+
+
+def apart(lines: Sequence[Mapping[str, Any]], by: str) -> dict[str, list[Mapping[str, Any]]]:
+    """Lines or records by their method, under the key `by`, and by the values in which its trials differ."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for method in dict.fromkeys(line[by] for line in lines):
+        mine = [line for line in lines if line[by] == method]
+        swept = [name for name in mine[0]["values"] if len({line["values"].get(name) for line in mine}) > 1]
+        for line in mine:
+            values = [f"{name} {line['values'][name]:g}" for name in swept if name != "task"]
+            found.setdefault(", ".join([method, *values]), []).append(line)
+    return found
 
 
 def curves(
@@ -52,18 +82,23 @@ def curves(
     methods: Sequence[str],
     panels: Sequence[tuple[str, str]],
 ) -> Figure:
-    """Two metrics (name, title) over steps: the mean over trials, the band from least to greatest."""
+    """Two metrics (name, title) over steps: the mean over seeds, the band from least to greatest.
+
+    Swept values are lines of their own.
+    """
     figure = Figure(figsize=(11, 4), layout="constrained")
     grid = figure.subplots(1, 2)
+    known = [line for method in methods for line in lines if line["job"] == method]
     for panel, (name, title) in zip(grid, panels, strict=True):
-        for colour, method in enumerate(methods):
+        for colour, (label, found) in enumerate(apart(known, "job").items()):
             points: dict[int, list[float]] = {}
-            for line in lines:
-                if line["job"] == method and name in line:
+            for line in found:
+                if name in line:
                     points.setdefault(line["step"], []).append(line[name])
             if points:
-                band(panel, points, colour=colour, label=method, marker=".", shade=0.15)
-        panel.set(title=title, xlabel="step")
+                band(panel, points, colour=colour, label=label, marker=".", shade=0.15)
+        panel.set_title(title, fontsize="medium")
+        panel.set_xlabel("step")
         panel.grid(alpha=0.3)
     grid[1].set_yscale("log" if panels[1][0] == "source" else "linear")
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside right upper", fontsize="small")
@@ -75,13 +110,18 @@ def few_labels(records: Sequence[Mapping[str, Any]], amount: str, metric: str) -
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     panel = figure.subplots()
     points: dict[str, dict[float, list[float]]] = {}
-    for record in records:
-        if amount in record["values"]:
-            by_amount = points.setdefault(record["method"], {})
+    without = lambda values: {name: value for name, value in values.items() if name != amount}
+    partly = [
+        {**record, "values": without(record["values"]), amount: n}
+        for record in records
+        if (n := record["values"].get(amount))
+    ]
+    for label, found in apart(partly, "method").items():
+        for record in found:
             score = record["selectors"]["last"][f"target/{metric}"]
-            by_amount.setdefault(record["values"][amount], []).append(score)
-    for colour, (method, found) in enumerate(points.items()):
-        band(panel, found, colour=colour, label=method)
+            points.setdefault(label, {}).setdefault(record[amount], []).append(score)
+    for colour, (label, found) in enumerate(points.items()):
+        band(panel, found, colour=colour, label=label)
     panel.set_xscale("log")
     shown = sorted({n for found in points.values() for n in found})
     panel.set_xticks(shown, [f"{n:g}" for n in shown])

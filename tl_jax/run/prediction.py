@@ -130,14 +130,23 @@ def figures(
     domains = (*setup.problem.sources, setup.problem.target)
     amounts = [name for name in AMOUNTS if getattr(setup.config, name)]
     metric = scoring(setup.problem).shown
+    titled = plots.panels(metric, {task.job.name: _labelled(task) for task in setup.tasks})
     found = {
-        "curves.png": lambda: plots.curves(read_lines(directory.root / "metrics.jsonl"), names, plots.panels(metric)),
+        "curves.png": lambda: plots.curves(read_lines(directory.root / "metrics.jsonl"), names, titled),
         "samples.png": lambda: plots.samples(domains),
         "embedding.png": lambda: plots.embedding(_embedded(setup, directory, records), setup.problem.target.classes),
     }
     if interpolation.groups(records):
         found["interpolation.png"] = lambda: interpolation.figure(records)
     return found | ({"labels.png": lambda: plots.few_labels(records, amounts[0], metric)} if amounts else {})
+
+
+def _labelled(task: Task) -> str:
+    """Whose labels the supervised term of a job is of (see `Problem.training`)."""
+    labels = task.job.method.labels
+    if task.rows is not None and labels == "source":
+        labels = "both" if task.problem.sources else "target"
+    return {"both": "both domains", "target": "the target", "source": "the source"}.get(labels, "the source")
 
 
 def _embedded(

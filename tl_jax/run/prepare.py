@@ -15,6 +15,7 @@ from tl_jax.run.config import AUTO, TARGET_VAL, Config, check, network_call
 from tl_jax.run.devices import place
 from tl_jax.run.init_from import Weights, read_weights
 from tl_jax.run.jobs import Job, jobs
+from tl_jax.run.networks import resolved
 from tl_jax.run.problem import Problem, units
 from tl_jax.run.scoring import scoring
 from tl_jax.run.setup import Options, Setup, example, make_network, make_task, plain
@@ -30,10 +31,12 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
     if config.kind == "unsupervised":
         amounts = bool(config.labels_per_class or config.label_fraction)
         pretraining.check(config.pretrain_on, config.align, config.forward_plan, amounts)
-    network_call(config)
+    if config.network != AUTO:
+        network_call(config)
     get = lambda spec: domains[spec] if spec in domains else load(spec, options.data_dir)
     if config.kind == "multitask":
         problem = task_problem([get(spec) for spec in config.source])
+        config = resolved(config, problem.domains)
         parts = task_jobs(config, problem)
     else:
         todo = jobs(config)
@@ -42,7 +45,7 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
         if config.kind == "unsupervised":
             named = [(job.name, job.method) for job in todo]
             pretraining.check_domains((*problem.sources, problem.target), named)
-        config, problem = _by_labels(config, problem, todo)
+        config, problem = _by_labels(resolved(config, problem.domains), problem, todo)
         parts = [Part(config, problem, job) for job in todo]
     for part in parts:
         place(options.devices, len(part.job.trials), config.batch_size, options.trials == "vmap")

@@ -11,7 +11,7 @@ import numpy as np
 from tl_jax.core.batching import sent_in_batches
 from tl_jax.core.errors import UserError
 from tl_jax.core.places import user_cache
-from tl_jax.data.domain import Examples
+from tl_jax.data.domain import Examples, changed
 from tl_jax.run.config import network_call
 from tl_jax.run.init_from import Weights, for_trials
 from tl_jax.run.problem import Problem
@@ -73,7 +73,7 @@ def on_features(task: Task, model: Any) -> Task:
         task.config, network=f"mlp(bottleneck=0, head='{network_call(task.config)().head}', hidden=())", freeze=()
     )
     job = dataclasses.replace(task.job, strategy=full(), start=None)
-    return make_task(config, Problem((), dataclasses.replace(target, **seen)), job)
+    return make_task(config, Problem((), changed(target, **seen)), job)
 
 
 def _features(task: Task, model: Any, splits: dict[str, Examples]) -> dict[str, np.ndarray]:

@@ -21,7 +21,7 @@ from tl_jax.run.jobs import Job
 from tl_jax.run.problem import Problem, check_batches, rows_known
 from tl_jax.run.trials import starts
 from tl_jax.training.freezing import Rule, resolve
-from tl_jax.training.layout import layout
+from tl_jax.training.layout import Layout, layout
 from tl_jax.training.state import Data, Start, State, accepting_bytes, create
 from tl_jax.training.step import Recipe
 
@@ -97,12 +97,24 @@ def make_task(config: Config, problem: Problem, job: Job) -> Task:
     rows = _rows(problem, job, config)
     check_batches(problem, config.batch_size, job.method, partly=rows is not None)
     net = make_network(config, problem, job, "map")
-    blocks = layout(make_network(config, problem, plain(job), "map"), example(problem))
+    blocks = _blocks(config, problem, job)
     task = Task(job, config, problem, {}, job.rules(config, blocks), rows, start)
     begin = lambda one, data: create(net, job.method, config.forward_plan, data, one)
     state: State = jax.eval_shape(begin, jax.tree.map(lambda x: x[0], task.starts()), task.data)
     resolve(task.rules, state.params)
     return task._replace(shapes=state.params)
+
+
+def _blocks(config: Config, problem: Problem, job: Job) -> Layout:
+    """The network's blocks. Raises UserError where the examples are of a size that it cannot have."""
+    x = example(problem)
+    try:
+        return layout(make_network(config, problem, plain(job), "map"), x)
+    except (ArithmeticError, IndexError, TypeError, ValueError) as error:
+        raise UserError(
+            f"--network={config.network} cannot take examples {list(x.shape[1:])} of {problem.target.name} ({error}). "
+            "Choose another network or other arguments, or resize the examples."
+        ) from None
 
 
 def plain(job: Job) -> Job:

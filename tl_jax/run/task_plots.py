@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from tl_jax.core.tasks import TaskHead
 from tl_jax.evaluation.multitask import task_gains
+from tl_jax.run.plots import apart, band
 from tl_jax.run.task_report import SHOWN, compared
 
 MANY = 12
@@ -15,24 +16,23 @@ MANY = 12
 
 
 def curves(lines: Sequence[Mapping[str, Any]], heads: Sequence[TaskHead]) -> Figure:
-    """A panel a task: its first metric over steps, the mean over trials and a band from least to greatest."""
+    """A panel a task: its first metric over steps, the mean over seeds and a band from least to greatest.
+
+    Swept values are lines of their own.
+    """
     heads = heads[:MANY]
     columns = min(4, len(heads))
     figure = Figure(figsize=(4 * columns, 3.2 * -(-len(heads) // columns)), layout="constrained")
     panels = figure.subplots(-(-len(heads) // columns), columns, squeeze=False).ravel()
-    methods = list(dict.fromkeys(_method(line) for line in lines))
+    groups = apart([{**line, "job": _method(line)} for line in lines], "job")
     for panel, head in zip(panels, heads, strict=False):
         name = f"{head.name}/{SHOWN[head.kind]}"
-        for colour, method in enumerate(methods):
+        for colour, (label, found) in enumerate(groups.items()):
             points: dict[int, list[float]] = {}
-            for line in lines:
-                if _method(line) == method and line.get(name) is not None:
+            for line in found:
+                if line.get(name) is not None:
                     points.setdefault(line["step"], []).append(line[name])
-            steps = sorted(points)
-            style = {"color": f"C{colour % 10}", "linestyle": "--" if method == "single" else "-"}
-            panel.plot(steps, [float(np.mean(points[s])) for s in steps], marker=".", label=method, **style)
-            low, high = [min(points[s]) for s in steps], [max(points[s]) for s in steps]
-            panel.fill_between(steps, low, high, color=style["color"], alpha=0.12, linewidth=0)
+            band(panel, points, colour=colour, label=label, marker=".")
         panel.set(title=name.replace("/", " "), xlabel="step")
         panel.grid(alpha=0.3)
     panels[0].legend(fontsize="x-small")
@@ -42,18 +42,20 @@ def curves(lines: Sequence[Mapping[str, Any]], heads: Sequence[TaskHead]) -> Fig
 def relative(records: Sequence[Mapping[str, Any]], heads: Sequence[TaskHead]) -> Figure:
     """Each task's mean relative gain over single-task training in percent, a group of bars a task, up is better.
 
-    Bars are means over trials, whiskers run from least to greatest. Without single-task models it is empty.
+    Bars are means over seeds, whiskers run from least to greatest; swept values are bars of their own. Without
+    single-task models it is empty.
     """
     last = lambda record: {k: v for k, v in record["selectors"]["last"].items() if k != "step"}
-    singles: dict[str, list[float]] = {}
+    alone = [record for record in records if record["method"] == "single"]
     gains: dict[str, list[dict[str, float]]] = {}
-    for record in records:
-        for name, value in last(record).items() if record["method"] == "single" else ():
-            singles.setdefault(name, []).append(value)
-    baseline = {name: float(np.mean(values)) for name, values in singles.items()}
-    for record in records:
-        if record["method"] != "single" and (scores := compared(last(record), baseline)):
-            gains.setdefault(record["method"], []).append(task_gains(scores))
+    for label, found in apart([record for record in records if record["method"] != "single"], "method").items():
+        singles: dict[str, list[float]] = {}
+        for record in alone:
+            for name, value in last(record).items() if _alike(record, found[0]) else ():
+                singles.setdefault(name, []).append(value)
+        baseline = {name: float(np.mean(values)) for name, values in singles.items()}
+        if scores := [scores for record in found if (scores := compared(last(record), baseline))]:
+            gains[label] = [task_gains(one) for one in scores]
     figure = Figure(figsize=(max(7.0, 1.6 * min(len(heads), MANY)), 4), layout="constrained")
     panel = figure.subplots()
     tasks, width = [head.name for head in heads[:MANY]], 0.8 / max(len(gains), 1)
@@ -69,6 +71,11 @@ def relative(records: Sequence[Mapping[str, Any]], heads: Sequence[TaskHead]) ->
     if gains:
         panel.legend(fontsize="small")
     return figure
+
+
+def _alike(single: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
+    """Whether two records have the same swept values."""
+    return all(record["values"].get(name, value) == value for name, value in single["values"].items())
 
 
 def _method(line: Mapping[str, Any]) -> str:

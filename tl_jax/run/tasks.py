@@ -10,7 +10,7 @@ from tl_jax.core.calls import Call, parse
 from tl_jax.core.errors import UserError
 from tl_jax.core.strategies import STRATEGIES
 from tl_jax.core.tasks import TaskHead
-from tl_jax.data.domain import Domain, Examples
+from tl_jax.data.domain import Domain, Examples, changed
 from tl_jax.data.match import alike
 from tl_jax.methods.multitask import multitask
 from tl_jax.models.sharing import SHARING
@@ -76,7 +76,7 @@ def _joined(group: Sequence[Domain], tasks: dict[str, TaskHead]) -> Domain:
         name: Examples(part.x, np.stack([labels(domain, domain.splits[name]) for domain in group], axis=1))
         for name, part in group[0].splits.items()
     }
-    return dataclasses.replace(group[0], name=joined([domain.name for domain in group]), classes=(), **parts)
+    return changed(group[0], name=joined([domain.name for domain in group]), classes=(), **parts)
 
 
 def _known(domain: Domain, y: np.ndarray) -> np.ndarray:

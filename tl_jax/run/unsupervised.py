@@ -29,7 +29,6 @@ UNSUPERVISED = Config(
     kind="unsupervised",
     source=("digits:handwritten",),
     target="digits:photo",
-    network="cnn(dense=256, dropout=0.0, widths=(16, 32, 64), bottleneck=0)",
     methods=("simclr(temperature=0.1)", "untrained", "pixels"),
     view="distorted",
     forward_plan="joint",
