@@ -68,7 +68,8 @@ def define(default: Config, without: Sequence[str] = ()) -> None:
     string(
         "labels_per_class",
         ",".join(map(str, default.labels_per_class)),
-        "How many target examples of each class are labelled; several (1,2,5,10) are trials of one program.",
+        "How many target examples of each class are labelled; several (1,2,5,10) are trials of one program. In "
+        "transductive transfer they are one more source, also to a method that compares source and target.",
     )
     string(
         "label_space", default.label_space, f"How the target's classes relate to the source's: {names(LABEL_SPACES)}."

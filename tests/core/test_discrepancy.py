@@ -25,6 +25,9 @@ SQUARED_GRADIENTS = jax.jit(jax.grad(lambda x, y: discrepancy.squared_distances(
 pytestmark = pytest.mark.usefixtures("double")
 
 
+PAIRED = ("linear", "cyclic")
+
+
 def kernel(x, y, mean):
     return sum(math.exp(-((x - y) ** 2).sum() / (2 * 2.0**k * mean)) for k in range(-3, 2))
 
@@ -34,10 +37,11 @@ def mmd_by_loops(s, t, estimator, diagonal=True):
     pairs = [((a - b) ** 2).sum() for i, a in enumerate(z) for j, b in enumerate(z) if diagonal or i != j]
     mean = np.mean(pairs)
     n, m = len(s), len(t)
-    if estimator == "linear":
+    if estimator in PAIRED:
         h = []
-        for i in range(n // 2):
-            s1, s2, t1, t2 = s[2 * i], s[2 * i + 1], t[2 * i], t[2 * i + 1]
+        rows = range(n) if estimator == "cyclic" else range(0, n - 1, 2)
+        for i, j in [(i, (i + 1) % n) for i in rows]:
+            s1, s2, t1, t2 = s[i], s[j], t[i], t[j]
             same, other = ((s1, s2), (t1, t2)), ((s1, t2), (s2, t1))
             h.append(sum(kernel(*p, mean) for p in same) - sum(kernel(*p, mean) for p in other))
         return np.mean(h)
@@ -103,7 +107,7 @@ def test_mean_squared_distance_is_the_mean_over_pairs(diagonal):
 @pytest.mark.parametrize("diagonal", [True, False])
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_mmd_is_its_equation(estimator, diagonal):
-    s, t = draw(0, 8), draw(1, 8 if estimator == "linear" else 5, shift=0.5)
+    s, t = draw(0, 8), draw(1, 8 if estimator in PAIRED else 5, shift=0.5)
     found = jax.jit(lambda s, t: mmd(s, t, BANDWIDTHS, estimator, diagonal=diagonal))(s, t)
     np.testing.assert_allclose(found, mmd_by_loops(s, t, estimator, diagonal), rtol=1e-9)
 
@@ -134,7 +138,7 @@ def test_an_odd_last_row_has_no_pair():
     assert np.abs(gradient[:-1]).min() > 0
 
 
-@pytest.mark.parametrize("estimator", ["unbiased", "linear"])
+@pytest.mark.parametrize("estimator", ["unbiased", *PAIRED])
 def test_unbiased_estimators_average_to_zero_without_a_shift(estimator):
     both = np.random.default_rng(2).normal(size=(2, 400, 16, 3))
     values = jax.jit(jax.vmap(DISTANCES[f"mmd {estimator}"]))(*both)
@@ -184,8 +188,9 @@ def test_shapes_that_do_not_fit_are_refused(name, n, d_t):
         DISTANCES[name](draw(0, n), draw(1, n, d_t))
 
 
-def test_mmd_names_the_estimators_and_the_linear_one_needs_pairs():
-    with pytest.raises(ValueError, match="'median'; there are unbiased, biased, linear"):
+def test_mmd_names_the_estimators_and_those_in_linear_time_need_pairs():
+    with pytest.raises(ValueError, match="'median'; there are unbiased, biased, linear, cyclic"):
         mmd(draw(0), draw(1), BANDWIDTHS, "median")
-    with pytest.raises(ValueError, match="n = 8 and m = 6"):
-        mmd(draw(0), draw(1, 6), BANDWIDTHS, "linear")
+    for estimator in PAIRED:
+        with pytest.raises(ValueError, match="n = 8 and m = 6"):
+            mmd(draw(0), draw(1, 6), BANDWIDTHS, estimator)

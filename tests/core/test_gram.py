@@ -61,3 +61,40 @@ def test_equal_domains_are_aligned_and_dead_features_do_no_harm():
     for there in (f, other):
         slopes = jax.grad(lambda x, there=there: sum(inverse_gram_alignment(x, there, 0.9)[:2]))(f)
         assert np.isfinite(slopes).all()
+
+
+RANDOM = np.random.default_rng(1).normal(size=(2, 16, 32)) + np.array([0.0, 0.3])[:, None, None]
+HARD = {
+    "dead features": np.zeros((2, 16, 32)),
+    "a constant": np.full((2, 16, 32), 3.0),
+    "nearly a constant": 1000 + 1e-4 * RANDOM,
+    "one dead domain": RANDOM * np.array([0.0, 1.0])[:, None, None],
+    "half of the features dead in one domain": np.where(np.arange(64).reshape(2, 1, 32) < 16, 0, RANDOM),
+    **{f"scale {scale:g}": scale * RANDOM for scale in (1e-12, 1e-5, 1e-3, 1e3, 1e5, 1e8)},
+}
+
+
+@pytest.fixture(scope="module")
+def single():
+    """(angle, scale) and the gradients of their sum in single precision, compiled once."""
+    f = lambda s, t: (sum(found := inverse_gram_alignment(s, t, 0.9)[:2]), found)
+    return jax.jit(jax.value_and_grad(f, (0, 1), has_aux=True))
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_features_of_any_scale_dead_or_constant_have_finite_values_and_gradients(single, name):
+    with jax.enable_x64(False):
+        (_, (angle, scale)), slopes = single(*np.float32(HARD[name]))
+    assert 0 <= angle <= 2
+    assert 0 <= scale < np.inf
+    assert all(np.isfinite(slope).all() for slope in slopes)
+    if name.startswith("scale") and "e-" not in name:
+        assert np.abs(slopes[0]).max() > 0
+
+
+@pytest.mark.parametrize("factor", [1e-2, 1.0, 1e2, 1e3, 1e5])
+def test_single_precision_agrees_with_double_at_every_scale_that_it_can_tell_apart(single, factor):
+    (_, want), _ = single(*(factor * RANDOM))
+    with jax.enable_x64(False):
+        (_, found), _ = single(*np.float32(factor * RANDOM))
+    np.testing.assert_allclose(found, want, rtol=2e-3)

@@ -32,3 +32,21 @@ def test_equal_samples_are_at_local_distance_zero_and_a_class_of_one_side_is_lef
         moved[5] = T[:5].mean(0)
         alone = lambda x: jax.grad(lambda x: local_mmd((S, x), (labels, shares)))(x)[5]
         assert np.abs(alone(moved)).max() < 1e-12
+
+
+def test_a_class_that_no_target_is_named_for_does_not_count_however_much_is_shared_out_to_it():
+    with jax.enable_x64(True):
+        labels = np.eye(4)[[0, 1, 2, 0, 1, 2]]
+        shares = np.tile([0.45, 0.40, 0.1, 0.05], (6, 1))  # every row names class 0
+        w, v = labels[:, 0] / 2, shares[:, 0] / shares[:, 0].sum()
+        z = np.concatenate([S, T])
+        squared = np.square(z[:, None] - z[None]).sum(-1)
+        scale = squared.sum() / (12 * 11)
+        k = sum(np.exp(-squared / (2 * 2.0**b * scale)) for b in range(-3, 2))
+        want = w @ k[:6, :6] @ w + v @ k[6:, 6:] @ v - 2 * w @ k[:6, 6:] @ v
+        np.testing.assert_allclose(local_mmd((S, T), (labels, shares)), want, rtol=1e-9)
+        # Nothing in common: no class to compare.
+        only_one, others = np.eye(4)[np.ones(6, int)], np.eye(4)[np.zeros(6, int)]
+        slopes = jax.grad(lambda x: local_mmd((S, x), (only_one, others)))(T)
+        assert local_mmd((S, T), (only_one, others)) == 0
+        assert not slopes.any()

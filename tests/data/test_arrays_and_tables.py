@@ -105,7 +105,7 @@ def test_token_ids_need_to_be_called_text(tmp_path):
         ({"images": X, "y": Y}, "Unknown array for x: 'x'"),
         ({"x": X[:3], "y": Y[:3]}, "split is empty"),
         ({"x": X, "y": Y, "classes": np.array(["a"])}, "labels run from 0 to 1, but 1 classes are named"),
-        ({"x": X.astype(object), "y": Y}, "cannot be read as .npz"),
+        ({"x": X.astype(object), "y": Y}, "'x' holds Python objects"),
     ],
 )
 def test_wrong_arrays_are_named(tmp_path, arrays, message):

@@ -201,7 +201,7 @@ def test_what_is_no_table_is_said(table, content, message):
 
 
 def test_a_folder_in_place_of_a_file_is_said(tmp_path):
-    for scheme in ("csv",):
+    for scheme in ("csv", "npz", "mat", "svmlight"):
         assert "is a folder. One file is needed" in said(f"{scheme}:{tmp_path}")
 
 

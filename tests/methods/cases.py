@@ -24,9 +24,9 @@ BATCH = Batch((Labeled(np.zeros((N, 1)), Y, np.arange(N)),), Unlabeled(np.zeros(
 OUT = {"source": S, "target": T}
 
 
-def terms(function, out=OUT, own=None, memory=None, values=None, lam=1.0):
+def terms(function, out=OUT, own=None, memory=None, values=None, lam=1.0, *, seed=0):
     """losses, metrics of a method's terms function as NumPy scalars."""
-    at = At(jnp.int32(0), jnp.float64(0), lam, values or {}, jax.random.key(0))
+    at = At(jnp.int32(0), jnp.float64(0), lam, values or {}, jax.random.key(seed))
 
     def found(own, memory, out):
         all_terms = function(Own(own, memory), out, BATCH, at)

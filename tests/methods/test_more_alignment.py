@@ -9,10 +9,11 @@ from tl_jax.core.types import Output
 from tl_jax.methods import METHODS
 
 
-def kernels(a, b):
-    """The five Gaussians of DAN, summed, entry by entry."""
+def kernels(a, b, diagonal=True):
+    """The five Gaussians of DAN, summed, entry by entry; their width from all pairs, or from all of two rows."""
     pooled = np.concatenate([S.features, T.features])
-    scale = np.mean([np.square(x - y).sum() for x in pooled for y in pooled])
+    n = len(pooled)
+    scale = np.mean([np.square(pooled[i] - pooled[j]).sum() for i in range(n) for j in range(n) if diagonal or i != j])
     return np.array(
         [[sum(np.exp(-np.square(x - y).sum() / (2 * 2.0**k * scale)) for k in range(-3, 2)) for y in b] for x in a]
     )
@@ -32,15 +33,16 @@ def test_jan_multiplies_the_kernels_of_features_and_predictions():
 
 
 @pytest.mark.parametrize("labels", [Y, np.array([0, 0, 1, 1, 1, 0])])
-def test_dsan_is_the_loop_over_the_classes_of_the_source_batch(labels, monkeypatch):
+def test_dsan_is_the_loop_over_the_classes_that_labels_and_predictions_of_the_batch_name(labels, monkeypatch):
     import cases
 
     source = cases.BATCH.sources[0]._replace(y=labels)
     monkeypatch.setattr(cases, "BATCH", cases.BATCH._replace(sources=(source,)))
-    ss, tt, st = kernels(S.features, S.features), kernels(T.features, T.features), kernels(S.features, T.features)
-    found = []
-    for c in np.unique(labels):
-        w, v = (labels == c) / (labels == c).sum(), softmax(T.logits)[:, c] / softmax(T.logits)[:, c].sum()
+    pairs = ((S, S), (T, T), (S, T))
+    ss, tt, st = (kernels(a.features, b.features, diagonal=False) for a, b in pairs)
+    found, p = [], softmax(T.logits)
+    for c in set(labels) & set(p.argmax(1)):
+        w, v = (labels == c) / (labels == c).sum(), p[:, c] / p[:, c].sum()
         found.append(w @ ss @ w + v @ tt @ v - 2 * w @ st @ v)
     losses, _ = terms(METHODS["dsan"]().terms)
     np.testing.assert_allclose(losses["local_mmd"], np.mean(found), rtol=1e-8)
@@ -89,7 +91,8 @@ def test_bsp_adds_the_largest_squared_singular_values_to_dann():
     np.testing.assert_allclose(losses["spectral"], want, rtol=1e-9)
     from tl_jax.core.types import At
 
-    assert method.weights(At(0, 0.0, 2.0, method.values, None)) == {"domain": 1.0, "spectral": 0.02}
+    # The penalty is constant: neither the trade-off nor its schedule enters.
+    assert method.weights(At(0, 0.0, 2.0, method.values, None)) == {"domain": 1.0, "spectral": 0.01}
 
 
 def test_afn_pushes_every_feature_outwards_by_a_constant():
@@ -122,6 +125,12 @@ def test_wdgrl_in_two_phases():
     np.testing.assert_allclose(losses["source"], CE, rtol=1e-9)
     free, _ = terms(critic.terms, own=CRITIC, values={"penalty": 0.0})
     np.testing.assert_allclose(free["critic"], -distance, rtol=1e-9)
+
+
+def test_every_key_of_wdgrl_draws_other_points_between_the_domains():
+    at = {"own": CRITIC, "values": {"penalty": 10.0}}
+    one, same, other = (terms(METHODS["wdgrl"]().phases[0].terms, **at, seed=s)[0]["critic"] for s in (0, 0, 1))
+    assert one == same != other
 
 
 def test_the_penalty_of_wdgrl_is_on_slopes_at_both_domains_and_between():

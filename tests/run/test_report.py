@@ -36,8 +36,26 @@ def test_bounds_and_negative_transfer_are_named():
     remarks = {row.method: row.remark for row in report.rows(CONFIG, RECORDS, {})}
     assert remarks["source_only"] == "lower bound"
     assert remarks["target_only"] == "upper bound (target labels)"
-    assert remarks["dann"] == "NEGATIVE TRANSFER: 0.100 under source_only"
+    assert remarks["dann"] == "NEGATIVE TRANSFER: 0.100 ± 0.000 under source_only"
     assert remarks["mcc"] == ""
+
+
+def test_a_loss_within_its_own_spread_over_seeds_is_no_negative_transfer():
+    ours = [record("mcc", s, a) for s, a in enumerate((0.5, 0.78))]  # by seed .10 under and .08 over
+    (row,) = [row for row in report.rows(CONFIG, RECORDS[:2] + ours, {}) if row.method == "mcc"]
+    assert row.remark == "0.010 under source_only, within the spread of the seeds (0.127)"
+    (row,) = [row for row in report.rows(CONFIG, RECORDS[:3], {}) if row.method == "dann"]
+    assert row.remark == "0.100 under source_only (one seed)"
+
+
+def test_a_diverged_trial_is_counted_and_has_no_number():
+    dead = {"method": "dann", "seed": 1, "values": {}, "diverged": "step 41: term 'grad_norm' is nan"}
+    (row,) = [row for row in report.rows(CONFIG, [*RECORDS[:3], dead], {}) if row.method == "dann"]
+    assert row.scores["last"] == [0.5]
+    assert row.remark.endswith("; 1 of 2 trials diverged: seed 1 at step 41: term 'grad_norm' is nan")
+    (row,) = report.rows(CONFIG, [dead], {})
+    assert "dann" in report.table(CONFIG, [dead], {}).text()
+    assert row.remark.startswith("1 of 1 trials diverged")
 
 
 def test_without_the_lower_bound_nothing_is_flagged():

@@ -25,7 +25,7 @@ PARAMS = {"backbone": {"norm1": {"scale": np.ones(3, np.float32), "bias": np.zer
 
 
 def go(network, plan, entries, frozen=frozenset(), key=0):
-    domains = list(dict.fromkeys(entry.domain for entry in entries))
+    domains = list(dict.fromkeys([*(entry.domain for entry in entries), "source0", "target"]))
     stats = initial_stats(plan, {"backbone": {"norm1": OLD}}, domains)
     out, stats = Forward(network, plan, frozen)(Weights(PARAMS, stats, jax.random.key(key)), entries)
     return out, {name: tree["backbone"]["norm1"] for name, tree in stats.items()}
@@ -77,6 +77,12 @@ def test_target_only_normalises_as_separate_but_keeps_only_the_target(network):
     assert_close(stats, {"all": moved(OLD, moments(T))})
 
 
+def test_target_only_keeps_the_statistics_of_the_sources_where_no_pass_is_the_target_s(network):
+    out, stats = go(network, "target_only", [SOURCE, SECOND])
+    assert_close(out["source"].features[: len(S)], normal(S, moments(S)))
+    assert_close(stats, {"all": moved(moved(OLD, moments(S)), moments(S2))})
+
+
 def test_per_domain_keeps_statistics_apart(network):
     out, stats = go(network, "per_domain", [SOURCE, SECOND, TARGET])
     assert_close(out["target"].features, normal(T, moments(T)))
@@ -85,6 +91,27 @@ def test_per_domain_keeps_statistics_apart(network):
     assert stats_of(stats, "source") is stats["source0"]
     assert stats_of(stats, "source1") is stats["source1"]
     assert stats_of({"all": 1}, "target") == 1
+
+
+def test_a_target_without_a_pass_has_the_statistics_of_the_sources_pooled(network):
+    _, stats = go(network, "per_domain", [SOURCE, SECOND])
+    first, second = (moved(OLD, moments(x)) for x in (S, S2))
+    mean = (first["mean"] + second["mean"]) / 2
+    var = (first["var"] + first["mean"] ** 2 + second["var"] + second["mean"] ** 2) / 2 - mean**2
+    assert_close(stats["target"], {"mean": mean, "var": var})
+    _, stats = go(network, "per_domain", [SOURCE])
+    jax.tree.map(np.testing.assert_array_equal, stats["target"], stats["source0"])
+
+
+def test_sources_without_a_pass_keep_what_an_earlier_training_gave_them(network):
+    _, stats = go(network, "per_domain", [TARGET])
+    assert_close(stats["target"], moved(OLD, moments(T)))
+    jax.tree.map(np.testing.assert_array_equal, stats["source0"], OLD)
+
+
+def test_under_target_only_a_source_without_a_target_updates_the_statistics(network):
+    _, stats = go(network, "target_only", [SOURCE])
+    assert_close(stats, {"all": moved(OLD, moments(S))})
 
 
 def test_frozen_uses_the_running_statistics_and_leaves_them(network):

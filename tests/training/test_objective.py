@@ -44,6 +44,15 @@ def test_the_total_is_the_weighted_sum_and_terms_are_logged_unweighted(network):
         }
 
 
+def test_a_term_that_nothing_weighs_is_refused_while_tracing(network):
+    terms = lambda own, out, batch, at: Terms({"source": jnp.float32(1), "entropy": jnp.float32(2)})
+    params, here = around(network)
+    total = lambda method: objective(method, Forward(network, "joint"), terms)(params, here)[0]
+    with pytest.raises(ValueError, match="Nothing weighs the term 'entropy'"):
+        total(Method(terms, lam=None))
+    assert total(Method(terms, lam=None, weights=lambda at: {"entropy": 0.5})) == 2
+
+
 def test_parameters_of_the_network_and_of_the_method_are_told_apart():
     net, own = split_params({"head/bias": 1, "method/discriminator/bias": 2, "method/scale": 3})
     assert net == {"head": {"bias": 1}}

@@ -9,9 +9,11 @@ from tl_jax.core.types import Output
 from tl_jax.methods.base import Method, Terms
 from tl_jax.methods.mcd import mcd
 from tl_jax.methods.source_only import source_only
+from tl_jax.methods.wdgrl import wdgrl
+from tl_jax.training.forward import stream
 from tl_jax.training.freezing import resolve
 from tl_jax.training.state import Data, Start, create, with_optimizer
-from tl_jax.training.step import Recipe, make_run, make_step, sample, whereabouts
+from tl_jax.training.step import Recipe, all_finite, make_run, make_step, sample, whereabouts
 
 RNG = np.random.default_rng(0)
 # Labels can be read off the examples, and the examples of the three sets do not overlap.
@@ -126,13 +128,20 @@ def test_the_first_step_that_is_not_finite_is_kept_with_its_values(network):
     state, progress = run(state, jnp.int32(2), DATA)
     assert progress.bad_step == -1
     assert not any(progress.at_bad_step.values())
-    for until, first in ((6, 3), (8, 6)):
-        state, progress = run(state, jnp.int32(until), DATA)
-        assert progress.bad_step == first
-        assert progress.at_bad_step["clock"] == first
-        assert np.isnan(progress.at_bad_step["source"])
-        assert np.isnan(progress.at_bad_step["total"])
-        assert np.isnan(progress.means["source"])
+    state, progress = run(state, jnp.int32(6), DATA)
+    assert progress.bad_step == 3
+    assert progress.at_bad_step["clock"] == 3
+    assert np.isnan(progress.at_bad_step["source"])
+    assert np.isnan(progress.at_bad_step["total"])
+    assert state.step == 4  # nothing is trained after it
+    assert progress.finite  # this term has no gradient
+
+
+def test_parameters_and_statistics_are_looked_at_not_losses_alone():
+    fine = {"a": jnp.ones(3), "b": {"c": jnp.zeros((2, 2))}}
+    assert all_finite(fine)
+    for bad in (jnp.nan, jnp.inf, -jnp.inf):
+        assert not all_finite({**fine, "b": {"c": jnp.array([[0.0, bad]])}})
 
 
 def test_one_call_is_many_steps_to_the_bit(network):
@@ -154,7 +163,7 @@ def alternating(network, *phases):
     return Recipe(network, method, batch_size=4)
 
 
-HEADS = {"head/kernel", "head/bias", "method/head/dense0/kernel", "method/head/dense0/bias"}
+HEADS = {"head/kernel", "head/bias", "method/head/kernel", "method/head/bias"}
 TRUNK = {"backbone/norm1/scale", "backbone/norm1/bias"}
 
 
@@ -177,6 +186,25 @@ def test_phases_repeat_with_optimisers_of_their_own_and_all_their_terms_are_logg
     assert (after.opt["heads"].count, after.opt["trunk"].count) == (2, 4)
     assert {"source", "agreement", "discrepancy", "total", "grad_norm"} == set(logged)
     assert after.step == 1
+
+
+@pytest.mark.parametrize(("method", "passes"), [(source_only(), 1), (mcd(generator_steps=3), 5), (wdgrl(), 6)])
+def test_every_phase_and_every_repeat_of_it_draws_from_a_key_of_its_own(network, method, passes):
+    keys = []
+
+    def apply(params, stats, x, key=None, **how):
+        if key is not None:
+            jax.debug.callback(lambda bits: keys.append(bits.tolist()), jax.random.key_data(key), ordered=True)
+        return network.apply(params, stats, x, key=key, **how)
+
+    recipe = Recipe(network._replace(apply=apply), method, batch_size=4)
+    state, factors = begin(recipe, **method.values)
+    jax.block_until_ready(jax.jit(make_step(recipe, factors))(state, DATA))
+    jax.effects_barrier()
+    assert len(keys) == len(set(map(tuple, keys))) == passes
+    # The first is the step's own: what has one phase draws as if there were no phases.
+    first = stream(whereabouts(recipe, state).key, "joint")
+    assert keys[0] == jax.random.key_data(first).tolist()
 
 
 def test_the_memory_follows_the_step(network):

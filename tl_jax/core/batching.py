@@ -1,4 +1,4 @@
-"""A function of a batch over a whole set, on the device or sent there in parts."""
+"""A part of a set, and a function of a batch over a whole one, on the device or sent there in parts."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from tl_jax.core.types import Array, Tree
+
+
+def some(size: int, most: int) -> np.ndarray:
+    """Rows of a set of `size` in a fixed random order, at most so many: a shorter choice begins a longer one.
+
+    A set may be sorted by class or repeat with a period: the first rows, or every k-th, would be of few classes.
+    """
+    return np.random.default_rng(0).permutation(size)[:most]
 
 
 def in_batches(f: Callable[[Array], Tree], x: Array, batch: int = 256) -> Tree:

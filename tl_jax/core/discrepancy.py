@@ -10,7 +10,7 @@ from tl_jax.core.types import Array
 BANDWIDTHS: tuple[float, ...] = tuple(2.0**k for k in range(-3, 2))
 """Multiples of the mean squared distance, 2^-3 ... 2^1: the family in use since DAN."""
 
-ESTIMATORS = ("unbiased", "biased", "linear")
+ESTIMATORS = ("unbiased", "biased", "linear", "cyclic")
 
 
 def squared_distances(x: Array, y: Array) -> Array:
@@ -57,13 +57,14 @@ def mmd(
     k(x, y) = sum_b exp(-||x - y||^2 / (2 sigma_b^2)),   sigma_b^2 = b * mean squared distance, detached
     unbiased: sum_{i != j} k(s_i, s_j) / (n (n-1)) + sum_{i != j} k(t_i, t_j) / (m (m-1)) - 2 mean k(s_i, t_j)
     biased:   mean k(s_i, s_j) + mean k(t_i, t_j) - 2 mean k(s_i, t_j), diagonals included
-    linear:   mean over disjoint pairs of k(s, s') + k(t, t') - k(s, t') - k(s', t), in O(n) time
+    linear:   mean of h_i = k(s, s') + k(t, t') - k(s, t') - k(s', t) over the disjoint pairs of rows (0, 1), (2, 3) ...
+    cyclic:   mean of h_i over the n pairs (i, i + 1 mod n); like linear unbiased and in O(n) time
 
     Args: x_s [n, d], x_t [m, d]; bandwidths: multiples b of the mean squared distance (the five powers
     of two are both common choices: exp(-D / (2 sigma^2)) from 2^-3 and exp(-D / bandwidth) from 2^-2);
     diagonal: whether that mean counts the zero pairs (i, i), as DAN's published code does.
     Returns a scalar; only "biased" is never negative.
-    Raises: ValueError on unequal d, fewer than 2 rows, an unknown estimator, or "linear" with n != m.
+    Raises: ValueError on unequal d, fewer than 2 rows, an unknown estimator, or "linear" and "cyclic" with n != m.
     Gretton et al. 2012 (JMLR 13:723); Long et al. 2015, arXiv 1502.02791.
     """
     _check(x_s, x_t, least=2)
@@ -75,8 +76,8 @@ def mmd(
     def kernel(squared: Array) -> Array:
         return sum((jnp.exp(squared / (-2 * b * scale)) for b in bandwidths), jnp.zeros_like(squared))
 
-    if estimator == "linear":
-        return _linear(x_s, x_t, kernel)
+    if estimator in ("linear", "cyclic"):
+        return _linear(x_s, x_t, kernel, cyclic=estimator == "cyclic")
     k_ss, k_tt, k_st = (kernel(squared_distances(a, b)) for a, b in ((x_s, x_s), (x_t, x_t), (x_s, x_t)))
     mean = jnp.mean if estimator == "biased" else _off_diagonal_mean
     return mean(k_ss) + mean(k_tt) - 2 * k_st.mean()
@@ -115,11 +116,15 @@ def _off_diagonal_mean(k: Array) -> Array:
     return jnp.where(jnp.eye(n, dtype=bool), 0.0, k).sum() / (n * (n - 1))
 
 
-def _linear(x_s: Array, x_t: Array, kernel) -> Array:
-    if x_s.shape[0] != x_t.shape[0]:
-        raise ValueError(f"the linear estimator pairs rows: n = {x_s.shape[0]} and m = {x_t.shape[0]} differ")
-    even = x_s.shape[0] // 2 * 2  # an odd last row has no partner
-    s, s_, t, t_ = x_s[0:even:2], x_s[1:even:2], x_t[0:even:2], x_t[1:even:2]
+def _linear(x_s: Array, x_t: Array, kernel, *, cyclic: bool) -> Array:
+    n = x_s.shape[0]
+    if n != x_t.shape[0]:
+        raise ValueError(f"the estimators in linear time pair rows: n = {n} and m = {x_t.shape[0]} differ")
+    if cyclic:
+        (s, s_), (t, t_) = ((x, jnp.roll(x, -1, 0)) for x in (x_s, x_t))
+    else:
+        even = n // 2 * 2  # an odd last row has no partner
+        (s, s_), (t, t_) = ((x[0:even:2], x[1:even:2]) for x in (x_s, x_t))
 
     def k(a: Array, b: Array) -> Array:
         return kernel(jnp.square(a - b).sum(1)).mean()

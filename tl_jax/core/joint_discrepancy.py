@@ -9,9 +9,12 @@ from tl_jax.core.types import Array
 Pair = tuple[Array, Array]
 
 
-def gaussians(x: Pair) -> tuple[Array, Array, Array]:
-    """k(s, s) [n, n], k(t, t) [m, m], k(s, t) [n, m] of x = (x_s, x_t): the sum of the kernels of `discrepancy.mmd`."""
-    scale = jnp.maximum(jax.lax.stop_gradient(mean_squared_distance(*x)), 1e-30)
+def gaussians(x: Pair, *, diagonal: bool = True) -> tuple[Array, Array, Array]:
+    """k(s, s) [n, n], k(t, t) [m, m], k(s, t) [n, m] of x = (x_s, x_t): the sum of the kernels of `discrepancy.mmd`.
+
+    diagonal: whether the mean distance that sets their widths counts the zero pairs (i, i), as there.
+    """
+    scale = jnp.maximum(jax.lax.stop_gradient(mean_squared_distance(*x, diagonal)), 1e-30)
     kernel = lambda d: sum((jnp.exp(d / (-2 * b * scale)) for b in BANDWIDTHS), jnp.zeros_like(d))
     s, t = x
     return kernel(squared_distances(s, s)), kernel(squared_distances(t, t)), kernel(squared_distances(s, t))
@@ -33,24 +36,35 @@ def joint_mmd(features: Pair, predictions: Pair, width: float = 0.92) -> Array:
 
 
 def local_mmd(features: Pair, shares: Pair) -> Array:
-    """Maximum mean discrepancy class by class, averaged over the classes that both samples hold a share of.
+    """Maximum mean discrepancy class by class, averaged over the classes that both samples name.
 
     sum_ij w_i w_j k(s_i, s_j) + sum_ij v_i v_j k(t_i, t_j) - 2 sum_ij w_i v_j k(s_i, t_j), for every class,
-    with w, v the columns of `shares` divided by their sums; diagonals included
+    with w, v the columns of `shares` divided by their sums; diagonals included, but not in the kernels' width
+
+    A sample names the classes that are the greatest share of a row; without one in common the value is 0. So does the
+    authors' code; the paper writes the mean over all classes, and its weights are 0 / 0 where the source has none.
 
     Args: features ([n, d], [m, d]); shares ([n, c] one-hot labels, [m, c] predictions, detached). Returns a
     scalar >= 0. Zhu et al. 2021, doi 10.1109/TNNLS.2020.2988928.
     """
-    ss, tt, st = gaussians(features)
-    sums = [jax.lax.stop_gradient(share).sum(0, keepdims=True) for share in shares]
-    both = ((sums[0] > 0) & (sums[1] > 0))[0].astype(ss.dtype)
-    w, v = (
-        jax.lax.stop_gradient(share) / jnp.where(total > 0, total, 1.0)
-        for share, total in zip(shares, sums, strict=True)
-    )
+    ss, tt, st = gaussians(features, diagonal=False)
+    w, v = (_of_sum_one(jax.lax.stop_gradient(share)) for share in shares)
+    both = jnp.all(jnp.stack([_named(share) for share in shares]), 0).astype(ss.dtype)
     within = lambda a, k, b: (a * (k @ b)).sum(0)
     by_class = within(w, ss, w) + within(v, tt, v) - 2 * within(w, st, v)
     return (by_class * both).sum() / jnp.maximum(both.sum(), 1.0)
+
+
+def _of_sum_one(shares: Array) -> Array:
+    """Columns divided by their sums; a column of zeros stays one."""
+    total = shares.sum(0, keepdims=True)
+    return shares / jnp.where(total > 0, total, 1.0)
+
+
+def _named(shares: Array) -> Array:
+    """[c]: whether a class is the greatest share of some row of [n, c]; a row of zeros names none."""
+    chosen = jax.nn.one_hot(shares.argmax(1), shares.shape[1], dtype=bool)
+    return (chosen & (shares > 0)).any(0)
 
 
 def _off_diagonal_mean(k: Array) -> Array:

@@ -1,127 +1,184 @@
-"""Arrays on disk: npz:PATH, mat:PATH?x=NAME&y=NAME, svmlight:PATH."""
+"""Arrays on disk: npz:PATH, mat:PATH?x=NAME&y=NAME."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from tl_jax.core.errors import UserError, unknown
+from tl_jax.data import array_files
+from tl_jax.data.array_shapes import first_axis, formed, numeric
 from tl_jax.data.assemble import TASKS, make
 from tl_jax.data.domain import Domain
-from tl_jax.data.door import MODALITIES
-from tl_jax.data.files import refuse_html
-from tl_jax.data.spec import Spec, accept, choice, find, whole
+from tl_jax.data.marks import POLICIES
+from tl_jax.data.spec import Spec, accept, choice, data_file, data_folder, whole
 
-COMMON = ("modality", "task", "rate", "vocabulary")
+ROLES = {
+    "x": ("x", "X", "x_train", "X_train", "train_images"),
+    "y": ("y", "Y", "y_train", "train_labels", "labels", "label"),
+    "x_val": ("x_val", "X_val", "x_valid", "X_valid", "x_validation", "val_images"),
+    "y_val": ("y_val", "y_valid", "y_validation", "val_labels"),
+    "x_test": ("x_test", "X_test", "test_images"),
+    "y_test": ("y_test", "test_labels"),
+}
+"""{option: names of arrays that are taken for it, the first that is there}."""
+META = ("classes", "groups", "features", "feature_names", "rate")
+COMMON = ("modality", "task", "rate", "vocabulary", "unlabelled")
+OPTIONS = (*ROLES, "samples", "layout", *COMMON)
+NONE = "none"
 
 
 def npz(spec: Spec, data_dir: str) -> Domain:
-    """npz:PATH with x [n, ...] and y [n], perhaps classes, x_test and y_test, groups [n]."""
-    accept(spec, ("x", "y", *COMMON))
-    path = find(spec, spec.path, data_dir)
-    refuse_html(path)
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            held = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(
-            f"{path} cannot be read as .npz ({error}). Write it with numpy.savez(path, x=..., y=...)."
-        ) from None
-    return _domain(spec, path, held, ("x", "y"))
+    """npz:PATH with x [n, ...] and y [n], perhaps x_val, y_val, x_test, y_test, classes, features, groups [n]."""
+    return _read(spec, data_dir, array_files.npz)
 
 
 def mat(spec: Spec, data_dir: str) -> Domain:
     """mat:PATH?x=fts&y=labels: a MATLAB file (format 5 to 7.2); images may be [h, w, c, n]."""
-    from scipy.io import loadmat
-
-    accept(spec, ("x", "y", *COMMON))
-    path = find(spec, spec.path, data_dir)
-    refuse_html(path)
-    try:
-        held = {name: v for name, v in loadmat(path).items() if not name.startswith("__")}
-    except NotImplementedError:
-        raise UserError(f"{path} is MATLAB format 7.3 (HDF5). In MATLAB: save('{path.name}', '-v7').") from None
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{path} cannot be read as a MATLAB file ({error}).") from None
-    return _domain(spec, path, held, ("x", "y"))
+    return _read(spec, data_dir, array_files.mat)
 
 
-def svmlight(spec: Spec, data_dir: str) -> Domain:
-    """svmlight:PATH?features=5000&test=PATH: sparse rows (also .gz, .bz2), made dense float32 [n, features]."""
-    from sklearn.datasets import load_svmlight_files
-
-    accept(spec, ("features", "test", "zero_based", *COMMON))
-    paths = [find(spec, spec.path, data_dir)]
-    if "test" in spec.options:
-        paths.append(find(spec, spec.options["test"], data_dir))
-    for path in paths:
-        refuse_html(path)
-    based = {"auto": "auto", "true": True, "false": False}[choice(spec, "zero_based", ("auto", "true", "false"))]
-    width = whole(spec, "features", 0, 0) or None
-    try:
-        parts = load_svmlight_files([str(path) for path in paths], n_features=width, zero_based=based)
-    except (ValueError, OSError) as error:
-        raise UserError(
-            f"{spec.text} cannot be read as svmlight ({error}). Lines are 'label index:value ...'; "
-            "?features= is at least the greatest index."
-        ) from None
-    x, y, *rest = (p if isinstance(p, np.ndarray) else p.toarray().astype(np.float32) for p in parts)
-    test = (rest[0], rest[1]) if rest else None
-    return make(spec.text, x, y, test=test, task=choice(spec, "task", TASKS), modality="vector")
+def _read(spec: Spec, data_dir: str, read: Callable[[Path], array_files.Arrays]) -> Domain:
+    """One file, or several of one set: PATH,PATH or a pattern with '*'."""
+    accept(spec, OPTIONS)
+    paths = _paths(spec, data_dir)
+    held = array_files.joined(paths, {path: read(path) for path in paths})
+    notes = [f"{len(paths)} files of one set: {', '.join(path.name for path in paths)}"] if len(paths) > 1 else []
+    where = str(paths[0]) if len(paths) == 1 else spec.path
+    return _domain(spec, where, held, notes)
 
 
-def _domain(spec: Spec, path: Path, held: Mapping[str, np.ndarray], keys: Sequence[str]) -> Domain:
-    """The domain of named arrays; ?x= and ?y= say other names than x and y."""
-    got = {}
-    for key in keys:
-        name = spec.options.get(key, key)
-        if name not in held:
-            hint = f" Name it with ?{key}=NAME." if key not in spec.options else ""
-            raise UserError(f"{path}: {unknown(f'array for {key}:', name, held)}{hint}")
-        got[key] = held[name]
-    x, y, modality = _shaped(spec, got["x"], np.squeeze(got["y"]))
-    test = None
-    if "x_test" in held and "y_test" in held:
-        test = _shaped(spec, held["x_test"], np.squeeze(held["y_test"]))[:2]
+def _paths(spec: Spec, data_dir: str) -> list[Path]:
+    here = [Path(), Path(data_folder(data_dir))]
+    if any((folder / spec.path).exists() for folder in here):
+        return [data_file(spec, spec.path, data_dir)]
+    if "*" in spec.path:
+        path = Path(spec.path).expanduser()
+        folders = [Path("/")] if path.is_absolute() else here
+        pattern = str(path.relative_to("/")) if path.is_absolute() else str(path)
+        found = next((sorted(hits) for folder in folders if (hits := list(folder.glob(pattern)))), [])
+        if not found:
+            raise UserError(f"{spec.text}: no file is named like {spec.path}.")
+        return [data_file(spec, str(path), data_dir) for path in found]
+    return [data_file(spec, part, data_dir) for part in spec.path.split(",")]
+
+
+class _Part(NamedTuple):
+    x: np.ndarray
+    y: np.ndarray | None
+
+
+def _domain(spec: Spec, where: str, held: array_files.Arrays, notes: list[str]) -> Domain:
+    """The domain of named arrays; ?x=, ?y=, ?x_test= ... say other names than those of ROLES."""
+    names = _named(spec, where, held, notes)
+    parts = {}
+    for role in ("", "_val", "_test"):
+        if f"x{role}" in names:
+            x, y = held[names[f"x{role}"]], held[names[f"y{role}"]] if f"y{role}" in names else None
+            parts[role] = _Part(numeric(f"{spec.text}: {names[f'x{role}']}", x), _flat(spec, y, notes))
+    arrays, said = first_axis(spec, [part.x for part in parts.values()], [part.y for part in parts.values()])
+    arrays, modality, more = formed(spec, arrays)
+    pairs = {role: (x, part.y) for (role, part), x in zip(parts.items(), arrays, strict=True)}
+    notes += [*said, *more]
+    features = _features(where, held, arrays[0].shape[1] if modality == "vector" else 0, notes)
+    rate = held.get("rate")
     return make(
         spec.text,
-        x,
-        y,
-        test=test,
-        groups=held.get("groups"),
-        classes=tuple(map(str, held["classes"])) if "classes" in held else None,
+        *pairs[""],
+        validation=pairs.get("_val"),
+        test=pairs.get("_test"),
+        groups=None if held.get("groups") is None else np.ravel(held["groups"]),
+        classes=_texts(held.get("classes")) or None,
         task=choice(spec, "task", TASKS),
+        unlabelled=choice(spec, "unlabelled", POLICIES),
         modality=modality,
-        rate=whole(spec, "rate", int(held["rate"]) if "rate" in held else 0, 0),
-        vocabulary=whole(spec, "vocabulary", int(x.max()) + 1, 1) if modality == "text" else 0,
+        rate=whole(spec, "rate", int(np.ravel(rate)[0]) if rate is not None and rate.size else 0, 0),
+        vocabulary=_vocabulary(spec, arrays) if modality == "text" else 0,
+        features=features,
+        notes=list(dict.fromkeys(notes)),
     )
 
 
-def _shaped(spec: Spec, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
-    """x in the form of its modality, which its type and shape tell where the spec does not. Raises UserError."""
-    if x.ndim == 4 and len(x) != len(y) == x.shape[-1]:
-        x = np.moveaxis(x, -1, 0)  # MATLAB keeps the examples last
-    modality = spec.options.get("modality") or _guess(x)
-    if modality not in MODALITIES:
-        raise unknown(f"modality in {spec.text}:", modality, MODALITIES)
-    dimensions = {"image": (3, 4), "vector": (2,), "text": (2,), "sound": (2,), "series": (3,)}[modality]
-    if x.ndim not in dimensions or (modality == "image" and x.dtype != np.uint8):
-        need = "uint8 [n, h, w, c]" if modality == "image" else f"{dimensions[0]} dimensions"
-        raise UserError(
-            f"{spec.text}: x is {x.dtype} {list(x.shape)}; {modality} needs {need}. "
-            "Another modality is chosen by ?modality=vector|text|sound|series; images are bytes from 0 to 255."
-        )
-    if modality == "image":
-        x = x[..., None] if x.ndim == 3 else x
-        if x.shape[-1] not in (1, 3):
-            raise UserError(f"{spec.text}: images have {x.shape[-1]} channels (the last axis); 1 or 3 are needed.")
-    kind = {"image": np.uint8, "text": np.int32, "sound": np.int16}.get(modality, np.float32)
-    return np.ascontiguousarray(x.astype(kind)), y, modality
+def _texts(array: np.ndarray | None) -> tuple[str, ...]:
+    return () if array is None else tuple(str(name).strip() for name in np.ravel(array).tolist())
 
 
-def _guess(x: np.ndarray) -> str:
-    if x.dtype == np.uint8 and x.ndim in (3, 4):
-        return "image"
-    if x.dtype == np.int16 and x.ndim == 2:
-        return "sound"
-    return "series" if x.ndim == 3 else "vector"
+def _features(where: str, held: array_files.Arrays, width: int, notes: list[str]) -> tuple[str, ...]:
+    """The names of `width` columns, where there is an array of them. Raises UserError for one that stands twice."""
+    features = _texts(held.get("features")) or _texts(held.get("feature_names"))
+    if features and len(features) != width:
+        notes.append(f"features: {len(features)} names do not fit, and were left out")
+        return ()
+    if len(set(features)) < len(features):
+        raise UserError(f"{where}: {len(features) - len(set(features))} names in features stand twice.")
+    return features
+
+
+def _vocabulary(spec: Spec, arrays: Sequence[np.ndarray]) -> int:
+    greatest = max(int(x.max(initial=0)) for x in arrays)
+    vocabulary = whole(spec, "vocabulary", greatest + 1, 1)
+    if greatest >= vocabulary:
+        raise UserError(f"{spec.text}: token ids go up to {greatest}; vocabulary={vocabulary} must be greater.")
+    return vocabulary
+
+
+def _named(spec: Spec, where: str, held: array_files.Arrays, notes: list[str]) -> dict[str, str]:
+    """{role: name of its array}. Raises UserError for one that is not there, or not of plain numbers or names."""
+    names = {}
+    for role, usual in ROLES.items():
+        asked = spec.options.get(role)
+        if asked == NONE and NONE not in held:
+            continue
+        if asked is not None and asked not in held:
+            raise UserError(f"{where}: {unknown(f'array for {role}:', asked, held)}")
+        name = asked or next((name for name in usual if name in held), "")
+        if not name and role == "x":
+            free = [name for name in held if name not in META]
+            if len(free) != 1:
+                raise UserError(f"{where}: {unknown('array for x:', 'x', held)} Name it with ?x=NAME.")
+            name = free[0]
+        if name:
+            names[role] = name
+            if held[name] is None:
+                raise UserError(f"{where}: '{name}' holds Python objects, cells or records, not an array of numbers.")
+    for end in ("_val", "_test"):
+        if f"y{end}" in names and f"x{end}" not in names:
+            raise UserError(
+                f"{where}: there are labels '{names[f'y{end}']}' without examples. Name them: ?x{end}=NAME."
+            )
+    others = {name: held[name] for name in held if name not in (*names.values(), *META)}
+    n = held[names["x"]].shape
+    like = [name for name, array in others.items() if array is not None and array.size in n and array.size > 1]
+    if "y" not in names and spec.options.get("y") != NONE:
+        if like:
+            raise UserError(
+                f"{where}: which array holds the labels? Name it with ?y=NAME ({', '.join(like[:5])}), or say ?y=none "
+                "where nobody knows them."
+            )
+        notes.append("there is no array y: no label is known")
+    notes += [
+        f"'{name}' was taken for {role}" for role, name in names.items() if role not in spec.options and role != name
+    ]
+    if others:
+        notes.append(f"{len(others)} arrays were not read: {', '.join(list(others)[:5])}")
+    return names
+
+
+def _flat(spec: Spec, y: np.ndarray | None, notes: list[str]) -> np.ndarray | None:
+    """Labels [n] or None: a row or a column as it is, one-hot rows by place. Raises UserError for other matrices."""
+    if y is None:
+        return None
+    if y.dtype.kind in "cMmVO":
+        raise UserError(f"{spec.text}: labels of type {y.dtype}; numbers or names are needed.")
+    if y.ndim < 2 or max(y.shape) == y.size:
+        return y.reshape(-1)
+    if y.ndim == 2 and y.dtype.kind in "fiub":
+        for hot in (y, y.T):
+            if ((hot == 0) | (hot == 1)).all() and (hot.sum(1) == 1).all():
+                notes.append(f"y is {list(y.shape)}: one-hot, read as {hot.shape[1]} class numbers from 0")
+                return hot.argmax(1)
+    raise UserError(
+        f"{spec.text}: y is {list(y.shape)}; one label an example is needed: [n], [n, 1], or one-hot [n, classes]. "
+        "Several labels an example (multi-label) are no classes: choose one column."
+    )

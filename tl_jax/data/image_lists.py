@@ -13,14 +13,13 @@ from tl_jax.core.errors import UserError, unknown
 from tl_jax.data.assemble import numbered
 from tl_jax.data.domain import UNKNOWN
 from tl_jax.data.files import Files, counted
+from tl_jax.data.marks import MARKS
 from tl_jax.data.spec import Spec, choice
 from tl_jax.data.splits import SPLITS
 
 OPTIONS = ("unlabelled",)
 POLICIES = ("ask", "keep", "drop")
 """?unlabelled=: images without a label are asked about, kept (label -1), or left out."""
-MARKS = frozenset(("", "?", ".", "-", "N/A", "NA", "NaN", "None", "NULL", "n/a", "na", "nan", "null"))
-"""What stands in a list where a label is missing."""
 _COLUMNS = ("file", "label", "split")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from tl_jax.core.errors import unknown
-from tl_jax.data import arrays, digit_tasks, digits, folder, images, sound, tables, tfds
+from tl_jax.data import arrays, digit_tasks, digits, folder, images, sound, svmlight, tables, tfds
 from tl_jax.data.benchmarks import table
 from tl_jax.data.domain import Domain
 from tl_jax.data.spec import SCHEME_FREE, Spec, accept, parse
@@ -31,7 +31,7 @@ SCHEMES: Mapping[str, Callable[[Spec, str], Domain]] = {
     "folder": folder.load,
     "npz": arrays.npz,
     "mat": arrays.mat,
-    "svmlight": arrays.svmlight,
+    "svmlight": svmlight.load,
     "csv": tables.load,
     "wav": sound.load,
     "tfds": tfds.load,

@@ -90,7 +90,8 @@ def _same_kind(first: Domain, other: Domain) -> None:
     if first.modality != other.modality:
         raise UserError(f"{first.name} holds {first.modality}, {other.name} {other.modality}: they cannot be matched.")
     if first.rate != other.rate:
-        raise UserError(f"{first.name} has {first.rate} Hz, {other.name} {other.rate} Hz: resample one of them first.")
+        rates = f"{first.name} has {first.rate} Hz, {other.name} {other.rate} Hz"
+        raise UserError(f"{rates}: one rate is needed. wav:PATH?rate=8000 resamples.")
     if first.vocabulary != other.vocabulary:
         raise UserError(
             f"{first.name} has {first.vocabulary} token ids, {other.name} {other.vocabulary}: the same word would be "

@@ -76,7 +76,8 @@ def snd(record: Record, temperature: float = 0.05) -> float:
 
     S_ij = u_i . u_j / temperature for j != i,  u_i = p_i / ||p_i||;  (1/m) sum_i H(softmax_j S_ij)
 
-    Args: record; temperature > 0. Returns nats in [0, log(m - 1)]: compare equal m only.
+    Args: record; temperature > 0. Returns nats in [0, log(m - 1)]: compare equal m only. A row is no neighbour of
+    itself; in the authors' code it is one of similarity -1, which changes the fourth digit.
     Raises: ValueError for fewer than two target rows. Saito et al. 2021, arXiv 2108.10860.
     """
     p = np.exp(metrics.log_softmax(_field(record, "target/logits")))

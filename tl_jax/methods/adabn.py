@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from tl_jax.core.batching import some
 from tl_jax.core.losses import supervised
 from tl_jax.methods.base import Method, Terms, View
 
@@ -18,7 +19,7 @@ def adabn(examples: int = 1000) -> Method:
         return Terms({"source": supervised(out["source"].logits, batch.y)})
 
     def refresh(network, model, x_t):
-        x = x_t[:: -(-len(x_t) // examples)]  # evenly spaced: a set may be sorted by class
+        x = x_t[some(len(x_t), examples)]
         # One pass returns a mixture m * old + (1 - m) * batch; two different olds give m and the batch's own.
         at_zero, at_one = (
             network.apply(model.params, jax.tree.map(lambda s, v=v: jnp.full_like(s, v), model.stats), x, train=True)[1]

@@ -12,8 +12,10 @@ def adamatch(threshold: float = 0.9) -> Method:
 
     q ~ softmax(target weak) * (mean p_s + 1e-6) / (mean p_t + 1e-6), renormalised; tau = threshold * mean of
     max p_s; all detached, all means over the batch (the published code averages over earlier batches too).
-    lam(p) rises as half a cosine until p = 1/2. Use it with the forward plan `source_then_joint`, which
-    interpolates the source's logits at random. Berthelot et al. 2022, arXiv 2106.04732.
+    lam(p) rises as half a cosine until p = 1/2. The published logit interpolation is the forward plan
+    `source_then_joint`, not the default one: without it the source's logits are those of its own pass. Also apart from
+    the published code: the last weights predict, not their average of decay .999; as many targets as sources in a
+    batch, not three times as many. Berthelot et al. 2022, arXiv 2106.04732.
     """
 
     def terms(own, out, batch, at):

@@ -128,6 +128,7 @@ class Method(NamedTuple):
     trained: False for a baseline that no step changes: one step is run, and no value is swept.
     balancing: a strategy for the terms' gradients in place of the weighted sum (multi-task training).
     source_head: whether it makes no sense without the head of the source task.
+    trunk: whether it makes no sense where the features of the examples are computed once and a head alone is trained.
     regression: whether labels may also be values, the head then having one output (see `losses.supervised`).
     """
 
@@ -154,6 +155,7 @@ class Method(NamedTuple):
     trained: bool = True
     balancing: Balancing | None = None
     source_head: bool = False
+    trunk: bool = False
     regression: bool = False
 
     def steps(self) -> tuple[Phase, ...]:

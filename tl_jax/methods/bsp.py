@@ -7,11 +7,12 @@ from tl_jax.core.losses import domain_logistic, gradient_reversal, supervised
 from tl_jax.methods.base import Method, Own, Terms
 
 
-def bsp(penalty: float = 2e-4, hidden: int = 256) -> Method:
-    """L = CE_s + L_D(GRL(f_s), GRL(f_t)) + lam(p) * penalty * (sigma_1(f_s)^2 + sigma_1(f_t)^2).
+def bsp(penalty: float = 1e-4, hidden: int = 256) -> Method:
+    """L = CE_s + L_D(GRL(f_s), GRL(f_t)) + penalty * (sigma_1(f_s)^2 + sigma_1(f_t)^2).
 
     The first two terms are DANN's, with lam(p) = lam * (2 / (1 + exp(-10 p)) - 1) in the reversal and lam = .3;
-    sigma_1 is the largest singular value of a batch's features. Chen et al. 2019 (ICML, PMLR 97:1081).
+    sigma_1 is the largest singular value of a batch's features. The penalty is constant as in the paper, apart from
+    lam; its size grows with the batch. penalty = 1e-4. Chen et al. 2019 (ICML, PMLR 97:1081).
     """
 
     def init(key, example, model):
@@ -32,7 +33,7 @@ def bsp(penalty: float = 2e-4, hidden: int = 256) -> Method:
     return Method(
         terms,
         init,
-        weights=lambda at: {"domain": 1.0, "spectral": at.lam * at.values["penalty"]},
+        weights=lambda at: {"domain": 1.0, "spectral": at.values["penalty"]},
         values={"penalty": penalty},
         lam=0.3,
         lam_schedule="dann",

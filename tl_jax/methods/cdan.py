@@ -15,8 +15,9 @@ def cdan(entropy: bool = False, hidden: int = 1024, form: str = "paper") -> Meth
     """L = CE_s + L_D(GRL(h_s), GRL(h_t)) with h = f (x) softmax(g): the discriminator sees features and predictions.
 
     g is detached. Where d * c > 4096, h = (f R_f) * (g R_g) / sqrt(1024) with fixed Gaussian R. With
-    entropy (CDAN+E) an example weighs 1 + exp(-H(g)), detached, of mean 1 in each domain
-    (form="paper") or over both (form="tllib"). Long et al. 2018, arXiv 1705.10667.
+    entropy (CDAN+E) an example weighs 1 + exp(-H(g)), detached (the authors let a reversed gradient through it), of
+    mean 1 in each domain (form="paper") or over both (form="tllib"). The discriminator has neither dropout nor batch
+    normalisation; the reversed gradient is that of `dann`, lam = 1. Long et al. 2018, arXiv 1705.10667.
     """
     require("form of cdan", form, ("paper", "tllib"))
 

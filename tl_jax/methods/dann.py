@@ -9,8 +9,9 @@ def dann(hidden: int = 256) -> Method:
     """L = CE_s + L_D(GRL(f_s), GRL(f_t)): a discriminator tells the domains apart, reversed gradients hide them.
 
     The discriminator learns at full weight; the features receive -lam(p) times its gradient with
-    lam(p) = lam * (2 / (1 + exp(-10 p)) - 1); the paper's lam is 1, here .3, which is steadier with
-    adaptive step sizes. Ganin et al. 2016, JMLR 17(59), arXiv 1505.07818.
+    lam(p) = lam * (2 / (1 + exp(-10 p)) - 1). L_D is half of each domain's mean cross-entropy, where the paper sums
+    them: its lam of 1 is 2 here. The default .3 is steadier with adaptive step sizes. The discriminator has neither
+    dropout nor batch normalisation. Ganin et al. 2016, JMLR 17(59), arXiv 1505.07818.
     """
 
     def init(key, example, model):

@@ -10,7 +10,9 @@ from tl_jax.methods.base import Method, Terms
 def dsan() -> Method:
     """L = CE_s + lam(p) * local MMD of the features, targets shared out by their predictions; lam = .5.
 
-    lam(p) = lam * (2 / (1 + exp(-10 p)) - 1). Zhu et al. 2021, doi 10.1109/TNNLS.2020.2988928.
+    lam(p) = lam * (2 / (1 + exp(-10 p)) - 1). The classes of a batch are those that its source labels and its
+    likeliest predictions share, as in the authors' code (see `local_mmd`). Zhu et al. 2021, doi
+    10.1109/TNNLS.2020.2988928.
     """
 
     def terms(own, out, batch, at):

@@ -8,7 +8,9 @@ def fixmatch(threshold: float = 0.95) -> Method:
     """L = CE_s + lam * (1/m) sum [max q >= threshold] CE(strong view, argmax q), q from the weak view, detached.
 
     Sohn et al. 2020, arXiv 2001.07685. Sources are seen in the weak view, targets in both. With the forward
-    plan `joint` the strong views share batch statistics with everything else: `separate` suits it better.
+    plan `joint` the strong views share batch statistics with everything else: `separate` suits it better. Apart from
+    the published code: as many targets as sources in a batch, not seven times as many; the last weights predict, not
+    their moving average; "strong" is the view of data/augment.py, not RandAugment.
     """
 
     def terms(own, out, batch, at):

@@ -8,9 +8,10 @@ from tl_jax.methods.base import Method, Terms
 
 
 def jan() -> Method:
-    """L = CE_s + lam * squared MMD of (f, softmax(g)) under a product of kernels, unbiased.
+    """L = CE_s + lam * squared MMD of (f, softmax(g)) under a product of kernels, unbiased in all pairs of rows.
 
-    Long et al. 2017, arXiv 1605.06636.
+    Well-known libraries take cyclic pairs in linear time by default, a noisier estimate of the same (see `dan`).
+    lam = 1. Long et al. 2017, arXiv 1605.06636.
     """
 
     def terms(own, out, batch, at):

@@ -1,6 +1,8 @@
 """Maximum classifier discrepancy."""
 
-from tl_jax.core import mlp
+import jax
+
+from tl_jax.core import heads, mlp
 from tl_jax.core.losses import cross_entropy, l1_discrepancy
 from tl_jax.core.types import Output
 from tl_jax.methods.base import Method, Own, Phase, Terms
@@ -11,32 +13,39 @@ def mcd(generator_steps: int = 4) -> Method:
 
     Per batch, with d = mean |p_1 - p_2| on the target: (A) all minimise CE_1 + CE_2 on the source;
     (B) the heads alone minimise CE_1 + CE_2 - lam * d; (C) the trunk alone minimises lam * d,
-    `generator_steps` times. Trunk and heads have optimisers of their own; both heads vote at the end.
+    `generator_steps` times. Trunk and heads have optimisers of their own; both heads vote at the end. The second
+    head is of the family of the network's own (`--network=NAME(head=...)`), drawn as that is. lam = 1.
     """
 
     def init(key, example, model):
-        return Own({"head": mlp.init(key, (example.features.shape[-1], example.logits.shape[-1]))}, {})
+        return Own({"head": heads.another(key, model.params["head"], "mcd")}, {})
 
-    def second(own_params, features):
-        return mlp.apply(own_params["head"], features)
+    def second(own, out, domain, at):
+        return heads.apply(own.params["head"], out[domain].features, mlp.named(at.key, f"second head {domain}"))
 
     def supervised(own, out, batch, at):
-        s = out["source"]
-        loss = cross_entropy(s.logits, batch.y) + cross_entropy(second(own.params, s.features), batch.y)
+        loss = cross_entropy(out["source"].logits, batch.y) + cross_entropy(second(own, out, "source", at), batch.y)
         return Terms({"source": loss})
 
-    def discrepancy(own, out):
-        return l1_discrepancy(out["target"].logits, second(own.params, out["target"].features))
+    def discrepancy(own, out, at):
+        return l1_discrepancy(out["target"].logits, second(own, out, "target", at))
 
     def disagree(own, out, batch, at):
-        return Terms({**supervised(own, out, batch, at).losses, "agreement": -discrepancy(own, out)})
+        return Terms({**supervised(own, out, batch, at).losses, "agreement": -discrepancy(own, out, at)})
 
     def agree(own, out, batch, at):
-        return Terms({"discrepancy": discrepancy(own, out)})
+        return Terms({"discrepancy": discrepancy(own, out, at)})
 
     def predict(network, model, x, domain):
         out, _ = network.apply(model.params, model.stats, x)
-        return Output(out.features, (out.logits + second(model.own, out.features)) / 2)
+        return Output(out.features, (out.logits + heads.apply(model.own["head"], out.features)) / 2)
+
+    def plain(model, domain):
+        """The mean of two linear heads is one; of others it is not."""
+        head = model.params["head"]
+        if set(head) == {"kernel", "bias"}:
+            head = jax.tree.map(lambda a, b: (a + b) / 2, head, model.own["head"])
+        return {**model.params, "head": head}, model.stats
 
     return Method(
         supervised,
@@ -48,4 +57,5 @@ def mcd(generator_steps: int = 4) -> Method:
         ),
         groups={"heads": ("head/*", "method/*"), "trunk": ("*",)},
         predict=predict,
+        plain=plain,
     )

@@ -11,8 +11,9 @@ from tl_jax.methods.base import Method, Own, Terms
 def mdd(margin: float = 4.0, hidden: int = 256) -> Method:
     """L = CE_s + margin * CE(h(f_s), argmax g_s) - mean log(1 - softmax(h(f_t))[argmax g_t]), f reversed for h.
 
-    The adversarial head h learns at full weight, the features receive -lam(p) times its gradient, lam = .1.
-    Zhang et al. 2019, arXiv 1904.05801.
+    The adversarial head h learns at full weight, the features receive -lam(p) times its gradient, lam(p) = lam *
+    (2 / (1 + exp(-10 p)) - 1), lam = .1: the authors' in a run of 10,000 steps. h is d-hidden-c beside the network's
+    own head, where they have two equal heads d-1024-c with dropout. Zhang et al. 2019, arXiv 1904.05801.
     """
 
     def init(key, example, model):

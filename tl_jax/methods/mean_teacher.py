@@ -13,8 +13,10 @@ def mean_teacher(decay: float = 0.99, threshold: float = 0.968, balance: float =
 
     p: the student's prediction of a weak view of the target; q: that of its moving average (parameters and
     statistics, decay min(decay, 1 - 1/(step + 2))) of another; B: mean_k BCE(1/c, mean_i p_ik), scaled by
-    the share of confident rows. lam = 3. The teacher predicts. French et al. 2018, arXiv 1706.05208, after
-    Tarvainen & Valpola 2017, arXiv 1703.01780.
+    the share of confident rows. lam = 3. The teacher predicts. The teacher's batch is the target alone; the
+    student's is so too but under the forward plans `joint` and `source_then_joint`, where it shares batch statistics
+    with the source (the authors' passes are `separate`). French et al. 2018, arXiv 1706.05208, after Tarvainen &
+    Valpola 2017, arXiv 1703.01780.
     """
 
     def terms(own, out, batch, at):

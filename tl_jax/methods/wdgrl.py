@@ -12,7 +12,8 @@ def wdgrl(critic_steps: int = 5, penalty: float = 10.0, hidden: int = 256) -> Me
     """Per batch: the critic h minimises -W + penalty * P, `critic_steps` times; the network then CE_s + lam * W.
 
     W = mean h(f_s) - mean h(f_t);  P = mean (||dh/df|| - 1)^2 at sources, targets and points between them.
-    lam = .1. Shen et al. 2018, arXiv 1707.01217.
+    Every critic step draws new points. lam = .1, where the authors' script has 1; critic and network share one learning
+    rate, where it has two. Shen et al. 2018, arXiv 1707.01217.
     """
 
     def init(key, example, model):

@@ -22,7 +22,7 @@ def wise_ft(alpha: float = 0.5) -> Method:
     def after(model, at):
         trunk = lambda params: {group: tree for group, tree in params.items() if group != "head"}
         pairs = zip(*(jax.tree.leaves(trunk(p)) for p in (model.params, model.memory["params"])), strict=True)
-        still = jnp.all(jnp.stack([jnp.array_equal(now, then) for now, then in pairs]))
+        still = jnp.all(jnp.array([jnp.array_equal(now, then) for now, then in pairs], bool))
         now = {"params": model.params, "stats": model.stats}
         return jax.tree.map(lambda new, old: jnp.where(still, new, old), now, model.memory)
 
@@ -44,4 +44,5 @@ def wise_ft(alpha: float = 0.5) -> Method:
         plain=lambda model, domain: between(model, alpha, domain),
         between=between,
         labels="target",
+        trunk=True,
     )

@@ -43,7 +43,7 @@ class Config:
     source: tuple[str, ...] = ("digits:printed",)
     target: str = "digits:handwritten"
     network: str = AUTO
-    methods: tuple[str, ...] = ("source_only", "dann", "mcc", "target_only")
+    methods: tuple[str, ...] = ("source_only", "adabn", "dann", "mcc", "target_only")
     seeds: tuple[int, ...] = (0, 1, 2)
     sweep: tuple[tuple[str, tuple[float, ...]], ...] = ()
     strategies: tuple[str, ...] = ()

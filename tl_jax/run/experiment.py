@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from tl_jax.core.places import write_atomically
 from tl_jax.data.domain import Domain
+from tl_jax.run import divergence
 from tl_jax.run.config import Config
 from tl_jax.run.execution import execution
 from tl_jax.run.kinds import KINDS
@@ -16,6 +17,7 @@ from tl_jax.run.prepare import prepare
 from tl_jax.run.pretrained import from_file, on_features, pretrained
 from tl_jax.run.problem import describe
 from tl_jax.run.progress import Reporter, StopRequest
+from tl_jax.run.rules import without_effect
 from tl_jax.run.rundir import RunDirectory, slug, write_arrays, write_json
 from tl_jax.run.setup import Options, Setup, Task
 from tl_jax.run.trials import Programs
@@ -51,6 +53,8 @@ def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Resu
     reporter.say(describe(setup.problem.domains))
     if setup.weights:
         reporter.say(str(setup.weights.report))
+    for line in without_effect(setup.config, setup.tasks):
+        reporter.say(line)
     todo = [task for task in setup.tasks if not directory.features_path(task.job.name).exists()]
     if not todo:
         reporter.say(f"This run is complete: {config.steps} of {config.steps} steps of every method. Nothing to train.")
@@ -124,7 +128,8 @@ def _conclude(setup: Setup, directory: RunDirectory, reporter: Reporter, unfinis
     table = kind.table(setup, records, unfinished)
     text = table.text()
     write_atomically(directory.root / "table.md", table.markdown().encode())
-    for name, draw in kind.figures(setup, directory, records).items() if not unfinished else ():
+    finite = divergence.alive(records)
+    for name, draw in kind.figures(setup, directory, finite).items() if not unfinished else ():
         if not (directory.root / name).exists():
             save(draw(), directory.root / name)
     reporter.say("\n" + text)

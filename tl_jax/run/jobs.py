@@ -34,10 +34,7 @@ class Job:
     strategy: Strategy = FULL
 
     def rules(self, config: Config, net: Layout) -> tuple[Rule, ...]:
-        """The freezing rules in force: the user's after the method's and before the strategy's.
-
-        A hidden job has none of the user's.
-        """
+        """The freezing rules in force: the user's after the method's and before the strategy's."""
         return (*self.method.freeze, *config.freeze, *self.strategy.rules(net, self.steps))
 
 
@@ -105,12 +102,20 @@ def make_job(config: Config, name: str, method: Method) -> Job:
 
 
 def _fine_tuning(config: Config, job: Job, strategy: Strategy) -> Job:
-    """The job under a strategy: from one pretrained model that all trials and all strategies share, or from a file."""
-    if job.method.between is not None and (strategy.merge is not None or strategy.cached):
-        what = "factors of weights, whose products do not lie between" if strategy.merge else "no weights of the trunk"
+    """The job under a strategy: from one pretrained model that all trials and all strategies share, or from a file.
+
+    Raises UserError for a method that features alone are not enough for, or that goes between weights where the
+    strategy trains their factors.
+    """
+    if job.method.between is not None and strategy.merge is not None:
         raise UserError(
-            f"{job.name}: this method goes between two models weight by weight, and this strategy trains {what}. "
-            "Use it with lp_ft or full."
+            f"{job.name}: this method goes between two models weight by weight, and the strategy trains factors of "
+            "weights, whose products do not lie between. Use it with lp_ft or full."
+        )
+    if strategy.cached and (why := _beyond_features(job.method)):
+        raise UserError(
+            f"{job.name}: the strategy computes the features of the target's examples once and trains a head on them, "
+            f"and the method {why}. Use another strategy, such as --strategy=linear_probe, or --method=fine_tune."
         )
     start = None
     if strategy.pretrained and not config.init_from:
@@ -118,3 +123,15 @@ def _fine_tuning(config: Config, job: Job, strategy: Strategy) -> Job:
         trials = ((config.seeds[0], tuple(_values(config, method).items())),)
         start = Job("pretrain", method, trials, config.pretrain_steps or config.steps)
     return dataclasses.replace(job, strategy=strategy, start=start)
+
+
+def _beyond_features(method: Method) -> str:
+    """What a method needs besides features of the target that are computed once; empty: nothing."""
+    views = sorted({view.augment for view in method.views.values()} - {"none"})
+    needs = {
+        "trains on the source's examples as well": method.labels == "both",
+        "reads the head of the source task": method.source_head,
+        f"changes its examples in every step (view {', '.join(views)})": bool(views),
+        "is about the parameters of the trunk": method.trunk,
+    }
+    return next((what for what, so in needs.items() if so), "")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from tl_jax.run import multitask, prediction, report, representation_report, task_report, unsupervised
+from tl_jax.run import divergence, multitask, prediction, report, representation_report, task_report, unsupervised
 from tl_jax.run.rundir import RunDirectory
 from tl_jax.run.setup import Setup, Task
 from tl_jax.run.trials import Programs
@@ -37,6 +37,12 @@ class Kind(NamedTuple):
     keep: Callable[[Task, RunDirectory, State], None] = lambda task, directory, states: None
 
 
+def _finite(table: Callable, setup: Setup, records: Records, unfinished: Mapping[str, str]) -> report.Table:
+    """A table of the trials that stayed finite, and a note on the others."""
+    found = table(setup.config, divergence.alive(records), unfinished)
+    return found._replace(note=found.note + divergence.note(records))
+
+
 PREDICTION = Kind(
     prediction.observe,
     prediction.score,
@@ -50,7 +56,7 @@ UNSUPERVISED = Kind(
     unsupervised.score,
     prediction.features,
     unsupervised.results,
-    lambda setup, records, unfinished: representation_report.table(setup.config, records, unfinished),
+    lambda setup, records, unfinished: _finite(representation_report.table, setup, records, unfinished),
     unsupervised.figures,
     unsupervised.keep,
 )
@@ -59,7 +65,7 @@ MULTITASK = Kind(
     multitask.score,
     multitask.features,
     multitask.results,
-    lambda setup, records, unfinished: task_report.table(setup.config, records, unfinished),
+    lambda setup, records, unfinished: _finite(task_report.table, setup, records, unfinished),
     multitask.figures,
 )
 KINDS: Mapping[str, Kind] = {

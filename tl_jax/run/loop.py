@@ -4,14 +4,14 @@ import contextlib
 import itertools
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tl_jax.core.errors import UserError
+from tl_jax.run import divergence
 from tl_jax.run.checkpoints import Checkpoints
 from tl_jax.run.execution import Feed
 from tl_jax.run.jobs import Job
@@ -44,7 +44,7 @@ class Work:
 
     data: what training begins from; feed(step) -> (first step after it, data), ...: what it goes on with.
     build(factors) -> programs; place(states) -> states on their devices; note(job, step, shown) reports
-    progress and says whether the user asked to stop.
+    progress and says whether the user asked to stop. diverged: why a trial stands still, one entry a trial.
     """
 
     task: Task
@@ -54,6 +54,7 @@ class Work:
     build: Callable[[Mapping[str, float]], Programs]
     place: Callable[[Any], Any]
     note: Callable[[str, int, dict[str, float]], bool]
+    diverged: divergence.Reasons = field(default_factory=list)
 
     @property
     def job(self) -> Job:
@@ -78,7 +79,7 @@ def stages(rules: tuple[Rule, ...], paths: list[str], total: int, build: Callabl
 def run_job(work: Work, model: Any = None) -> tuple[State, Programs]:
     """Train, evaluate and save; returns the final states [T, ...] and the programs they ended with.
 
-    Raises UserError when a term stops being finite, StoppedError when the user asked to stop.
+    Raises UserError when no trial is finite any more, StoppedError when the user asked to stop.
     """
     parts = stages(work.task.rules, list(work.task.shapes), work.job.steps, work.build)
     checkpoints = Checkpoints(work.directory.root, work.job.name)
@@ -87,6 +88,8 @@ def run_job(work: Work, model: Any = None) -> tuple[State, Programs]:
         step = checkpoints.last_step() or 0
         if step:
             states = _restored(work, checkpoints, parts, states, step)
+        earlier = work.directory.records(work.job.name) if step else {}
+        work.diverged[:] = divergence.so_far(earlier, step, len(work.job.trials))
         work.directory.keep_metrics(work.job.name, step)
         work.note(work.job.name, step, {})
         for stage in parts:
@@ -137,15 +140,18 @@ def _run_stage(work: Work, stage: Stage, now: tuple[State, int], checkpoints: Ch
 def _report(work: Work, stage: Stage, now: tuple[State, int, Progress], checkpoints: Checkpoints) -> State:
     """Evaluate and save where it is time to; the states, refreshed where the method predicts by its memory.
 
-    Raises UserError where a term is not finite, StoppedError if the user asked to stop.
+    Raises UserError where no trial is finite any more, StoppedError if the user asked to stop.
     """
     states, step, progress = now
-    _check_finite(work, progress, checkpoints.last_step())
+    states = _marked(work, divergence.in_training(progress, step, work.diverged), now, checkpoints)
     stop = False
     if step % work.every == 0 or step == work.job.steps:
         if work.job.method.refresh and work.job.method.predict is not None:
             states = stage.programs.refresh(states, work.data.target)
-        shown = _evaluate(work, stage.programs, states, step, progress)
+        record = KINDS[work.task.config.kind].observe(work.task, stage.programs, states)
+        reasons = divergence.in_predictions(record, step, work.diverged)
+        states = _marked(work, reasons, (states, step, progress), checkpoints)
+        shown = _keep(work, record, step, progress)
         checkpoints.save(step, states)
         stop = work.note(work.job.name, step, shown)
     elif step == stage.end:
@@ -154,6 +160,16 @@ def _report(work: Work, stage: Stage, now: tuple[State, int, Progress], checkpoi
         checkpoints.wait()
         raise StoppedError(f"{work.job.name} at step {step} of {work.job.steps}")
     return states
+
+
+def _marked(work: Work, reasons: divergence.Reasons, now: tuple, checkpoints: Checkpoints) -> State:
+    """The states with newly diverged trials standing still. Raises UserError where no trial is left."""
+    states, _, progress = now
+    if reasons == work.diverged:
+        return states
+    divergence.check_one_is_left(work.task, reasons, progress, checkpoints.last_step())
+    work.diverged[:] = reasons
+    return work.place(divergence.standing_still(states, reasons, work.job.steps))
 
 
 def refresh_every(task: Task) -> int:
@@ -165,34 +181,16 @@ def _next(step: int, every: int) -> int:
     return (step // every + 1) * every
 
 
-def _evaluate(work: Work, programs: Programs, states: State, step: int, progress: Progress) -> dict[str, float]:
-    """Store what the kind of transfer observes, and one metrics line a trial."""
-    kind = KINDS[work.task.config.kind]
-    record = kind.observe(work.task, programs, states)
-    write_arrays(work.directory.record_path(work.job.name, step), record)
-    scores = kind.score(work.task, record)
-    lines = []
-    for i, (seed, values) in enumerate(work.job.trials):
+def _keep(work: Work, record: Mapping[str, np.ndarray], step: int, progress: Progress) -> dict[str, float]:
+    """Store what the kind of transfer observed, and one metrics line a trial that is finite."""
+    scores = KINDS[work.task.config.kind].score(work.task, record)
+    marks = {divergence.MARK: np.array(work.diverged)} if any(work.diverged) else {}
+    write_arrays(work.directory.record_path(work.job.name, step), {**record, **marks})
+    lines, alive = [], [i for i, reason in enumerate(work.diverged) if not reason]
+    for i in alive:
+        seed, values = work.job.trials[i]
         means = {name: float(value[i]) for name, value in progress.means.items()}
         line = {"job": work.job.name, "step": step, "seed": seed, "values": dict(values), **means}
         lines.append({**line, **{name: values[i] for name, values in scores.items()}})
     work.directory.add_metrics(lines)
-    return {"loss": float(np.mean(progress.means["total"]))}
-
-
-def _check_finite(work: Work, progress: Progress, saved: int | None) -> None:
-    """Raises UserError naming the trial, the step and the term that is not finite."""
-    for i, step in enumerate(np.asarray(progress.bad_step)):
-        if step < 0:
-            continue
-        seed, values = work.job.trials[i]
-        at = {name: float(v[i]) for name, v in progress.at_bad_step.items()}
-        bad = [name for name in at if not math.isfinite(at[name])]
-        named = [name for name in bad if name not in ("total", "grad_norm")] or bad
-        finite = ", ".join(f"{name} {value:.3g}" for name, value in at.items() if math.isfinite(value))
-        kept = f"Last finite checkpoint: step {saved}." if saved else "No checkpoint had been written yet."
-        raise UserError(
-            f"{work.job.name}, step {int(step)}: term '{named[0]}' is {at[named[0]]} (seed {seed}, "
-            + ", ".join(f"{k} {v:g}" for k, v in values)
-            + f"; finite: {finite or 'none'}). {kept} Try --clip_norm=1 or a lower --lr than {dict(values)['lr']:g}."
-        )
+    return {"loss": float(np.mean(progress.means["total"][np.array(alive)]))}

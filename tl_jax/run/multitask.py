@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from tl_jax.core.tasks import TaskHead
 from tl_jax.evaluation import regression
 from tl_jax.evaluation.metrics import accuracy, macro_f1
-from tl_jax.run import task_plots
+from tl_jax.run import divergence, task_plots
 from tl_jax.run.rundir import RunDirectory, read_lines
 from tl_jax.run.setup import Setup, Task
 from tl_jax.run.task_report import SHOWN
@@ -82,7 +82,8 @@ def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
     for i, (seed, values) in enumerate(job.trials):
         plain = {name: value for name, value in values if name != "task"}
         alone = {"task": task.problem.tasks[int(dict(values)["task"])].name} if len(plain) < len(values) else {}
-        records.append({**shared, **alone, "seed": seed, "values": plain, "selectors": _selectors(task, stored, i)})
+        scores = divergence.described(stored[job.steps], i) or {"selectors": _selectors(task, stored, i)}
+        records.append({**shared, **alone, "seed": seed, "values": plain, **scores})
     return records
 
 

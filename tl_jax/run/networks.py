@@ -49,7 +49,7 @@ def resolved(config: Config, domains: Sequence[Domain]) -> Config:
     if name == "audio_cnn" and first.rate and (rate := _argument(call, "rate")) != first.rate:
         raise UserError(
             f"--network={call.text} reads {rate} samples a second, {first.name} has {first.rate}: every pitch would be "
-            f"another. Use --network='audio_cnn(rate={first.rate})', or --network=auto."
+            f"another. Use --network='audio_cnn(rate={first.rate})', or --network=auto; wav:PATH?rate={rate} resamples."
         )
     return dataclasses.replace(config, network=call.text)
 

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from tl_jax.core.batching import some
 from tl_jax.evaluation.selection import Selection, select
-from tl_jax.run import interpolation, plots, report
+from tl_jax.run import divergence, interpolation, plots, report
 from tl_jax.run.config import AMOUNTS, TARGET_VAL, Config
 from tl_jax.run.problem import Problem
 from tl_jax.run.rundir import RunDirectory, read_arrays, read_lines
@@ -36,16 +37,18 @@ def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[floa
 
 
 def features(task: Task, programs: Programs, states: State) -> dict[str, np.ndarray]:
-    """The first trial's features of some target test and source validation examples, with their labels; every trial's
-    accuracy along the way it came, where its method predicts between."""
+    """The first finite trial's features of some target test and source validation examples, with their labels; every
+    trial's accuracy along the way it came, where its method predicts between."""
     problem = task.problem
     shown = {"target": ("target", problem.target.test)}
     if problem.sources:
         shown["source"] = (problem.statistics_of(task.job.method, 0), problem.sources[0].validation)
     found = {}
     for side, (domain, part) in shown.items():
-        out = predict_all(programs, states, part.x[:SHOWN_IN_EMBEDDING], domain)
-        found |= {side: out.features[0], f"{side}_y": part.y[:SHOWN_IN_EMBEDDING]}
+        rows = np.sort(some(len(part.x), SHOWN_IN_EMBEDDING))
+        out = predict_all(programs, states, part.x[rows], domain)
+        first = next((i for i, f in enumerate(out.features) if np.isfinite(f).all()), 0)
+        found |= {side: out.features[first], f"{side}_y": part.y[rows]}
     return found | interpolation.measured(task, states)
 
 
@@ -64,8 +67,13 @@ def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
             **config.described(job.name),
             "seed": seed,
             "values": dict(values),
-            "selectors": _selectors(config, task.problem, _trial(stored, i)),
-            **interpolation.described(along, i),
+            **(
+                divergence.described(stored[job.steps], i)
+                or {
+                    "selectors": _selectors(config, task.problem, _trial(stored, i)),
+                    **interpolation.described(along, i),
+                }
+            ),
         }
         for i, (seed, values) in enumerate(job.trials)
     ]
@@ -119,7 +127,7 @@ def _metrics(record: Mapping[str, np.ndarray], problem: Problem, by: Scoring) ->
 def table(setup: Setup, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str]) -> report.Table:
     """The table of a run, and the curves between weights under it."""
     found = report.table(setup.config, records, unfinished, scoring(setup.problem).shown)
-    return found._replace(note=found.note + interpolation.note(records))
+    return found._replace(note=found.note + interpolation.note(divergence.alive(records)))
 
 
 def figures(

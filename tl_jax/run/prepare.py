@@ -17,6 +17,7 @@ from tl_jax.run.init_from import Weights, read_weights
 from tl_jax.run.jobs import Job, jobs
 from tl_jax.run.networks import resolved
 from tl_jax.run.problem import Problem, units
+from tl_jax.run.rules import without_effect
 from tl_jax.run.scoring import scoring
 from tl_jax.run.setup import Options, Setup, example, make_network, make_task, plain
 from tl_jax.run.tasks import Part, task_jobs, task_problem
@@ -53,7 +54,9 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
     if config.init_from:
         config, weights = _begun(config, problem, plain(parts[0].job))
         parts = [part._replace(config=config) for part in parts]
-    return Setup(config, options, problem, [make_task(*part) for part in parts], weights)
+    tasks = [make_task(*part) for part in parts]
+    without_effect(config, tasks)
+    return Setup(config, options, problem, tasks, weights)
 
 
 def _by_labels(config: Config, problem: Problem, todo: Sequence[Job]) -> tuple[Config, Problem]:

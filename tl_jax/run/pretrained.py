@@ -22,6 +22,9 @@ from tl_jax.training.objective import split_params
 from tl_jax.training.state import domains_of
 from tl_jax.training.strategies import full
 
+HEAD_ALONE = "mlp(bottleneck=0, hidden=())"
+"""With the head of the network whose features it takes."""
+
 
 def pretrained(task: Task, model: Any) -> Any:
     """The (params, stats) [T, ...] that the task's trials begin from; the head only where the classes are the same.
@@ -69,9 +72,8 @@ def on_features(task: Task, model: Any) -> Task:
         write_arrays(cache, _features(task, (params, stats), splits))
     kept = read_arrays(cache)
     seen = {name: Examples(kept[name], part.y) for name, part in splits.items()}
-    config = dataclasses.replace(
-        task.config, network=f"mlp(bottleneck=0, head='{network_call(task.config)().head}', hidden=())", freeze=()
-    )
+    network = f"{HEAD_ALONE[:-1]}, head='{network_call(task.config)().head}')"
+    config = dataclasses.replace(task.config, network=network)
     job = dataclasses.replace(task.job, strategy=full(), start=None)
     return make_task(config, Problem((), changed(target, **seen)), job)
 

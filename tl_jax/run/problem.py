@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tl_jax.core.batching import some
 from tl_jax.core.errors import UserError
 from tl_jax.core.tasks import TaskHead
 from tl_jax.data.domain import Domain
@@ -14,7 +15,7 @@ from tl_jax.training.state import Data
 
 Units = tuple[float, float]
 UNLABELLED_IN_RECORDS = 1000
-"""How many of the target's training examples the label-free criteria see."""
+"""How many of the target's training examples the label-free criteria see, drawn once by a fixed seed."""
 
 
 class Problem(NamedTuple):
@@ -65,6 +66,9 @@ class Problem(NamedTuple):
         """The arrays a method trains on; target labels for the supervised bound, or where it is labelled in part.
 
         even: classes are drawn equally often. Examples of classes that the network lacks are never drawn with labels.
+        A target that is labelled in part is one more source, the last, beside the unlabelled target: `batch_size` of
+        its labelled rows are in every batch, with statistics of their own under `per_domain`, and a method's domain
+        terms (adversaries, distances) count them as source. Such terms also part the target's rows from each other.
         """
         labelled = self.sources if method.labels in ("source", "both") else ()
         if method.labels in ("target", "both") or partly:
@@ -93,7 +97,8 @@ class Problem(NamedTuple):
 
     def evaluation(self, method: Method) -> dict[str, tuple[str, np.ndarray]]:
         """{name of a set: (domain whose statistics it takes, x)}: no labels."""
-        sets = {"target/logits": ("target", self.target.train.x[:UNLABELLED_IN_RECORDS])}
+        x = self.target.train.x
+        sets = {"target/logits": ("target", x[np.sort(some(len(x), UNLABELLED_IN_RECORDS))])}
         sets |= {f"target_{s}/logits": ("target", getattr(self.target, s).x) for s in ("validation", "test")}
         return sets | {
             f"source{i}_val/logits": (self.statistics_of(method, i), source.validation.x)

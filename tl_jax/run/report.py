@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from tl_jax.run import divergence
 from tl_jax.run.config import TARGET_VAL, Config
 
 SELECTORS = {"transductive": ("last", "selected", "oracle"), "inductive": ("last", "selected")}
@@ -19,7 +20,8 @@ BOUNDS = {"source_only": "lower bound", "target_only": "upper bound (target labe
 
 Key = tuple[str, tuple[tuple[str, float], ...]]
 """A method and its swept values."""
-Scores = dict[str, list[float]]
+Seeds = dict[int, float]
+"""A score of every seed."""
 
 
 class Table(NamedTuple):
@@ -69,13 +71,17 @@ def rows(
     for record in records:
         swept = tuple((n, record["values"][n]) for n in names if n in record["values"])
         groups.setdefault((record["method"], swept), []).append(record)
-    scores = {
-        key: {s: [r["selectors"][s][f"target/{metric}"] for r in group] for s in SELECTORS[config.kind]}
-        | {name: [r["selectors"]["last"][f"target/{name}"] for r in group] for name in ALSO if _has(group, name)}
-        for key, group in groups.items()
-    }
     remark = _gain if config.kind == "inductive" else _negative
-    done = [Row(m, dict(swept), s, remark((m, swept), scores)) for (m, swept), s in scores.items()]
+    seeds = {key: _by_seed(group, metric) for key, group in groups.items()}
+    done = []
+    for key, group in groups.items():
+        finite = divergence.alive(group)
+        scores = {s: [r["selectors"][s][f"target/{metric}"] for r in finite] for s in SELECTORS[config.kind]}
+        scores |= {
+            name: [r["selectors"]["last"][f"target/{name}"] for r in finite] for name in ALSO if _has(finite, name)
+        }
+        said = [remark(key, seeds), divergence.remark(group)]
+        done.append(Row(key[0], dict(key[1]), scores, "; ".join(filter(None, said))))
     return done + [Row(name, {}, {}, reason) for name, reason in unfinished.items()]
 
 
@@ -83,25 +89,45 @@ def _has(group: Sequence[Mapping[str, Any]], name: str) -> bool:
     return all(f"target/{name}" in record["selectors"]["last"] for record in group)
 
 
-def _negative(row: Key, scores: Mapping[Key, Scores]) -> str:
+def _by_seed(group: Sequence[Mapping[str, Any]], metric: str) -> Seeds:
+    """The last score of every seed."""
+    return {r["seed"]: r["selectors"]["last"][f"target/{metric}"] for r in divergence.alive(group)}
+
+
+def _negative(row: Key, scores: Mapping[Key, Seeds]) -> str:
     """Bounds by name; a method under the (best) source_only is flagged."""
     if row[0] in BOUNDS:
         return BOUNDS[row[0]]
-    floors = [statistics.mean(s["last"]) for (method, _), s in scores.items() if method == "source_only"]
-    last = statistics.mean(scores[row]["last"])
-    if floors and last < max(floors):
-        return f"NEGATIVE TRANSFER: {max(floors) - last:.3f} under source_only"
-    return ""
+    floors = [seeds for (method, _), seeds in scores.items() if method == "source_only" and seeds]
+    return _under(scores[row], max(floors, key=_mean), "source_only") if floors else ""
 
 
-def _gain(row: Key, scores: Mapping[Key, Scores]) -> str:
+def _gain(row: Key, scores: Mapping[Key, Seeds]) -> str:
     """What was gained over training from scratch on the same labels; a loss is flagged."""
     method, swept = row
     floor = scores.get(("scratch", swept))
-    if floor is None or method == "scratch":
+    if not floor or method == "scratch":
         return "no transfer" if method == "scratch" else ""
-    gain = statistics.mean(scores[row]["last"]) - statistics.mean(floor["last"])
-    return f"{gain:+.3f} over scratch" if gain >= 0 else f"NEGATIVE TRANSFER: {-gain:.3f} under scratch"
+    gain = _mean(scores[row]) - _mean(floor) if scores[row] else 0.0
+    return f"{gain:+.3f} over scratch" if gain > 0 else _under(scores[row], floor, "scratch")
+
+
+def _mean(seeds: Seeds) -> float:
+    return statistics.mean(seeds.values())
+
+
+def _under(ours: Seeds, theirs: Seeds, of: str) -> str:
+    """By how much a row is under a baseline, seed by seed; flagged where the mean difference is beyond its spread."""
+    lost = [theirs[seed] - ours[seed] for seed in ours if seed in theirs]
+    if not lost or statistics.mean(lost) <= 0:
+        return ""
+    by = f"{statistics.mean(lost):.3f}"
+    if len(lost) == 1:
+        return f"{by} under {of} (one seed)"
+    spread = statistics.stdev(lost)
+    if statistics.mean(lost) <= spread:
+        return f"{by} under {of}, within the spread of the seeds ({spread:.3f})"
+    return f"NEGATIVE TRANSFER: {by} ± {spread:.3f} under {of}"
 
 
 def mean_std(values: Sequence[float], digits: int = 3) -> str:

@@ -20,7 +20,7 @@ from tl_jax.run.init_from import Weights
 from tl_jax.run.jobs import Job
 from tl_jax.run.problem import Problem, check_batches, rows_known
 from tl_jax.run.trials import starts
-from tl_jax.training.freezing import Rule, resolve
+from tl_jax.training.freezing import Rule, matches, resolve
 from tl_jax.training.layout import Layout, layout
 from tl_jax.training.state import Data, Start, State, accepting_bytes, create
 from tl_jax.training.step import Recipe
@@ -79,30 +79,38 @@ class Setup(NamedTuple):
 
 
 def make_task(config: Config, problem: Problem, job: Job) -> Task:
-    """A job's task. Raises UserError for rules, strategies and batches that do not fit."""
+    """A job's task. Raises UserError for strategies and batches that do not fit.
+
+    Its rules are those of the user's that match any of its parameters (see run/rules.py); the hidden job that
+    trains the model it begins from has none of them.
+    """
     start = None
     if job.start is not None:
         before = problem.of_source() if config.kind == "inductive" else problem
-        start = make_task(
-            dataclasses.replace(config, freeze=()) if before is not problem else config, before, job.start
-        )
+        start = make_task(dataclasses.replace(config, freeze=()), before, job.start)
     if config.kind == "inductive":
         problem = problem.of_target()
-        if job.method.labels == "both" and (not problem.sources or job.strategy.cached):
-            why = "of which this strategy keeps no features" if job.strategy.cached else "whose classes are others"
-            raise UserError(
-                f"{job.name} on {problem.target.name}: the method also trains on examples of the source, {why}. "
-                "Use it on a target of the source's classes, with a strategy on examples (full, linear_probe)."
-            )
+        check_sources(problem, job)
     rows = _rows(problem, job, config)
     check_batches(problem, config.batch_size, job.method, partly=rows is not None)
     net = make_network(config, problem, job, "map")
     blocks = _blocks(config, problem, job)
-    task = Task(job, config, problem, {}, job.rules(config, blocks), rows, start)
+    task = Task(job, config, problem, {}, (), rows, start)
     begin = lambda one, data: create(net, job.method, config.forward_plan, data, one)
     state: State = jax.eval_shape(begin, jax.tree.map(lambda x: x[0], task.starts()), task.data)
-    resolve(task.rules, state.params)
-    return task._replace(shapes=state.params)
+    mine = tuple(rule for rule in config.freeze if matches(rule, state.params))
+    rules = job.rules(dataclasses.replace(config, freeze=mine), blocks)
+    resolve(rules, state.params)
+    return task._replace(shapes=state.params, rules=rules)
+
+
+def check_sources(problem: Problem, job: Job) -> None:
+    """Raises UserError for a method that trains on source examples beside the target's where there are none."""
+    if job.method.labels == "both" and not problem.sources:
+        raise UserError(
+            f"{job.name}: the method trains one head on labelled examples of source and target, and there is no source "
+            f"with the classes of {problem.target.name}. Give a --source that has them, or use --method=fine_tune."
+        )
 
 
 def _blocks(config: Config, problem: Problem, job: Job) -> Layout:

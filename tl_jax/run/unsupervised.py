@@ -10,12 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from tl_jax.core.batching import some
 from tl_jax.data.augment import augment
 from tl_jax.evaluation.neighbours import knn_accuracy
 from tl_jax.evaluation.protocols import TEMPERATURE, K, Sets, judge
 from tl_jax.evaluation.representation import rankme
 from tl_jax.models.pretrained import save
-from tl_jax.run import plots, retrieval_plots
+from tl_jax.run import divergence, plots, retrieval_plots
 from tl_jax.run.config import Config
 from tl_jax.run.problem import Problem
 from tl_jax.run.rundir import RunDirectory, read_arrays, read_lines, slug, write_json
@@ -47,20 +48,15 @@ CURVE = 500
 PANELS = (("target/knn_accuracy", f"kNN accuracy on the target, of {CURVE}"), ("rankme", "effective rank (RankMe)"))
 
 
-def chosen(size: int, most: int) -> np.ndarray:
-    """Rows of a set in a fixed random order, at most so many: a shorter choice begins a longer one."""
-    return np.random.default_rng(0).permutation(size)[:most]
-
-
 def examples(problem: Problem, most: int) -> Sets:
     """x of the three sets that are judged."""
     sets = ([source.train.x for source in problem.sources], [problem.target.train.x], [problem.target.test.x])
-    return Sets(*(some(parts, most) for parts in sets))
+    return Sets(*(taken(parts, most) for parts in sets))
 
 
-def some(parts: Sequence[np.ndarray], most: int) -> np.ndarray:
+def taken(parts: Sequence[np.ndarray], most: int) -> np.ndarray:
     """The chosen rows of several arrays as if they were one; no array is copied whole."""
-    rows = chosen(sum(map(len, parts)), most)
+    rows = some(sum(map(len, parts)), most)
     out = np.empty((len(rows), *parts[0].shape[1:]), parts[0].dtype)
     first = 0
     for part in parts:
@@ -73,12 +69,12 @@ def some(parts: Sequence[np.ndarray], most: int) -> np.ndarray:
 def labels(problem: Problem, most: int) -> Sets:
     """y of the same examples: read by the protocols alone."""
     gallery = np.concatenate([source.train.y for source in problem.sources])
-    return Sets(*(y[chosen(len(y), most)] for y in (gallery, problem.target.train.y, problem.target.test.y)))
+    return Sets(*(y[some(len(y), most)] for y in (gallery, problem.target.train.y, problem.target.test.y)))
 
 
 def observe(task: Task, programs: Programs, states: State) -> dict[str, np.ndarray]:
     """Features [T, n, d] of the three sets, few of them on the way; at the end also of two views of the queries."""
-    last = int(states.step[0]) == task.job.steps
+    last = int(np.min(states.step)) == task.job.steps  # a trial that diverged stands at the end
     sets = examples(task.problem, MOST if last else CURVE)
     found = {name: _features(programs, states, x) for name, x in sets._asdict().items()}
     if last:
@@ -122,18 +118,26 @@ def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
     if not kept.exists():
         write_json(kept, _judged(task, stored))
     measures = json.loads(kept.read_text())
+    found = [divergence.described(stored, i) or _last(job.steps, one) for i, one in enumerate(measures)]
     return [
-        {**shared, "seed": seed, "values": dict(values), "selectors": {"last": {"step": job.steps, **found}}}
-        for (seed, values), found in zip(job.trials, measures, strict=True)
+        {**shared, "seed": seed, "values": dict(values), **scores}
+        for (seed, values), scores in zip(job.trials, found, strict=True)
     ]
 
 
+def _last(step: int, measures: Mapping[str, float]) -> dict[str, Any]:
+    return {"selectors": {"last": {"step": step, **measures}}}
+
+
 def _judged(task: Task, stored: Mapping[str, np.ndarray]) -> list[dict[str, float]]:
-    """Every measure, trial by trial."""
+    """Every measure, trial by trial; none of one that diverged."""
     y, found = labels(task.problem, MOST), []
     for i in range(len(task.job.trials)):
+        if divergence.described(stored, i):
+            found.append({})
+            continue
         features = Sets(*(stored[name][i] for name in Sets._fields))
-        same = i and all(np.array_equal(x[i], x[i - 1]) for x in stored.values())  # pixels know no seed
+        same = i and all(np.array_equal(x[i], x[i - 1]) for x in stored.values())  # pixels know no seed, nor diverge
         found.append(found[-1] if same else judge(features, y, (stored["view0"][i], stored["view1"][i])))
     return found
 

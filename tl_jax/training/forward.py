@@ -4,11 +4,13 @@ joint              one pass over all examples: batch statistics are shared by th
 separate           a pass per domain, each with its own batch statistics; all update the running ones
 source_then_joint  AdaMatch (Berthelot et al. 2022): source alone, leaving the running statistics as they
                    were, then all together; source logits are interpolated at random between the two
-target_only        a pass per domain; only the target's updates the running statistics
+target_only        a pass per domain; only the target's updates the running statistics (those of every domain that a
+                   method passes, where it never passes the target)
 per_domain         a pass per domain, running statistics kept apart (domain-specific batch normalisation)
 frozen             running statistics are used and never updated
 
-Statistics are a dict: {"all": ...}, or one entry a domain with `per_domain`.
+Statistics are a dict: {"all": ...}, or one entry a domain with `per_domain`. There, a target without a
+pass of its own (of a model trained on sources alone) has the statistics of the sources, pooled.
 """
 
 import itertools
@@ -19,7 +21,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core.trees import flatten
+from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Array, Network, Output, Tree
 
 PLANS = ("joint", "separate", "source_then_joint", "target_only", "per_domain", "frozen")
@@ -51,6 +53,23 @@ def stats_of(stats: Mapping[str, Tree], domain: str) -> Tree:
     return stats["all"] if "all" in stats else stats["source0" if domain == "source" else domain]
 
 
+def pooled(trees: Sequence[Tree]) -> Tree:
+    """The statistics of equal shares of several domains together: m = mean m_i, v = mean (v_i + m_i^2) - m^2."""
+    flat = [flatten(tree) for tree in trees]
+    if len(flat) == 1:
+        return trees[0]
+    mean = lambda path: sum(one[path] for one in flat) / len(flat)
+    out = {}
+    for path in flat[0]:
+        module, _, name = path.rpartition("/")
+        if name == "var":
+            at = f"{module}/mean"
+            out[path] = sum(one[path] + one[at] ** 2 for one in flat) / len(flat) - mean(at) ** 2
+        else:
+            out[path] = mean(path)
+    return unflatten(out)
+
+
 def normalised_modules(stats: Mapping[str, Tree]) -> frozenset[str]:
     """Paths of the modules that keep batch statistics ("backbone/norm1")."""
     return frozenset(path.rpartition("/")[0] for tree in stats.values() for path in flatten(tree))
@@ -65,12 +84,14 @@ class Forward(NamedTuple):
     """A plan bound to a network; `frozen` are the modules whose statistics must not move.
 
     only: the domain whose pass carries a gradient, where a loss reads no other and the plan keeps them apart.
+    labelled_target: whether the last source is the target itself: it has the target's statistics.
     """
 
     network: Network
     plan: str
     frozen: frozenset[str] = frozenset()
     only: str = ""
+    labelled_target: bool = False
 
     def __call__(self, weights: Weights, entries: Sequence[Entry]) -> tuple[dict[str, Output], dict[str, Any]]:
         """Outputs by view (several sources concatenated) and the updated statistics."""
@@ -110,14 +131,18 @@ class Forward(NamedTuple):
 
     def _apart(self, weights, entries):
         stats, outputs = dict(weights.stats), []
+        passed = {entry.domain for entry in entries}
+        sources_update = self.plan != "target_only" or "target" not in passed
         for entry in entries:
             slot = entry.domain if self.plan == "per_domain" else "all"
             still = self.only and entry.domain != self.only
             by = weights._replace(params=jax.lax.stop_gradient(weights.params)) if still else weights
             out, updated = self.one_pass(by, stats[slot], entry.x, f"{entry.view} {entry.domain}")
-            if not (self.plan == "target_only" and entry.domain != "target"):
+            if sources_update or entry.domain == "target":
                 stats[slot] = updated
             outputs.append(out)
+        if self.plan == "per_domain" and passed and "target" not in passed:
+            stats["target"] = pooled([stats[domain] for domain in sorted(passed)])
         return outputs, stats
 
 

@@ -43,6 +43,17 @@ def parse_action(rule: Rule) -> Action:
         ) from None
 
 
+def matches(rule: Rule, paths: Iterable[str]) -> bool:
+    """Whether the rule is about any of the paths."""
+    return any(fnmatchcase(path, rule[0]) for path in paths)
+
+
+def decided(rules: Sequence[Rule], paths: Iterable[str]) -> dict[str, Rule]:
+    """{path: the rule that decides about it}, the first that matches; paths that none matches are left out."""
+    first = {path: next((rule for rule in rules if fnmatchcase(path, rule[0])), None) for path in paths}
+    return {path: rule for path, rule in first.items() if rule is not None}
+
+
 def resolve(rules: Sequence[Rule], paths: Iterable[str], step: int = 0) -> dict[str, float]:
     """{path: learning-rate factor} at a step; 0 means frozen.
 
@@ -51,12 +62,12 @@ def resolve(rules: Sequence[Rule], paths: Iterable[str], step: int = 0) -> dict[
     """
     paths = list(paths)
     actions = [(rule[0], parse_action(rule)) for rule in rules]
-    for pattern, _ in actions:
-        if not any(fnmatchcase(path, pattern) for path in paths):
-            raise UserError(_no_match(pattern, paths))
-    factors = {}
+    for rule in rules:
+        if not matches(rule, paths):
+            raise UserError(no_match(rule[0], paths))
+    factors, by = {}, decided(rules, paths)
     for path in paths:
-        action = next((a for pattern, a in actions if fnmatchcase(path, pattern)), Action(1.0, 0))
+        action = parse_action(by[path]) if path in by else Action(1.0, 0)
         factors[path] = action.factor if step >= action.start else 0.0
     if not any(factors.values()):
         named = ", ".join(f"'{p}'" for p, a in actions if a.factor == 0 or a.start)
@@ -67,8 +78,9 @@ def resolve(rules: Sequence[Rule], paths: Iterable[str], step: int = 0) -> dict[
     return factors
 
 
-def _no_match(pattern: str, paths: list[str]) -> str:
-    near = difflib.get_close_matches(pattern.replace("*", ""), paths, n=3, cutoff=0.2) or paths[:3]
+def no_match(pattern: str, paths: Sequence[str]) -> str:
+    """What is said of a pattern that matches none of the paths, with the nearest."""
+    near = difflib.get_close_matches(pattern.replace("*", ""), paths, n=3, cutoff=0.2) or list(paths[:3])
     return (
         f"--freeze='{pattern}=...' matches 0 of {len(paths)} parameters. "
         f"Paths look like '{paths[0]}'. Closest: {', '.join(near)}. Run with --list_params to see all."

@@ -50,12 +50,20 @@ def unweighted(method: Method, forward: Forward, terms: TermsFunction) -> Callab
 
 
 def objective(method: Method, forward: Forward, terms: TermsFunction) -> Callable:
-    """f(trained, surroundings) -> (total, (stats, logged)): differentiate it in `trained` alone."""
+    """f(trained, surroundings) -> (total, (stats, logged)): differentiate it in `trained` alone.
+
+    Raises ValueError while tracing for a term that nothing weighs.
+    """
     each = unweighted(method, forward, terms)
 
     def total(trained: Mapping[str, Array], around: Surroundings):
         losses, (stats, logged) = each(trained, around)
         weights = {"source": 1.0, **method.weights(around.at)}
+        if method.lam is None and (idle := sorted(set(losses) - set(weights))):
+            raise ValueError(
+                f"Nothing weighs the term {', '.join(map(repr, idle))}: the method has no lam. "
+                "Give it a lam, or name the term in its `weights`."
+            )
         value = sum(weights.get(name, around.at.lam) * loss for name, loss in losses.items())
         return value, (stats, {**logged, "total": value})
 
@@ -64,36 +72,39 @@ def objective(method: Method, forward: Forward, terms: TermsFunction) -> Callabl
 
 def _outputs(method: Method, forward: Forward, params: Tree, around: Surroundings):
     """Every view's outputs: the trained network's under the forward plan, then the others'."""
+    entries = lambda name, view: _entries(name, view, around, forward.labelled_target)
     moving = {name: view for name, view in method.views.items() if view.weights is None and view.train}
-    trained = [entry for name, view in moving.items() for entry in _entries(name, view, around)]
+    trained = [entry for name, view in moving.items() for entry in entries(name, view)]
     outputs, stats = forward(Weights(params, around.stats, around.at.key), trained)
     for name, view in method.views.items():
         if view.weights is not None:
-            outputs[name] = jax.lax.stop_gradient(_teacher(forward, view, name, around))
+            (entry,) = entries(name, view)
+            outputs[name] = jax.lax.stop_gradient(_teacher(forward, view, entry, around))
         elif not view.train:
-            outputs[name] = _inference(forward, (params, around.stats), _entries(name, view, around))
+            outputs[name] = _inference(forward, (params, around.stats), entries(name, view))
     return outputs, stats
 
 
-def _entries(name: str, view: View, around: Surroundings) -> list[Entry]:
+def _entries(name: str, view: View, around: Surroundings, labelled_target: bool) -> list[Entry]:
     """One entry per domain of the view, augmented with a draw of its own."""
     parts = around.batch.sources if view.domain == "source" else (around.batch.target,)
     keys = [f"source{i}" if view.domain == "source" else "target" for i in range(len(parts))]
+    if labelled_target:
+        keys[-1] = "target"
     return [
         Entry(name, domain, augment(view.augment, view_key(around.at.key, name, domain), part.x))
         for domain, part in zip(keys, parts, strict=True)
     ]
 
 
-def _teacher(forward: Forward, view: View, name: str, around: Surroundings) -> Output:
+def _teacher(forward: Forward, view: View, entry: Entry, around: Surroundings) -> Output:
     """A pass through the weights a view names, frozen where the student is; its statistics are thrown away."""
     assert view.weights is not None
     params, stats = view.weights(around.memory)
-    (entry,) = _entries(name, view, around)
     if not view.train:
         return _inference(forward, (params, stats), [entry])
     weights = Weights(params, stats, around.at.key)
-    return forward.one_pass(weights, stats_of(stats, entry.domain), entry.x, f"teacher {name}")[0]
+    return forward.one_pass(weights, stats_of(stats, entry.domain), entry.x, f"teacher {entry.view}")[0]
 
 
 def _inference(forward: Forward, model: tuple[Tree, Mapping[str, Tree]], entries: list[Entry]) -> Output:

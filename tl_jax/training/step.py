@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
-from tl_jax.core.types import Array, At, Batch, Labeled, Network, Unlabeled
+from tl_jax.core.types import Array, At, Batch, Labeled, Network, Tree, Unlabeled
 from tl_jax.data.sampler import indices
 from tl_jax.methods.base import Method, Phase
 from tl_jax.training import balanced
@@ -35,12 +35,16 @@ class Recipe(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """Sums of every logged scalar over the steps run, and the first step with one that is not finite (-1: none)."""
+    """Sums of every logged scalar over the steps run, and the first step with one that is not finite (-1: none).
+
+    finite: whether parameters and statistics were at the end.
+    """
 
     sums: dict[str, Array]
     steps: Array
     bad_step: Array
     at_bad_step: dict[str, Array]
+    finite: Array
 
     @property
     def means(self) -> dict[str, Array]:
@@ -55,6 +59,13 @@ def whereabouts(recipe: Recipe, state: State) -> At:
     lam = state.values.get("lam", jnp.zeros(())) * LAM_SCHEDULES[recipe.lam_schedule](progress)
     key = jax.random.fold_in(stream(jax.random.key(state.seed), "step"), state.step)
     return At(state.step, progress, lam, state.values, key)
+
+
+def drawn(at: At, i: int | Array) -> At:
+    """Where the i-th gradient step of one training step stands: each has a key of its own, the first the step's."""
+    if isinstance(i, int) and i == 0:
+        return at
+    return at._replace(key=jnp.where(i == 0, at.key, jax.random.fold_in(stream(at.key, "phase"), i)))
 
 
 def sampler_key(seed: Array, name: str) -> Array:
@@ -87,12 +98,15 @@ def make_step(recipe: Recipe, factors: Mapping[str, float]) -> Callable[[State, 
     def step(state: State, data: Data) -> tuple[State, dict[str, Array]]:
         at, batch = whereabouts(recipe, state), sample(recipe, state, data)
         logged: dict[str, Array] = {}
+        done = 0
         for phase in method.steps():
-            advance = lambda state, phase=phase: _advance(recipe, factors, phase, (state, batch, at))
+            advance = lambda state, i, phase=phase: _advance(recipe, factors, phase, (state, batch, drawn(at, i)))
+            last = done + phase.repeats - 1
             if phase.repeats > 1:
-                state = jax.lax.fori_loop(0, phase.repeats - 1, lambda _, s, go=advance: go(s)[0], state)
-            state, now = advance(state)
+                state = jax.lax.fori_loop(done, last, lambda i, s, go=advance: go(s, i)[0], state)
+            state, now = advance(state, last)
             logged |= now
+            done = last + 1
         if method.after is not None:
             state = state._replace(memory=method.after(model_of(state), at))
         return state._replace(step=state.step + 1), logged
@@ -107,7 +121,9 @@ def _advance(recipe: Recipe, factors: Mapping[str, float], phase: Phase, now: tu
     trained = {path: x for group in phase.groups for path, x in groups[group].items()}
     kept = {path: x for path, x in state.params.items() if path not in trained}
     frozen = frozen_modules(factors, normalised_modules(state.stats))
-    parts = recipe.method, Forward(recipe.network, recipe.plan, frozen), phase.terms
+    labelled_target = recipe.method.labels in ("target", "both") or state.rows is not None
+    forward = Forward(recipe.network, recipe.plan, frozen, labelled_target=labelled_target)
+    parts = recipe.method, forward, phase.terms
     around = Surroundings(kept, state.stats, state.memory, batch, at)
     found = None
     if recipe.method.balancing is None:
@@ -134,27 +150,35 @@ def make_run(recipe: Recipe, factors: Mapping[str, float]) -> Callable[..., tupl
     """run(state, until, data, before=None): steps up to `until` in one dispatch, with no transfer to the host.
 
     `until` is an array, so calls of any length share one compiled program. before: the progress to go on with.
+    Nothing is trained after a step with a scalar that is not finite.
     """
     step = jax.jit(make_step(recipe, factors), inline=True)  # traced once for its shapes and for the loop
 
     def run(state: State, until: Array, data: Data, before: Progress | None = None) -> tuple[State, Progress]:
         def body(carry):
-            state, (sums, steps, bad_step, at_bad) = carry
+            state, (sums, steps, bad_step, at_bad, _) = carry
             now, logged = step(state, data)
             finite = jnp.all(jnp.stack([jnp.isfinite(v) for v in logged.values()]))
             new = ~finite & (bad_step < 0)
             at_bad = jax.tree.map(lambda old, v: jnp.where(new, v, old), at_bad, logged)
             sums = jax.tree.map(jnp.add, sums, logged)
-            return now, Progress(sums, steps + 1, jnp.where(new, state.step, bad_step), at_bad)
+            return now, Progress(sums, steps + 1, jnp.where(new, state.step, bad_step), at_bad, finite)
 
         start = (state, before or no_progress(step, state, data))
-        return jax.lax.while_loop(lambda carry: carry[0].step < until, body, start)
+        going = lambda carry: (carry[0].step < until) & (carry[1].bad_step < 0)
+        state, progress = jax.lax.while_loop(going, body, start)
+        return state, progress._replace(finite=all_finite((state.params, state.stats)))
 
     return run
+
+
+def all_finite(tree: Tree) -> Array:
+    """Whether every number of every array is."""
+    return jnp.all(jnp.stack([jnp.isfinite(x).all() for x in jax.tree.leaves(tree)]))
 
 
 def no_progress(step: Callable[[State, Data], tuple[State, dict]], state: State, data: Data) -> Progress:
     """The progress before the first step."""
     shapes: dict[str, jax.ShapeDtypeStruct] = jax.eval_shape(step, state, data)[1]
     zeros = {name: jnp.zeros(s.shape, s.dtype) for name, s in shapes.items()}
-    return Progress(zeros, jnp.int32(0), jnp.int32(-1), zeros)
+    return Progress(zeros, jnp.int32(0), jnp.int32(-1), zeros, jnp.bool_(True))

@@ -82,7 +82,7 @@ def fsdd(asked: Asked) -> Domain | None:
     if asked.protocol == "all":
         train, validation = hold_out(y)
         rows = Rows(train, validation, np.concatenate([train, validation]))
-    x, rate = read_waves(chosen(files, names))
+    x, rate, *_ = read_waves(chosen(files, names))
     return make(asked.name, x, y, rows=rows, classes=tuple("0123456789"), modality="sound", rate=rate)
 
 

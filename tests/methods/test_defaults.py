@@ -1,0 +1,107 @@
+"""What the methods are by default, a line each: a changed default is another method, and no equation notices."""
+
+import inspect
+
+import pytest
+
+from tl_jax.core.trained_weighting import gradnorm
+from tl_jax.methods import BASELINES, METHODS
+from tl_jax.methods.base import Method
+
+ARGUMENTS = {
+    "source_only": {"smoothing": 0.0},
+    "target_only": {},
+    "adabn": {"examples": 1000},
+    "dan": {"form": "quadratic"},  # Long et al. 2015 in all pairs; form="paper" has theirs
+    "deep_coral": {"form": "paper"},  # Sun & Saenko 2016
+    "dann": {"hidden": 256},
+    "cdan": {"entropy": False, "hidden": 1024, "form": "paper"},  # Long et al. 2018: d-1024-1024-1
+    "mcd": {"generator_steps": 4},  # Saito et al. 2018: 4 for digits
+    "mcc": {"temperature": 2.5},  # Jin et al. 2020
+    "fixmatch": {"threshold": 0.95},  # Sohn et al. 2020
+    "mean_teacher": {"decay": 0.99, "threshold": 0.968, "balance": 0.005},  # French et al. 2018
+    "shot": {"smoothing": 0.1},  # Liang et al. 2020
+    "entropy_minimisation": {},
+    "pseudo_label": {"threshold": 0.95},
+    "bnm": {},
+    "afn": {"step": 1.0},  # Xu et al. 2019: Delta r = 1
+    "mdd": {"margin": 4.0, "hidden": 256},  # Zhang et al. 2019: gamma = 4
+    "jan": {},
+    "dsan": {},
+    "bsp": {"penalty": 1e-4, "hidden": 256},  # Chen et al. 2019: beta = 1e-4
+    "wdgrl": {"critic_steps": 5, "penalty": 10.0, "hidden": 256},  # Shen et al. 2018: n = 5, gamma = 10
+    "adamatch": {"threshold": 0.9},  # Berthelot et al. 2022
+    "dare_gram": {"threshold": 0.9, "angle": 0.05, "scale": 1e-3},  # Nejjar et al. 2023
+    "fine_tune": {"smoothing": 0.0},
+    "joint": {},
+    "bss": {"smallest": 1},  # Chen et al. 2019 (NeurIPS): k = 1
+    "l2_sp": {"head": 1.0},
+    "stoch_norm": {"p": 0.5},  # Kou et al. 2020
+    "co_tuning": {"temperature": 1.0},
+    "bi_tuning": {"temperature": 0.07, "decay": 0.999, "form": "paper", "width": 128, "view": "weak"},
+    "wise_ft": {"alpha": 0.5},  # Wortsman et al. 2022
+    "delta": {},
+    "lwf": {"temperature": 3.0, "form": "paper"},
+    "simclr": {"temperature": 0.5, "hidden": 256, "width": 128, "view": "strong"},  # Chen et al. 2020
+    "simsiam": {"width": 256, "hidden": 64, "view": "strong"},
+    "byol": {"decay": 0.99, "hidden": 512, "width": 128, "view": "strong"},
+    "moco": {"temperature": 0.2, "decay": 0.99, "hidden": 512, "width": 128, "view": "strong"},  # Chen et al. 2021: .2
+    "barlow_twins": {"redundancy": 5e-3, "width": 512, "view": "strong"},  # Zbontar et al. 2021: 5e-3, 8192 wide
+    "vicreg": {"invariance": 25.0, "variance": 25.0, "covariance": 1.0, "width": 512, "view": "strong"},
+    "dino": {"decay": 0.996, "sharp": 0.04, "soft": 0.1, "prototypes": 1024, "view": "strong"},  # Caron et al. 2021
+    "rotation": {},
+    "mae": {"width": 256},
+}
+TRADE_OFFS = {
+    "dan": (1.0, "constant"),
+    "deep_coral": (1.0, "constant"),
+    "dann": (0.3, "dann"),  # Ganin et al. 2016: 2 in this scaling
+    "cdan": (1.0, "dann"),  # Long et al. 2018
+    "mcd": (1.0, "constant"),
+    "mcc": (1.0, "constant"),  # Jin et al. 2020
+    "fixmatch": (1.0, "constant"),  # Sohn et al. 2020
+    "mean_teacher": (3.0, "constant"),  # French et al. 2018
+    "shot": (0.3, "constant"),  # Liang et al. 2020: beta = .3
+    "entropy_minimisation": (0.1, "constant"),
+    "pseudo_label": (1.0, "linear"),  # Lee 2013: a straight rise
+    "bnm": (1.0, "constant"),  # Cui et al. 2020
+    "afn": (0.05, "constant"),  # Xu et al. 2019
+    "mdd": (0.1, "dann"),  # Zhang et al. 2019: at most .1
+    "jan": (1.0, "constant"),
+    "dsan": (0.5, "dann"),  # Zhu et al. 2021
+    "bsp": (0.3, "dann"),  # as dann; the penalty is constant
+    "wdgrl": (0.1, "constant"),  # Shen et al. 2018: 1
+    "adamatch": (1.0, "half_cosine"),  # Berthelot et al. 2022
+    "dare_gram": (1.0, "constant"),
+    "joint": (1.0, "constant"),
+    "bss": (1e-3, "constant"),  # Chen et al. 2019 (NeurIPS): eta = 1e-3
+    "delta": (0.01, "constant"),  # Li et al. 2019: alpha = .01
+    "l2_sp": (0.01, "constant"),  # Li et al. 2018: alpha = .01
+    "lwf": (1.0, "constant"),  # Li & Hoiem 2016
+    "co_tuning": (2.3, "constant"),  # You et al. 2020
+    "bi_tuning": (1.0, "constant"),
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_arguments_of_a_method(name):
+    parameters = inspect.signature(METHODS[name]).parameters.values()
+    assert {parameter.name: parameter.default for parameter in parameters} == ARGUMENTS[name]
+
+
+def test_the_trade_offs_and_their_schedules():
+    made: dict[str, Method] = {name: make() for name, make in METHODS.items()}
+    found = {name: (method.lam, method.lam_schedule) for name, method in made.items() if method.lam is not None}
+    assert found == TRADE_OFFS
+
+
+def test_what_can_be_swept_begins_where_the_argument_stands():
+    for make in (*METHODS.values(), *BASELINES.values()):
+        arguments = {p.name: p.default for p in inspect.signature(make).parameters.values()}
+        for name, value in make().values.items():
+            assert value == arguments.get(name, value), (make.__name__, name)
+
+
+def test_gradnorm_trains_its_weights_at_the_published_rate():
+    defaults = {name: p.default for name, p in inspect.signature(gradnorm).parameters.items()}
+    assert defaults["lr"] == 0.025  # Chen et al. 2018
