@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tl_jax.core.errors import UserError
-from tl_jax.run.experiment import Result
+from tl_jax.run.conclude import Result
 
 
 def finished(result: Result) -> Result:

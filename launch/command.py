@@ -1,4 +1,8 @@
-"""How a launch script runs: --help, one message with exit code 2 for a mistake, 130 when the user stops it."""
+"""How a launch script runs: --help, and one message where it ends otherwise than by being done.
+
+Exit codes: 0 done, 2 a mistake, 75 another process has the run directory (again later), 1 the machine's fault, 130
+stopped by the user.
+"""
 
 import difflib
 import os
@@ -9,7 +13,7 @@ from collections.abc import Callable, Sequence
 from absl import app, flags, logging
 
 from launch.flags import FLAGS
-from tl_jax.core.errors import UserError
+from tl_jax.core.errors import MachineError, UserError
 
 
 def launch(main: Callable[..., None], about: str | None, words: bool = False) -> None:
@@ -38,8 +42,8 @@ def launch(main: Callable[..., None], about: str | None, words: bool = False) ->
         try:
             main(*arguments[1:])
             sys.stdout.flush()
-        except UserError as error:
-            raise SystemExit(_mistake(str(error))) from None
+        except (UserError, MachineError) as error:
+            raise SystemExit(_mistake(str(error), error.code)) from None
         except KeyboardInterrupt:
             raise SystemExit(130) from None
 
@@ -64,6 +68,6 @@ def _help(about: str) -> str:
     return "\n".join(lines)
 
 
-def _mistake(message: str) -> int:
+def _mistake(message: str, code: int = UserError.code) -> int:
     print(f"tl_jax: {message}", file=sys.stderr)
-    return 2
+    return code

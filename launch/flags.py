@@ -109,6 +109,7 @@ def define(default: Config, without: Sequence[str] = ()) -> None:
         "",
         "Where the run is kept and resumed. Default: a directory under runs/ named by the configuration.",
     )
+    truth("accept_changes", False, "Go on with a run whose data, weights or code have changed; its records say so.")
     string("data_dir", "", "Folder of the data sets that are not embedded.")
     flags.DEFINE_enum("platform", "auto", PLATFORMS, "Where to compute.")
     whole("devices", 0, "How many devices to use; 0 is all.")
@@ -168,6 +169,7 @@ def options() -> Options:
         FLAGS.trials,
         device_bytes=FLAGS.device_bytes,
         workers=FLAGS.workers,
+        accept_changes=FLAGS.accept_changes,
     )
 
 

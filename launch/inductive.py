@@ -19,7 +19,7 @@ from launch.command import launch
 from launch.flags import FLAGS, SPECS, config_fields, define, train
 from tl_jax.run.config import INDUCTIVE
 from tl_jax.run.devices import setup as setup_devices
-from tl_jax.run.rundir import slug
+from tl_jax.run.names import slug
 from tl_jax.training.strategies import STRATEGIES
 
 flags.DEFINE_multi_string("source", list(INDUCTIVE.source), f"Repeatable. Domain to pretrain on: {SPECS}.")

@@ -2,6 +2,6 @@
 
 from tl_jax.data.domain import Domain, Examples
 from tl_jax.run.api import fit, fit_tasks
-from tl_jax.run.experiment import Result
+from tl_jax.run.conclude import Result
 
 __all__ = ["Domain", "Examples", "Result", "fit", "fit_tasks"]

@@ -147,6 +147,17 @@ def test_usps_h5(tmp_path):
     np.testing.assert_array_equal(domain.test.x[0].ravel(), np.arange(256))
 
 
+def test_a_usps_h5_that_was_cut_or_is_another_is_named(tmp_path, write):
+    h5py = pytest.importorskip("h5py")
+    path = write(tmp_path / "usps" / "usps.h5", b"")
+    with h5py.File(path, "w") as file:
+        file["train/data"] = np.zeros((40, 256), np.float32)
+    whole = path.read_bytes()
+    for harm in (whole, whole[: len(whole) // 2], b"<html>quota</html>", b""):
+        path.write_bytes(harm)
+        assert "usps.h5" in said("usps", tmp_path)
+
+
 def test_usps_h5_without_h5py_names_both_ways_out(tmp_path, monkeypatch, write):
     monkeypatch.setitem(sys.modules, "h5py", None)
     write(tmp_path / "usps" / "usps.h5", b"\x89HDF")
@@ -374,6 +385,29 @@ def test_school_is_a_regression_per_school_or_over_all(tmp_path):
     one = load("school/2", str(tmp_path))
     assert sum(sizes(one)) == 30
     assert (one.train.x == 1).all()
+
+
+DAMAGED = {
+    "mnist": lambda root, picture, write: fake_mnist(root, write),
+    "usps": lambda root, picture, write: fake_usps(root, write),
+    "svhn": lambda root, picture, write: fake_matlab(root / "svhn", "", 10),
+    "mnist_m": lambda root, picture, write: fake_mnist_m(root / "mnist_m", picture, write),
+    "office_caltech/caltech": lambda root, picture, write: fake_surf(root),
+    "amazon_reviews/books": lambda root, picture, write: fake_reviews(root),
+    "cifar10": lambda root, picture, write: fake_cifar(root, write),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_file_cut_in_half_or_of_another_kind_is_named(tmp_path, picture, write, name):
+    DAMAGED[name](tmp_path, picture, write)
+    load(name, str(tmp_path))
+    for path in sorted(path for path in tmp_path.rglob("*") if path.is_file()):
+        whole = path.read_bytes()
+        for harm in (whole[: len(whole) // 2 + 1], b"\0junk" * 50, b"<html>quota</html>", b""):
+            path.write_bytes(harm)
+            assert said(name, tmp_path)
+        path.write_bytes(whole)
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)

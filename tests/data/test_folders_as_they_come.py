@@ -219,3 +219,9 @@ def test_a_large_member_of_a_tar_is_never_held_in_memory(tmp_path, picture, monk
 def test_a_file_that_no_memory_holds_is_not_read(shop, monkeypatch):
     monkeypatch.setattr(files, "LARGEST", 100)
     assert "bike/03.png has 0.0 GB" in said(f"folder:{shop}?size=8")
+
+
+@pytest.mark.parametrize("path", ["n" * 300, "a\0b", "~nobody_of_this_name/x"])
+def test_a_path_that_cannot_be_is_named(path):
+    for scheme in ("folder", "wav"):
+        assert "there is no" in said(f"{scheme}:{path}")

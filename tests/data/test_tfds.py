@@ -69,6 +69,16 @@ def test_pictures_of_several_sizes_are_brought_to_one(tmp_path):
     assert "name one, as in tfds:mixed:test" in said("tfds:mixed", tmp_path)
 
 
+def test_a_split_without_labels_has_unknown_ones(tmp_path):
+    make = lambda i: {"image": picture(i), "label": -1 if i % 4 == 3 else i % 2}
+    build(tmp_path, "partly", IMAGES, {"train": 80, "test": 20}, make)
+    domain = load("tfds:partly", str(tmp_path))
+    assert domain.classes == ("no", "yes")
+    assert ((domain.test.y == -1) == (domain.test.x[:, 0, 0, 0] % 4 == 3)).all()
+    build(tmp_path, "bare", IMAGES, {"unlabelled": 20}, lambda i: {"image": picture(i), "label": -1})
+    assert not load("tfds:bare:unlabelled", str(tmp_path)).labelled
+
+
 def test_text_and_what_has_no_label(tmp_path):
     features = {"text": tfds.features.Text(), "label": tfds.features.ClassLabel(num_classes=2)}
     build(tmp_path, "words", features, {"train": 40, "test": 10}, lambda i: {"text": f"it is {i % 2}", "label": i % 2})

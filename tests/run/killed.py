@@ -39,7 +39,7 @@ MOMENTS = {
     "never": lambda: None,
     "during a save": lambda: after_calls(checkpoints.Checkpoints, "save", 2),
     "during the last save of a job": lambda: after_calls(checkpoints.Checkpoints, "save", 8),
-    "between record and checkpoint": lambda: after_calls(loop, "_evaluate", 6),
+    "between record and checkpoint": lambda: after_calls(loop, "_keep", 6),
     "before a file is renamed": lambda: after_calls(os, "replace", 9, before=True),
     "after the first job": lambda: after_calls(checkpoints.Checkpoints, "close", 1),
     "while results are written": lambda: after_calls(rundir.RunDirectory, "records", 2),

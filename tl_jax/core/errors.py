@@ -1,11 +1,52 @@
-"""Mistakes a user can mend: one message that says what, where, the choices and the fix."""
+"""What ends a launch script with one message and an exit code of its own, instead of a traceback."""
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+import errno
+import os
+from collections.abc import Iterable, Iterator
 
 
 class UserError(Exception):
-    """Ends a launch script with its message and exit code 2; nothing is lost or half-written."""
+    """A mistake a user can mend: one message with what, where, the choices and the fix; nothing is half-written."""
+
+    code = 2
+
+
+class BusyError(UserError):
+    """Another process has it now: the same again later may go."""
+
+    code = 75
+
+
+class MachineError(Exception):
+    """The machine's fault: a disk that is full or cannot be read, too little memory, a process that was killed."""
+
+    code = 1
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextlib.contextmanager
+def machine_faults(where: object) -> Iterator[None]:
+    """Raises MachineError for an error of the operating system met inside; where: what was being read or written."""
+    try:
+        yield
+    except (BrokenPipeError, InterruptedError):
+        raise
+    except MemoryError as error:
+        raise MachineError(f"{where}: not enough memory{f' ({error})' if str(error) else ''}.") from error
+    except OSError as error:
+        raise MachineError(what_failed(error, where)) from error
+
+
+def what_failed(error: OSError, where: object) -> str:
+    """'/data/run/results.json: No space left on device. ...': what, where, and that the run can go on from there."""
+    path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else str(where)
+    reason = error.strerror or str(error) or type(error).__name__
+    fix = "Make room" if error.errno in FULL else "Mend that"
+    return f"{path}: {reason}. {fix} and run the same line again: it goes on from the last evaluation that was saved."
 
 
 def require(kind: str, name: str, choices: Iterable[str]) -> None:

@@ -1,5 +1,6 @@
 """The grammar of a domain's spec: SCHEME:PATH#LIST?option=value&option=value, or NAME/DOMAIN@PROTOCOL?options."""
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -82,12 +83,16 @@ def find(spec: Spec, path: str, data_dir: str) -> Path:
     Raises UserError that names every place looked at.
     """
     folder = data_folder(data_dir)
-    places = [Path(path).expanduser()]
+    try:
+        places = [Path(path).expanduser()]
+    except RuntimeError:  # ~somebody, or ~ without a home directory
+        places = [Path(path)]
     if folder and not places[0].is_absolute():
         places.append(Path(folder) / path)
     for place in places:
-        if place.exists():
-            return place
+        with contextlib.suppress(OSError, ValueError):  # a name that is too long, or holds a byte of zero
+            if place.exists():
+                return place
     hint = "" if folder else " Relative paths are also looked up under --data_dir (or TL_JAX_DATA), which is not set."
     raise UserError(f"{spec.text}: there is no {' nor '.join(str(p.absolute()) for p in places)}.{hint}")
 

@@ -5,12 +5,18 @@ whoever reads it and wherever a run begins.
 """
 
 import contextlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from tl_jax.core.errors import MachineError
 from tl_jax.data.host_sampler import rows
 from tl_jax.data.window import Stored
 
@@ -102,11 +108,30 @@ def read_ahead(windows: Windows, first: int, workers: int = 0) -> contextlib.clo
         if not flags.FLAGS.is_parsed():  # Grain reads flags of its own
             flags.FLAGS.mark_as_parsed()
         how = grain.MultiprocessingOptions(num_workers=processes, per_worker_buffer_size=1)
-        read = read.mp_prefetch(how, worker_init_fn=_leave_the_device_alone)
+        read = read.mp_prefetch(how, worker_init_fn=_begin_worker)
     return contextlib.closing(iter(read))
 
 
-def _leave_the_device_alone(index: int, count: int) -> None:
-    """No worker may start JAX on the accelerator that the run holds."""
+def _begin_worker(index: int, count: int) -> None:
+    """No worker may start JAX on the accelerator that the run holds, answer Ctrl-C in its place, or outlive it."""
     del index, count
     jax.config.update("jax_platforms", "cpu")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_run, daemon=True).start()
+
+
+def _end_with_the_run() -> None:
+    run = multiprocessing.parent_process()
+    if run is not None:
+        multiprocessing.connection.wait([run.sentinel])
+        os._exit(1)
+
+
+def lost_worker(error: Exception) -> MachineError | None:
+    """What to say where a worker process was killed, by the system when memory ran out or by someone; else None."""
+    if "Worker process was terminated" not in str(error):
+        return None
+    return MachineError(
+        "A process that reads the data was killed (often because memory ran out; the system's log tells). Run the same "
+        "line again: it goes on from the last evaluation that was saved. Fewer --workers need less memory."
+    )

@@ -106,6 +106,7 @@ def _assembled(spec: Spec, builder: Any, key: str, only: str, rate: int) -> Doma
         spec.text,
         classes=classes,
         task="classes" if classes else "regression",
+        unlabelled="keep",  # -1 in their splits without labels
         modality=FORMS[key],
         rate=rate,
         vocabulary=vocabulary,

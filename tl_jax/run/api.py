@@ -1,20 +1,21 @@
 """The same run from Python, as in a notebook."""
 
 import dataclasses
-import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tl_jax.core.errors import require
+from tl_jax.core.places import temporary_folder
 from tl_jax.data.domain import Domain
+from tl_jax.run.conclude import Result
 from tl_jax.run.config import INDUCTIVE, MULTITASK, Config
 from tl_jax.run.devices import setup as setup_devices
-from tl_jax.run.experiment import Result, run
+from tl_jax.run.experiment import run
 from tl_jax.run.prepare import domain_names
 from tl_jax.run.setup import Options
 from tl_jax.run.unsupervised import UNSUPERVISED
 
-OPTIONS = ("data_dir", "devices", "trials", "device_bytes", "workers")
+OPTIONS = ("data_dir", "devices", "trials", "device_bytes", "workers", "accept_changes")
 """Settings that change no number."""
 DEFAULTS = {"transductive": Config(), "inductive": INDUCTIVE, "unsupervised": UNSUPERVISED}
 
@@ -35,9 +36,10 @@ def fit(
 
     source, target: specs ("digits:printed") or Domains; several sources as a list. methods: names or calls
     ("cdan(entropy=True)"); those of the kind's script if empty. kind: "transductive", "inductive" or "unsupervised".
-    seeds: a count or a list. run_dir: as --run_dir; a temporary directory if empty. settings: any other field of
-    Config (network, steps, lr, lam, freeze, ...), by default what the kind's script has, or data_dir, devices, trials,
-    device_bytes, workers (with worker processes the caller needs the guard `if __name__ == "__main__"`).
+    seeds: a count or a list. run_dir: as --run_dir; if empty, a temporary directory that goes when the process ends.
+    settings: any other field of Config (network, steps, lr, lam, freeze, ...), by default what the kind's script has,
+    or data_dir, devices, trials, device_bytes, accept_changes, workers (with worker processes the caller needs the
+    guard `if __name__ == "__main__"`).
     Raises UserError with the message that the launch script would print.
     """
     options = _options(settings)
@@ -105,5 +107,5 @@ def _shared(
 
 def _run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Result:
     setup_devices(devices=options.devices)
-    where = options.run_dir or tempfile.mkdtemp(prefix="tl_jax-")
+    where = options.run_dir or str(temporary_folder("tl_jax-"))
     return run(config, options._replace(run_dir=where), domains)

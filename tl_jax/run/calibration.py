@@ -1,6 +1,5 @@
 """Vmapped trials or one after the other: measured once per machine and shape, then remembered."""
 
-import json
 import os
 import statistics
 import time
@@ -11,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tl_jax.core.places import user_cache
+from tl_jax.core.places import keep_in_cache, say_once, user_cache
+from tl_jax.core.sealed import opened, seal
 from tl_jax.run.devices import Placement
-from tl_jax.run.rundir import write_json
 from tl_jax.run.trials import Programs
 from tl_jax.training.state import Data, Start
 
@@ -50,7 +49,7 @@ def choose(
             return "map", f"{trials} trials one after the other (a step of all: {each}; too short a run to try vmap)"
         if mode not in known:
             known = {**known, mode: _time(build(mode), start, data)}
-            write_json(_memory(), {**_recall(), key: known})
+            keep_in_cache(_memory(), seal({**_recall(), key: known}).encode())
     one, together = known["map"], known["vmap"]
     mode = "vmap" if together * MARGIN < one else "map"
     name = {"vmap": "vmapped", "map": "one after the other"}[mode]
@@ -60,10 +59,14 @@ def choose(
     )
 
 
-def _recall() -> dict:
+def _recall() -> dict[str, dict[str, float]]:
+    """{shape: {mode: seconds}}; empty where nothing was measured yet, or the file is not as it was written."""
     try:
-        return json.loads(_memory().read_text())
-    except (OSError, ValueError):
+        return opened(_memory().read_bytes())
+    except OSError:
+        return {}
+    except ValueError:
+        say_once(f"{_memory()} is damaged: measured again.")
         return {}
 
 

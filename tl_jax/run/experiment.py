@@ -1,24 +1,28 @@
 """A whole run: every job of a config, then results, table and pictures. Every launch script ends here."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from tl_jax.core.places import write_atomically
+from tl_jax.core.errors import machine_faults
 from tl_jax.data.domain import Domain
-from tl_jax.run import divergence
+from tl_jax.run.claim import claim, refuse_foreign
+from tl_jax.run.conclude import Result, conclude
 from tl_jax.run.config import Config
+from tl_jax.run.contents import contents
+from tl_jax.run.environment import note_environment
 from tl_jax.run.execution import execution
 from tl_jax.run.kinds import KINDS
+from tl_jax.run.lock import locked
 from tl_jax.run.loop import StoppedError, Work, run_job
-from tl_jax.run.plots import save
+from tl_jax.run.names import readable
 from tl_jax.run.prepare import prepare
 from tl_jax.run.pretrained import from_file, on_features, pretrained
 from tl_jax.run.problem import describe
 from tl_jax.run.progress import Reporter, StopRequest
+from tl_jax.run.resume import every_job, inspect
 from tl_jax.run.rules import without_effect
-from tl_jax.run.rundir import RunDirectory, slug, write_arrays, write_json
+from tl_jax.run.rundir import FEATURES, RunDirectory, packed
 from tl_jax.run.setup import Options, Setup, Task
 from tl_jax.run.trials import Programs
 from tl_jax.training.state import State
@@ -26,36 +30,35 @@ from tl_jax.training.state import State
 Ears = tuple[Reporter, StopRequest]
 
 
-class Result(NamedTuple):
-    """records: as in results.json; table: text; run_dir: where everything lies; complete: no job missing."""
-
-    records: list[dict[str, Any]]
-    table: str
-    run_dir: Path
-    complete: bool
-
-
 def default_run_dir(config: Config) -> Path:
     """A directory of its own for every configuration, so that the same command finds its run again."""
-    origin = slug("+".join(config.source) or Path(config.init_from).name)
-    named = "-".join(filter(None, (config.kind, origin, slug(config.target))))
-    return Path("runs") / f"{named[:180]}-{config.digest()}"
+    origin = readable("+".join(config.source) or Path(config.init_from).name)
+    named = "-".join(filter(None, (config.kind, origin, readable(config.target))))
+    return Path("runs") / f"{readable(named)}-{config.digest()}"
 
 
 def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Result:
-    """Train what is not finished, evaluate, report. Raises UserError for mistakes, before writing anything."""
+    """Train what is not finished, evaluate, report. Raises UserError for mistakes, before writing anything; BusyError
+    where another process has the run directory; MachineError for a full disk and its like."""
     setup = prepare(config, options, domains)
     config = setup.config  # what was `auto` has its name
-    directory = RunDirectory(Path(options.run_dir) if options.run_dir else default_run_dir(config))
-    directory.claim(config)
-    reporter = Reporter(options.quiet)
+    root = Path(options.run_dir) if options.run_dir else default_run_dir(config)
+    refuse_foreign(root)
+    with machine_faults(root), locked(root):
+        accepted = claim(root, config, contents(setup), options.accept_changes)
+        return _run(setup, RunDirectory(root), accepted)
+
+
+def _run(setup: Setup, directory: RunDirectory, accepted: Sequence[str]) -> Result:
+    config, reporter = setup.config, Reporter(setup.options.quiet)
     reporter.say(f"{config.kind}: {', '.join(task.job.name for task in setup.tasks)} -> {directory.root}")
     reporter.say(describe(setup.problem.domains))
     if setup.weights:
         reporter.say(str(setup.weights.report))
     for line in without_effect(setup.config, setup.tasks):
         reporter.say(line)
-    todo = [task for task in setup.tasks if not directory.features_path(task.job.name).exists()]
+    todo = inspect(setup, directory)
+    note_environment(directory.root / "environment.json", [task.job.name for task in todo])
     if not todo:
         reporter.say(f"This run is complete: {config.steps} of {config.steps} steps of every method. Nothing to train.")
     stop = StopRequest(reporter)
@@ -69,7 +72,7 @@ def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Resu
             except StoppedError as where:
                 unfinished = {t.job.name: "not finished" for t in todo[i:]} | {task.job.name: f"stopped: {where}"}
                 break
-    return _conclude(setup, directory, reporter, unfinished)
+    return conclude(setup, directory, reporter, unfinished, accepted)
 
 
 def _finish(setup: Setup, task: Task, directory: RunDirectory, models: dict[str, Any], ears: Ears) -> None:
@@ -87,20 +90,20 @@ def _finish(setup: Setup, task: Task, directory: RunDirectory, models: dict[str,
     kind = KINDS[task.config.kind]
     kind.keep(task, directory, states)
     arrays = kind.features(task, built, states)
-    write_arrays(directory.features_path(task.job.name), arrays)
+    directory.keep_file(task.job.name, FEATURES, packed(arrays))
 
 
 def _train(setup: Setup, task: Task, directory: RunDirectory, ears: Ears, model: Any = None) -> tuple[State, Programs]:
     """Run one job from where it stands to its end."""
     reporter, stop = ears
     job = task.job
-    remembered = directory.root / "execution.json"
-    modes = json.loads(remembered.read_text()) if remembered.exists() else {}
-    if job.name not in modes:
+    mode = directory.manifest(job.name).mode
+    if mode is None:
         reporter.at(job.name, 0, "compiling")
-    how = execution(task, setup.options, modes.get(job.name))
-    if job.name not in modes:
-        write_json(remembered, {**modes, job.name: how.mode})
+    how = execution(task, setup.options, mode)
+    if mode is None:
+        directory.begin(job.name, how.mode)
+        directory.show_modes(every_job(setup))
     reporter.say(f"{job.name}: {how.reason}")
 
     def note(name: str, step: int, shown: dict[str, float]) -> bool:
@@ -118,21 +121,3 @@ def _train(setup: Setup, task: Task, directory: RunDirectory, ears: Ears, model:
         note=note,
     )
     return run_job(work, model)
-
-
-def _conclude(setup: Setup, directory: RunDirectory, reporter: Reporter, unfinished: dict[str, str]) -> Result:
-    """results.json, the table and the pictures, from what is stored."""
-    kind = KINDS[setup.config.kind]
-    records = [r for task in setup.tasks for r in kind.results(task, directory)]
-    write_json(directory.root / "results.json", records)
-    table = kind.table(setup, records, unfinished)
-    text = table.text()
-    write_atomically(directory.root / "table.md", table.markdown().encode())
-    finite = divergence.alive(records)
-    for name, draw in kind.figures(setup, directory, finite).items() if not unfinished else ():
-        if not (directory.root / name).exists():
-            save(draw(), directory.root / name)
-    reporter.say("\n" + text)
-    pictures = ", ".join(sorted(path.name for path in directory.root.glob("*.png")))
-    reporter.say(f"{directory.root}: results.json, table.md, metrics.jsonl{', ' if pictures else ''}{pictures}")
-    return Result(records, text, directory.root, not unfinished)

@@ -1,6 +1,5 @@
 """What a run left behind, as models again."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,9 @@ from tl_jax.core.errors import UserError
 from tl_jax.run.checkpoints import Checkpoints
 from tl_jax.run.execution import execution
 from tl_jax.run.init_from import Weights
+from tl_jax.run.names import slug
 from tl_jax.run.pretrained import from_file, pretrained
-from tl_jax.run.rundir import slug
+from tl_jax.run.rundir import RunDirectory
 from tl_jax.run.setup import Options, Task
 from tl_jax.training.freezing import carry_over, resolve
 from tl_jax.training.state import State
@@ -22,20 +22,23 @@ def last(root: Path, task: Task, model: Any) -> tuple[int, State]:
 
     Raises UserError where there is none.
     """
-    if not (root / "checkpoints" / slug(task.job.name)).is_dir():
+    mode = RunDirectory(root).manifest(task.job.name).mode
+    if mode is None or not (root / "checkpoints" / slug(task.job.name)).is_dir():
         raise UserError(f"{root} has no checkpoint of {task.job.name}: it has not been trained there.")
-    modes = json.loads((root / "execution.json").read_text())
-    how = execution(task, Options(devices=1), modes[task.job.name])
+    how = execution(task, Options(devices=1), mode)
     factors = resolve(task.rules, task.shapes, max(task.job.steps - 1, 0))
     like = jax.eval_shape(how.programs.begin, task.starts(model), how.data)
     if factors != how.factors:
         enter = lambda states: carry_over(how.build(factors).renew(states).opt, states.opt)
         like = like._replace(opt=jax.eval_shape(enter, like))
-    checkpoints = Checkpoints(root, task.job.name)
+    checkpoints = Checkpoints(root, task.job.name, read_only=True)
     try:
-        step = checkpoints.last_step()
+        step = checkpoints.last_whole()
         if step is None:
-            raise UserError(f"{root} has no complete checkpoint of {task.job.name}.")
+            raise UserError(
+                f"{root} has no whole checkpoint of {task.job.name}: none is complete, or they are damaged. Nothing "
+                "was loaded. If the run has ended, its weights are lost: train it again in a new --run_dir."
+            )
         return step, checkpoints.restore(step, like)
     finally:
         checkpoints.close()

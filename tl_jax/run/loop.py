@@ -16,7 +16,8 @@ from tl_jax.run.checkpoints import Checkpoints
 from tl_jax.run.execution import Feed
 from tl_jax.run.jobs import Job
 from tl_jax.run.kinds import KINDS
-from tl_jax.run.rundir import RunDirectory, write_arrays
+from tl_jax.run.resume import standing
+from tl_jax.run.rundir import RunDirectory
 from tl_jax.run.setup import Task
 from tl_jax.run.streaming import none_yet
 from tl_jax.run.trials import Programs
@@ -60,11 +61,6 @@ class Work:
     def job(self) -> Job:
         return self.task.job
 
-    @property
-    def every(self) -> int:
-        """Steps between evaluations: as the config says, or a tenth of the job."""
-        return self.task.config.eval_every or max(1, self.job.steps // 10)
-
 
 def stages(rules: tuple[Rule, ...], paths: list[str], total: int, build: Callable) -> list[Stage]:
     """The run cut where the trained parameters change; usually one stage."""
@@ -85,12 +81,11 @@ def run_job(work: Work, model: Any = None) -> tuple[State, Programs]:
     checkpoints = Checkpoints(work.directory.root, work.job.name)
     try:
         states = work.place(parts[0].programs.begin(work.task.starts(model), work.data))
-        step = checkpoints.last_step() or 0
+        step = standing(work.directory, work.task, checkpoints)
         if step:
             states = _restored(work, checkpoints, parts, states, step)
         earlier = work.directory.records(work.job.name) if step else {}
         work.diverged[:] = divergence.so_far(earlier, step, len(work.job.trials))
-        work.directory.keep_metrics(work.job.name, step)
         work.note(work.job.name, step, {})
         for stage in parts:
             if stage.begin <= step < stage.end:
@@ -125,7 +120,9 @@ def _run_stage(work: Work, stage: Stage, now: tuple[State, int], checkpoints: Ch
             while step < min(end, stage.end):
                 if refreshes and step % refreshes == 0 and step > 0:
                     states = stage.programs.refresh(states, work.data.target)
-                target = min(_next(step, work.every), stage.end, _next(step, refreshes) if refreshes else stage.end)
+                target = min(
+                    _next(step, work.task.every), stage.end, _next(step, refreshes) if refreshes else stage.end
+                )
                 progress = progress or none_yet(stage.programs.run, states, data)
                 step = min(target, end)
                 states, progress = stage.programs.run(states, jnp.int32(step), data, progress)
@@ -145,7 +142,7 @@ def _report(work: Work, stage: Stage, now: tuple[State, int, Progress], checkpoi
     states, step, progress = now
     states = _marked(work, divergence.in_training(progress, step, work.diverged), now, checkpoints)
     stop = False
-    if step % work.every == 0 or step == work.job.steps:
+    if step % work.task.every == 0 or step == work.job.steps:
         if work.job.method.refresh and work.job.method.predict is not None:
             states = stage.programs.refresh(states, work.data.target)
         record = KINDS[work.task.config.kind].observe(work.task, stage.programs, states)
@@ -185,12 +182,11 @@ def _keep(work: Work, record: Mapping[str, np.ndarray], step: int, progress: Pro
     """Store what the kind of transfer observed, and one metrics line a trial that is finite."""
     scores = KINDS[work.task.config.kind].score(work.task, record)
     marks = {divergence.MARK: np.array(work.diverged)} if any(work.diverged) else {}
-    write_arrays(work.directory.record_path(work.job.name, step), {**record, **marks})
     lines, alive = [], [i for i, reason in enumerate(work.diverged) if not reason]
     for i in alive:
         seed, values = work.job.trials[i]
         means = {name: float(value[i]) for name, value in progress.means.items()}
         line = {"job": work.job.name, "step": step, "seed": seed, "values": dict(values), **means}
         lines.append({**line, **{name: values[i] for name, values in scores.items()}})
-    work.directory.add_metrics(lines)
+    work.directory.keep_record(work.job.name, step, {**record, **marks}, lines)
     return {"loss": float(np.mean(progress.means["total"][np.array(alive)]))}

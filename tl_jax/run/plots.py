@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from tl_jax.core.places import write_atomically
 from tl_jax.data.domain import Domain
 from tl_jax.run.problem import joined
+from tl_jax.run.projection import projected
 from tl_jax.run.report import NAMES
 
 STYLES = ("-", "--", ":", "-.")
@@ -173,22 +174,17 @@ def _show(axis: Axes, example: np.ndarray) -> None:
 
 
 def embedding(features: Mapping[str, Mapping[str, np.ndarray]], classes: Sequence[str]) -> Figure:
-    """t-SNE of source and target features, one row a method: coloured by domain, then by class or value.
+    """Source and target features in the plane, one row a method: coloured by domain, then by class or value.
 
     features: {method: {"source" [n, d], "source_y" [n], "target" [m, d], "target_y" [m]}}; a source of
     other classes is left out.
     """
-    from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits
-
     figure = Figure(figsize=(11, 4.6 * len(features)), layout="constrained")
     grid = figure.subplots(len(features), 2, squeeze=False)
     for row, (method, parts) in zip(grid, features.items(), strict=True):
         sides = [side for side in ("source", "target") if side in parts]
         both = np.concatenate([parts[side] for side in sides])
-        # One thread: t-SNE's own wait in busy loops for each other, many times slower on a shared machine.
-        with threadpool_limits(1):
-            where = TSNE(perplexity=min(30, len(both) // 4), init="pca", random_state=0).fit_transform(both)
+        where, by = projected(both)
         y = np.concatenate([parts[f"{side}_y"] for side in sides])
         domain = np.repeat(sides, [len(parts[side]) for side in sides])
         style = {"s": 9, "linewidths": 0, "alpha": 0.8}
@@ -199,7 +195,7 @@ def embedding(features: Mapping[str, Mapping[str, np.ndarray]], classes: Sequenc
         if not classes:
             figure.colorbar(row[1].scatter(*where.T, c=y, **style), ax=row[1])
         for axis, title in zip(row, ("by domain", "by class" if classes else "by value"), strict=True):
-            axis.set(title=f"{method}: features {title}", xticks=[], yticks=[])
+            axis.set(title=f"{method}: features {title} ({by})", xticks=[], yticks=[])
             if title == "by domain" or 0 < len(classes) <= 12:
                 axis.legend(fontsize="x-small", markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure

@@ -11,7 +11,7 @@ from tl_jax.evaluation.selection import Selection, select
 from tl_jax.run import divergence, interpolation, plots, report
 from tl_jax.run.config import AMOUNTS, TARGET_VAL, Config
 from tl_jax.run.problem import Problem
-from tl_jax.run.rundir import RunDirectory, read_arrays, read_lines
+from tl_jax.run.rundir import RunDirectory, read_lines
 from tl_jax.run.scoring import Scoring, scoring
 from tl_jax.run.setup import Setup, Task
 from tl_jax.run.trials import Programs, predict_all
@@ -58,10 +58,8 @@ def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
     stored = directory.records(job.name)
     if job.steps not in stored:
         return []
-    along = {}
-    if directory.features_path(job.name).exists():
-        kept = read_arrays(directory.features_path(job.name))
-        along = {name: x for name, x in kept.items() if name.startswith("interpolation/")}
+    kept = directory.features(job.name)
+    along = {name: x for name, x in kept.items() if name.startswith("interpolation/")}
     return [
         {
             **config.described(job.name),
@@ -168,4 +166,4 @@ def _embedded(
     others = [name for name in scores if name not in (first, *report.BOUNDS)]
     best = max(others, key=lambda name: float(np.mean(scores[name])), default=None)
     shown = [task.job.name for task in setup.tasks if task.job.name in (first, best)]
-    return {name: read_arrays(directory.features_path(name)) for name in shown}
+    return {name: directory.features(name) for name in shown}

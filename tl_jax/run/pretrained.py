@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -10,12 +11,12 @@ import numpy as np
 
 from tl_jax.core.batching import sent_in_batches
 from tl_jax.core.errors import UserError
-from tl_jax.core.places import user_cache
+from tl_jax.core.places import keep_in_cache, say, user_cache
 from tl_jax.data.domain import Examples, changed
 from tl_jax.run.config import network_call
 from tl_jax.run.init_from import Weights, for_trials
 from tl_jax.run.problem import Problem
-from tl_jax.run.rundir import read_arrays, write_arrays
+from tl_jax.run.rundir import packed, unpacked
 from tl_jax.run.setup import Task, make_network, make_task
 from tl_jax.training.forward import initial_stats, stats_of
 from tl_jax.training.objective import split_params
@@ -68,14 +69,29 @@ def on_features(task: Task, model: Any) -> Task:
     target = task.problem.target
     splits = {name: getattr(target, name) for name in ("train", "validation", "test")}
     cache = user_cache() / "features" / f"{_digest(task, params, stats, splits)}.npz"
-    if not cache.exists():
-        write_arrays(cache, _features(task, (params, stats), splits))
-    kept = read_arrays(cache)
+    kept = _kept(cache, {name: len(part.x) for name, part in splits.items()})
+    if kept is None:
+        kept = _features(task, (params, stats), splits)
+        keep_in_cache(cache, packed(kept))
     seen = {name: Examples(kept[name], part.y) for name, part in splits.items()}
     network = f"{HEAD_ALONE[:-1]}, head='{network_call(task.config)().head}')"
     config = dataclasses.replace(task.config, network=network)
     job = dataclasses.replace(task.job, strategy=full(), start=None)
     return make_task(config, Problem((), changed(target, **seen)), job)
+
+
+def _kept(cache: Path, sizes: dict[str, int]) -> dict[str, np.ndarray] | None:
+    """The features that were kept, of as many examples; None where they are not there or not whole."""
+    try:
+        found = unpacked(cache.read_bytes())
+    except OSError:
+        return None
+    except Exception:  # zip, zlib and NumPy each raise their own
+        found = {}
+    if {name: len(x) for name, x in found.items() if x.ndim == 2} == sizes:
+        return found
+    say(f"{cache} is damaged: the features are computed again.")
+    return None
 
 
 def _features(task: Task, model: Any, splits: dict[str, Examples]) -> dict[str, np.ndarray]:

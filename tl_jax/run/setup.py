@@ -30,6 +30,7 @@ class Options(NamedTuple):
     """What a user may choose without changing a number: where things lie and how they are executed.
 
     device_bytes: training sets that take more stream (0: half of the device's memory), read by `workers` processes.
+    accept_changes: go on with a run whose data, weights or code have changed; its records then say so.
     """
 
     run_dir: str = ""
@@ -39,6 +40,7 @@ class Options(NamedTuple):
     quiet: bool = False
     device_bytes: int = 0
     workers: int = 0
+    accept_changes: bool = False
 
 
 class Task(NamedTuple):
@@ -62,6 +64,16 @@ class Task(NamedTuple):
         if self.config.kind == "unsupervised":
             return self.problem.unlabelled(self.config.pretrain_on)
         return self.problem.training(self.job.method, self.rows is not None, self.config.balanced)
+
+    @property
+    def every(self) -> int:
+        """Steps between evaluations: as the config says, or a tenth of the job."""
+        return self.config.eval_every or max(1, self.job.steps // 10)
+
+    @property
+    def evaluations(self) -> list[int]:
+        """The steps at which it is evaluated."""
+        return [*range(self.every, self.job.steps, self.every), self.job.steps]
 
     def starts(self, model: Any = None) -> Start:
         """Where its trials begin; model: stacked (params, stats) or None."""

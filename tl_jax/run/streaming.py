@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from tl_jax.core.errors import UserError
-from tl_jax.data.stream import Read, Streamed, Windows, in_files, read_ahead
+from tl_jax.data.stream import Read, Streamed, Windows, in_files, lost_worker, read_ahead
 from tl_jax.data.window import Window, stored
 from tl_jax.training.state import Data, State
 from tl_jax.training.step import Progress, sampler_key
@@ -130,7 +130,13 @@ def feed(windows: Windows, data: Data, place: Place, *, step: int, workers: int)
     """
     first = step // windows.steps
     with read_ahead(windows, first, workers) as reads, ThreadPoolExecutor(1) as pool:
-        send = lambda: place(next(reads))
+
+        def send() -> Any:
+            try:
+                return place(next(reads))
+            except RuntimeError as error:
+                raise (lost_worker(error) or error) from None
+
         ahead = pool.submit(send)
         for number in range(first, len(windows)):
             sent = on_host(windows, data, ahead.result())

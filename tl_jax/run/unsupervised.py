@@ -18,8 +18,9 @@ from tl_jax.evaluation.representation import rankme
 from tl_jax.models.pretrained import save
 from tl_jax.run import divergence, plots, retrieval_plots
 from tl_jax.run.config import Config
+from tl_jax.run.names import slug
 from tl_jax.run.problem import Problem
-from tl_jax.run.rundir import RunDirectory, read_arrays, read_lines, slug, write_json
+from tl_jax.run.rundir import RunDirectory, read_lines, unpacked
 from tl_jax.run.setup import Setup, Task
 from tl_jax.run.trials import Programs, predict_all
 from tl_jax.training.forward import stats_of
@@ -43,6 +44,7 @@ UNSUPERVISED = Config(
 
 MOST = 5_000
 """Examples of a set that are judged at the end; larger sets are drawn from once, by a fixed seed."""
+MEASURES = "measures.json"
 CURVE = 500
 """Examples of a set that are judged on the way, for the learning curves: the first of those."""
 PANELS = (("target/knn_accuracy", f"kNN accuracy on the target, of {CURVE}"), ("rankme", "effective rank (RankMe)"))
@@ -114,10 +116,10 @@ def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
         return []
     shared = {**config.described(job.name), "pretrain_on": config.pretrain_on}
     # Judging large sets takes longer than reading them, and a run that is complete may be asked for again.
-    kept = directory.record_path(job.name, job.steps).with_name("measures.json")
-    if not kept.exists():
-        write_json(kept, _judged(task, stored))
-    measures = json.loads(kept.read_text())
+    kept = directory.read_file(job.name, MEASURES)
+    measures = json.loads(kept) if kept else _judged(task, stored)
+    if not kept:
+        directory.keep_file(job.name, MEASURES, json.dumps(measures, allow_nan=False).encode())
     found = [divergence.described(stored, i) or _last(job.steps, one) for i, one in enumerate(measures)]
     return [
         {**shared, "seed": seed, "values": dict(values), **scores}
@@ -144,8 +146,8 @@ def _judged(task: Task, stored: Mapping[str, np.ndarray]) -> list[dict[str, floa
 
 def last_record(directory: RunDirectory, task: Task) -> dict[str, np.ndarray]:
     """What was observed at the last step of a job; empty if it is not finished."""
-    path = directory.record_path(task.job.name, task.job.steps)
-    return read_arrays(path) if path.exists() else {}
+    content = directory.read_file(task.job.name, directory.record_path(task.job.name, task.job.steps).name)
+    return unpacked(content) if content else {}
 
 
 def keep(task: Task, directory: RunDirectory, states: State) -> None:
@@ -157,7 +159,9 @@ def keep(task: Task, directory: RunDirectory, states: State) -> None:
     params, stats = (own["params"], own["stats"]) if own else (split_params(states.params)[0], states.stats)
     trunk = {group: tree for group, tree in params.items() if group != "head"}
     first = jax.tree.map(lambda x: np.asarray(x[0]), (trunk, stats_of(stats, "target")))
-    save(str(trunk_path(directory, job.name)), *first, naming="plain")
+    path = trunk_path(directory, job.name)
+    save(str(path), *first, naming="plain")
+    directory.note_file(job.name, path.name)
 
 
 def trunk_path(directory: RunDirectory, job: str) -> Path:
@@ -175,7 +179,7 @@ def figures(
     shown = _compared(setup)
 
     def embedded() -> dict[str, dict[str, np.ndarray]]:
-        return {task.job.name: read_arrays(directory.features_path(task.job.name)) for task in shown}
+        return {task.job.name: directory.features(task.job.name) for task in shown}
 
     def sheet() -> Figure:
         x, y = examples(setup.problem, MOST), labels(setup.problem, MOST)

@@ -2,12 +2,15 @@
 
 import gzip
 import io
+import math
+import zlib
 from pathlib import Path
 
 import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.data.assemble import make
+from tl_jax.data.benchmarks.matlab import matlab, svmlight
 from tl_jax.data.benchmarks.record import Asked, Benchmark, File
 from tl_jax.data.domain import Domain
 from tl_jax.data.files import open_files, refuse_html
@@ -24,9 +27,11 @@ def idx(path: Path) -> np.ndarray:
         with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
             data = file.read()
         axes = data[3]
-        shape = np.frombuffer(data, ">u4", axes, 4)
-        return np.frombuffer(data, np.uint8, int(np.prod(shape)), 4 + 4 * axes).reshape(shape)
-    except (OSError, EOFError, ValueError, IndexError) as error:
+        shape = np.frombuffer(data, ">u4", axes, 4).tolist()
+        if data[:3] != b"\0\0\x08" or len(data) != 4 + 4 * axes + math.prod(shape):
+            raise ValueError(f"{len(data)} bytes with the head {data[:4].hex()}, which promises the shape {shape}")
+        return np.frombuffer(data, np.uint8, offset=4 + 4 * axes).reshape(shape)
+    except (OSError, EOFError, ValueError, IndexError, zlib.error) as error:
         raise UserError(f"{path} is not a whole idx file ({error}). Get it again and compare its size.") from None
 
 
@@ -84,8 +89,8 @@ def _usps_h5(folder: Path) -> list[tuple[np.ndarray, np.ndarray]] | None:
         with h5py.File(path) as file:
             read = lambda name: np.asarray(file[name])
             return [(_bytes(read(f"{s}/data")), read(f"{s}/target").astype(np.int32)) for s in ("train", "test")]
-    except (OSError, KeyError) as error:
-        raise UserError(f"{path} is not the usps.h5 with train and test ({error}).") from None
+    except Exception as error:  # a file that was cut ends in one of many
+        raise UserError(f"{path} is not the usps.h5 with train and test ({error}). Get it again.") from None
 
 
 def _usps_svmlight(folder: Path) -> list[tuple[np.ndarray, np.ndarray]] | None:
@@ -93,9 +98,8 @@ def _usps_svmlight(folder: Path) -> list[tuple[np.ndarray, np.ndarray]] | None:
     paths = [first_of(folder, f"{name}.bz2", name) for name in ("usps", "usps.t")]
     if None in paths:
         return None
-    from sklearn.datasets import load_svmlight_files
-
-    x, y, x_test, y_test = load_svmlight_files([str(p) for p in paths], n_features=256, zero_based=False)  # pyright: ignore
+    files = [str(path) for path in paths]
+    x, y, x_test, y_test = svmlight(files, " and ".join(files), n_features=256, zero_based=False)
     return [(_bytes((v.toarray() + 1) / 2), k.astype(np.int32) - 1) for v, k in ((x, y), (x_test, y_test))]
 
 
@@ -117,14 +121,8 @@ def matlab_digits(asked: Asked) -> Domain | None:
 
 
 def _matlab(source, name: str) -> tuple[np.ndarray, np.ndarray]:
-    from scipy.io import loadmat
-
-    try:
-        file = loadmat(source)
-        x = np.ascontiguousarray(np.moveaxis(file["X"], -1, 0)).astype(np.uint8)
-        return x, file["y"].reshape(-1).astype(np.int64) % 10
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        raise UserError(f"{name} is not the MATLAB file with X and y ({error}). Get it again.") from None
+    x, y = matlab(source, name, "X", "y")
+    return np.ascontiguousarray(np.moveaxis(x, -1, 0)).astype(np.uint8), y.reshape(-1).astype(np.int64) % 10
 
 
 MNIST = Benchmark(

@@ -42,8 +42,12 @@ def _mnist_m_part(folder: Path, part: str) -> tuple[Files, list[tuple[str, int]]
     else:
         return None
     there = set(files.names)
-    lines = [line.split() for line in files.read(f"mnist_m_{part}_labels.txt").decode().splitlines() if line.strip()]
-    pairs = sorted((f"mnist_m_{part}/{name}", int(label)) for name, label in lines)
+    table = f"mnist_m_{part}_labels.txt"
+    try:
+        lines = [line.split() for line in files.read(table).decode().splitlines() if line.strip()]
+        pairs = sorted((f"mnist_m_{part}/{name}", int(label)) for name, label in lines)
+    except ValueError as error:
+        raise UserError(f"{files.root}/{table} is not the list of names and digits ({error}). Get it again.") from None
     return files, [pair for pair in pairs if pair[0] in there]
 
 

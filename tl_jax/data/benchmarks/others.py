@@ -4,8 +4,8 @@ import io
 
 import numpy as np
 
-from tl_jax.core.errors import UserError
 from tl_jax.data.assemble import make
+from tl_jax.data.benchmarks.matlab import matlab, svmlight
 from tl_jax.data.benchmarks.record import Asked, Benchmark, File
 from tl_jax.data.domain import Domain
 from tl_jax.data.files import chosen, open_files, refuse_html
@@ -26,19 +26,14 @@ def office_caltech(asked: Asked) -> Domain | None:
 
     Gong, Shi, Sha, Grauman 2012, doi:10.1109/CVPR.2012.6247911.
     """
-    from scipy.io import loadmat
-
     stem = "Caltech10" if asked.domain == "caltech" else asked.domain
     path = asked.folder / "surf" / f"{stem}_SURF_L10.mat"
     path = path if path.is_file() else asked.folder / path.name
     if not path.is_file():
         return None
     refuse_html(path)
-    try:
-        file = loadmat(path)
-        x, y = file["fts"].astype(np.float64), file["labels"].reshape(-1).astype(np.int64) - 1
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        raise UserError(f"{path} is not the MATLAB file with fts and labels ({error}). Get it again.") from None
+    x, y = matlab(path, str(path), "fts", "labels")
+    x, y = x.astype(np.float64), y.reshape(-1).astype(np.int64) - 1
     x = x / np.maximum(x.sum(1, keepdims=True), 1)
     deviation = x.std(0)
     x = ((x - x.mean(0)) / np.where(deviation > 0, deviation, 1)).astype(np.float32)
@@ -51,8 +46,6 @@ def office_caltech(asked: Asked) -> Domain | None:
 
 def amazon_reviews(asked: Asked) -> Domain | None:
     """Counts of 5000 words and pairs, rows of Euclidean length 1: the 2000 labelled and 3586 to 5945 test reviews."""
-    from sklearn.datasets import load_svmlight_files
-
     archive = asked.folder / "amazon_dann_svmlight.zip"
     names = [f"{asked.domain}_{part}.svmlight" for part in ("train", "test")]
     unpacked = all((asked.folder / name).is_file() for name in names)
@@ -60,7 +53,7 @@ def amazon_reviews(asked: Asked) -> Domain | None:
         return None
     files = open_files(asked.folder if unpacked else archive)
     read = [io.BytesIO(files.read(name)) for name in names]
-    x, y, x_test, y_test = load_svmlight_files(read, n_features=5000, zero_based=True)  # pyright: ignore
+    x, y, x_test, y_test = svmlight(read, f"{files.root}: {' and '.join(names)}", n_features=5000, zero_based=True)
     dense = lambda rows: unit_rows(rows.toarray().astype(np.float32))
     label = lambda y: (y > 0).astype(np.int32)
     test = (dense(x_test), label(y_test))
@@ -77,6 +70,7 @@ def fsdd(asked: Asked) -> Domain | None:
     names = [name for name, parts in found.items() if parts[1:2] == [asked.domain]]
     if not names:
         return None
+    names = [name for name in names if found[name][0].isdecimal() and found[name][2:3] and found[name][2].isdecimal()]
     y = np.array([int(found[name][0]) for name in names], np.int32)
     rows = given(y, np.where([int(found[name][2]) < 5 for name in names], 2, 0))
     if asked.protocol == "all":
@@ -88,14 +82,11 @@ def fsdd(asked: Asked) -> Domain | None:
 
 def school(asked: Asked) -> Domain | None:
     """Exam scores of 15362 pupils of 139 schools from 27 features and a constant: regression, school/K or all."""
-    from scipy.io import loadmat
-
     path = asked.folder / "school.mat"
     if not path.is_file():
         return None
     refuse_html(path)
-    file = loadmat(path)
-    x, y = ([np.asarray(cell, np.float32) for cell in file[name].ravel()] for name in ("X", "Y"))
+    x, y = ([np.asarray(cell, np.float32) for cell in cells.ravel()] for cells in matlab(path, str(path), "X", "Y"))
     chosen_ones = [int(asked.domain) - 1] if asked.domain else range(len(x))
     rows, scores = np.concatenate([x[i] for i in chosen_ones]), np.concatenate([y[i].ravel() for i in chosen_ones])
     return make(asked.name, rows, scores, task="regression", modality="vector")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tl_jax.core.errors import UserError
 from tl_jax.data.benchmarks.record import Asked, Benchmark, File
 from tl_jax.data.files import Files, below, chosen, open_files
 from tl_jax.data.folder import Listing, tree
@@ -72,7 +73,10 @@ def domainnet(asked: Asked) -> Listing | None:
     part = {}
     for number, path in zip((0, 2), lists, strict=True):
         # Lines are 'clipart/airplane/clipart_002_000001.jpg 1'.
-        part |= {line.split()[0].partition("/")[2]: number for line in path.read_text().splitlines() if line.strip()}
+        lines = path.read_text(errors="replace").splitlines()
+        part |= {line.split()[0].partition("/")[2]: number for line in lines if line.strip()}
+    if not any(name in part for name in found.files.names):
+        raise UserError(f"{lists[0]} and {lists[1].name} name no image of {found.files.root}. Get them again.")
     keep = np.array([name in part for name in found.files.names])
     names = [name for name in found.files.names if name in part]
     y = found.y[keep]

@@ -1,11 +1,11 @@
 """CIFAR-10 with its corruptions, and Omniglot's characters."""
 
 import io
+import re
 
 import numpy as np
 
 from tl_jax.core.errors import UserError
-from tl_jax.data import images
 from tl_jax.data.assemble import class_names, make, numbered
 from tl_jax.data.benchmarks.pictures import located
 from tl_jax.data.benchmarks.record import Asked, Benchmark, File
@@ -42,10 +42,10 @@ def cifar10(asked: Asked) -> Domain | None:
     parts = []
     for stem in ("data_batch", "test_batch"):
         names = [name for name in files.names if name.split("/")[-1].startswith(stem)]
-        records = np.frombuffer(b"".join(map(files.read, names)), np.uint8)
-        if not len(records) or len(records) % 3073:
+        content = [files.read(name) for name in names]
+        if not content or any(not one or len(one) % 3073 for one in content):
             raise UserError(f"{files.root}: {stem}*.bin are not whole; records have 3073 bytes. Get the archive again.")
-        records = records.reshape(-1, 3073)
+        records = np.frombuffer(b"".join(content), np.uint8).reshape(-1, 3073)
         parts.append((records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), records[:, 0]))
     return make(asked.name, *parts[0], test=parts[1], classes=CIFAR_CLASSES)
 
@@ -75,7 +75,7 @@ def omniglot(asked: Asked) -> Listing | None:
         if not folder.is_dir() and archive is None:
             return None
         files = open_files(asked.folder) if folder.is_dir() or archive is None else open_files(archive)
-        names = [n for n in files.names if n.startswith(f"images_{part}/") and images.is_image(n)]
+        names = [n for n in files.names if re.fullmatch(rf"images_{part}/[^/]+/[^/]+/\d+_\d\d\.png", n)]
         found |= dict.fromkeys(names, files)
     stamps = {n: s for f in {id(f): f for f in found.values()}.values() for n, s in zip(f.names, f.stamps, strict=True)}
     names = tuple(sorted(found))

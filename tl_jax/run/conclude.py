@@ -1,0 +1,63 @@
+"""The end of a run: results.json and the table from what is stored, then the pictures, each on its own."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tl_jax.run import divergence
+from tl_jax.run.kinds import KINDS
+from tl_jax.run.plots import save
+from tl_jax.run.progress import Reporter
+from tl_jax.run.rundir import RunDirectory, bring
+from tl_jax.run.setup import Setup
+
+
+class Result(NamedTuple):
+    """records: as in results.json; table: text; run_dir: where everything lies; complete: no job missing."""
+
+    records: list[dict[str, Any]]
+    table: str
+    run_dir: Path
+    complete: bool
+
+
+def conclude(
+    setup: Setup, directory: RunDirectory, reporter: Reporter, unfinished: Mapping[str, str], accepted: Sequence[str]
+) -> Result:
+    """Results and table, on disk and shown, before any picture is drawn.
+
+    accepted: changes of the data, the weights or the code while the run went on; every record and the table say so.
+    """
+    kind, root = KINDS[setup.config.kind], directory.root
+    found = {t.job.name: kind.results(t, directory) for t in setup.tasks if t.job.name not in unfinished}
+    late = {**unfinished, **{name: "its results are missing" for name, records in found.items() if not records}}
+    mark = {"accepted_changes": list(accepted)} if accepted else {}
+    records = [{**record, **mark} for records in found.values() for record in records]
+    if bring(root / "results.json", (json.dumps(records, indent=1, allow_nan=False) + "\n").encode()):
+        reporter.say(f"{root / 'results.json'} was not what the records give: written again.")
+    table = kind.table(setup, records, late)
+    if accepted:
+        table = table._replace(note=f"{table.note} Changed while the run went on, and accepted: {'; '.join(accepted)}.")
+    bring(root / "table.md", table.markdown().encode())
+    reporter.say("\n" + table.text())
+    if not late:
+        _draw(setup, directory, records, reporter)
+    pictures = ", ".join(sorted(path.name for path in root.glob("*.png")))
+    reporter.say(f"{root}: results.json, table.md, metrics.jsonl{', ' if pictures else ''}{pictures}")
+    return Result(records, table.text(), root, not late)
+
+
+def _draw(setup: Setup, directory: RunDirectory, records: Sequence[Mapping[str, Any]], reporter: Reporter) -> None:
+    """The pictures that are not there yet; one that fails costs a line and nothing else."""
+    try:
+        figures = KINDS[setup.config.kind].figures(setup, directory, divergence.alive(records))
+    except Exception as error:
+        reporter.say(f"No picture was drawn: {type(error).__name__}: {error}")
+        return
+    for name, draw in figures.items():
+        try:
+            if not (directory.root / name).exists():
+                save(draw(), directory.root / name)
+        except Exception as error:
+            reporter.say(f"{name} was not drawn: {type(error).__name__}: {error}")
