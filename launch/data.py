@@ -20,7 +20,7 @@ from tl_jax.data import check, folder, images, where
 from tl_jax.data.benchmarks import table
 from tl_jax.data.check_pair import pair
 from tl_jax.data.load import load
-from tl_jax.data.match import renamed
+from tl_jax.data.match import named, renamed
 from tl_jax.data.prefetch import prefetch
 from tl_jax.data.spec import SCHEME_FREE, parse
 from tl_jax.run import plots
@@ -59,6 +59,7 @@ def look(specs: list[str]) -> None:
     warnings = [line for found in findings for line in found.warnings]
     print("\n".join(f"! {line}" for line in warnings) if warnings else "nothing suspicious was found")
     if FLAGS.sheet:
+        domains = named(domains)
         classed = all(domain.classes for domain in domains)
         shown = [renamed(domain, domains[0].classes) for domain in domains] if classed else domains
         plots.save(plots.samples(shown), Path(FLAGS.sheet))

@@ -13,7 +13,7 @@ from tl_jax.evaluation.selection import CRITERIA
 from tl_jax.methods import BY_KIND
 from tl_jax.models.networks import NETWORKS
 from tl_jax.run.calibration import MODES
-from tl_jax.run.config import PRECISIONS, Config
+from tl_jax.run.config import PRECISIONS, STANDARDISE, Config
 from tl_jax.run.devices import PLATFORMS
 from tl_jax.run.experiment import run
 from tl_jax.run.prepare import prepare
@@ -93,6 +93,11 @@ def define(default: Config, without: Sequence[str] = ()) -> None:
         default.forward_plan,
         f"How the domains pass through batch normalisation: {names(PLANS)}.",
     )
+    string(
+        "standardise",
+        default.standardise,
+        f"On whose training examples the scale of vectors and series is fitted: auto, {names(STANDARDISE)}.",
+    )
     string("precision", default.precision, f"Of the computation; parameters stay float32: {names(PRECISIONS)}.")
     string(
         "select",
@@ -134,6 +139,7 @@ def config_fields() -> dict:
         "steps",
         "clip_norm",
         "forward_plan",
+        "standardise",
         "precision",
         "select",
         "eval_every",

@@ -54,6 +54,8 @@ def main() -> None:
     target = load(FLAGS.target, FLAGS.data_dir)
     networks = [resolved(Config(network=network), [target]).network for network in networks]
     seen = labelled(target, FLAGS.labels_per_class, FLAGS.seed)
+    if target.unknown:
+        print(f"{target.name}: {target.unknown} examples have no label and are left out.")
     candidates = [Candidate(*each) for each in zip(networks, paths, prior, truth, strict=True)]
     print(table(score_all(candidates, seen, FLAGS.resamples, FLAGS.seed), seen, FLAGS.target).text())
 

@@ -84,6 +84,8 @@ def test_blanks_around_labels_and_names_are_no_part_of_them(table):
     domain = load(table(rows("a, y ", lambda i: f"{NUMBERS[i]},{['cat', 'dog', 'cat ', ' dog'][i % 4]}")))
     assert domain.classes == ("cat", "dog")
     assert "blanks around 30 of 60 labels were left out" in noted(domain)
+    cased = load(table(rows("a,y", lambda i: f"{NUMBERS[i]},{['Cat', 'cat', 'dog'][i % 3]}")))
+    assert "1 of 3 classes are called like another but for capitals" in noted(cased)
 
 
 @pytest.mark.parametrize("odd", ["1,234.5", "1.234,5", "12 %", "three"])
@@ -165,6 +167,7 @@ def test_other_separators_are_asked_about_and_named(table):
     assert load(table(lines, "&separator=semicolon")).features == ("a", "b")
     blanks = rows("a  b y", lambda i: f"  {NUMBERS[i]}   1.5 {i % 2}")
     assert load(table(blanks, "&separator=space")).features == ("a", "b")
+    assert load(table(["sep=;", *lines])).features == ("a", "b")
     assert "separator=ab; one character is needed, or a name: comma, tab" in said(table(lines, "&separator=ab"))
     assert "'tab'. Is that" in said(table(rows("a\ty", lambda i: f"1\t{i % 2}")))
 
@@ -236,6 +239,8 @@ def test_texts_that_are_empty_or_cut_are_counted(table):
     domain = load(table(lines, "&text=t&length=3"))
     assert "30 of 60 texts have no word" in noted(domain)
     assert "15 of 60 texts have more than 3 words and were cut" in noted(domain)
+    with pytest.raises(UserError, match="GB"):
+        text.counts([""] * 900, text.MOST)
     assert "buckets=999999999999; at most" in said(table(lines, "&text=t&buckets=999999999999"))
 
 

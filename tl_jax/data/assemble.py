@@ -202,6 +202,8 @@ def _known(
             what = "left out" if unlabelled == "drop" else "kept without a label"
             notes.append(f"{int(lost.sum())} of {len(found)} labels are missing: these examples were {what}")
     numbers, names = numbered(name, found[~lost], classes, task)
+    if alike := len(names) - len({class_name.casefold() for class_name in names}):
+        notes.append(f"{alike} of {len(names)} classes are called like another but for capitals: are they the same?")
     y = blank(np.float32(np.nan) if numbers.dtype.kind == "f" else np.int32(UNKNOWN))
     every = np.full(len(found), np.nan if numbers.dtype.kind == "f" else UNKNOWN, numbers.dtype)
     every[~lost] = numbers

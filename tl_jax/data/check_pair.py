@@ -35,7 +35,8 @@ def _classes(source: Domain, target: Domain) -> tuple[list[str], list[str]]:
     """The overlap and order of the classes."""
     bare = [domain.name for domain in (source, target) if not domain.labelled and not domain.classes]
     if bare:
-        return [f"classes: those of {' and '.join(bare)} are unknown"], []
+        missing = f"{source.name} is the source and has no labels: they are what is learnt from. Give them."
+        return [f"classes: those of {' and '.join(bare)} are unknown"], [missing] if source.name in bare else []
     if not (source.classes and target.classes):
         return [], [] if source.classes == target.classes else ["one has classes, the other values (regression)."]
     ours, theirs = set(source.classes), set(target.classes)

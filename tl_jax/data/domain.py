@@ -24,6 +24,12 @@ class Examples(NamedTuple):
     y: np.ndarray = None  # pyright: ignore[reportAssignmentType]  # a Domain puts unknown labels in its place
 
 
+def labelled(part: Examples) -> Examples:
+    """The examples whose label is known; the same arrays where all are."""
+    rows = known(part.y)
+    return part if rows.all() else Examples(part.x[rows], part.y[rows])
+
+
 @dataclass(frozen=True)
 class Domain:
     """A named data set with its class names and its train, validation and test splits.
@@ -85,6 +91,16 @@ class Domain:
     def labelled(self) -> bool:
         """Whether any label of any split is known."""
         return any(known(part.y).any() for part in self.splits.values())
+
+    @property
+    def values(self) -> bool:
+        """Whether its labels are values (a regression), and not merely unknown."""
+        return not self.classes and (self.train.y.dtype.kind == "f" or self.labelled)
+
+    @property
+    def unknown(self) -> int:
+        """How many examples of all splits have no known label."""
+        return sum(int((~known(part.y)).sum()) for part in self.splits.values())
 
     @property
     def splits(self) -> dict[str, Examples]:

@@ -34,7 +34,11 @@ def read(path: Path, separator: str, header: str = "first", label: str = "") -> 
     label: its values tell a row that a stray quote has swallowed.
     """
     lines = _text(path).split("\n")
-    _refuse_other_separator(path, lines[0], separator)
+    if separator in '\n\r\0"':
+        raise UserError(f"{path}: {separator!r} cannot separate fields. Names of separators: {', '.join(SEPARATORS)}.")
+    if lines[0].startswith("sep=") and len(lines[0]) == 5:  # Excel's own first line
+        lines[0], separator = "", lines[0][4]
+    _refuse_other_separator(path, next(filter(None, lines), ""), separator)
     rows, notes = _rows(
         path, lines, separator, label if header == "first" else int(label) - 1 if label.isdecimal() else ""
     )

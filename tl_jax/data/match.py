@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tl_jax.core.errors import UserError, require
-from tl_jax.data.domain import Domain, Examples, changed
-from tl_jax.data.door_labels import UNKNOWN
+from tl_jax.data.domain import UNKNOWN, Domain, Examples, changed, known
 
 LABEL_SPACES = ("closed", "partial", "open")
 """closed: equal sets of classes; partial: the target has some of the source's; open: it has others besides."""
@@ -18,6 +17,7 @@ def matched(
     """Sources and target alike in shape, with the first source's classes in its order.
 
     Where the target is another task (not `same_task`), its classes are its own unless their names are the source's.
+    A domain none of whose labels is known takes the classes of the first that has some (of values: y is NaN).
 
     Images take the first source's size, and colour if any domain has it; waves and texts are padded to the longest.
     partial: the target's labels are numbered among all the source's. open: the target's own classes are all
@@ -27,6 +27,7 @@ def matched(
     require("label space", label_space, LABEL_SPACES)
     if not sources:
         return (), target
+    *sources, target = named([*sources, target])
     first = sources[0]
     for source in sources[1:]:
         _same_labels(first, source, "closed")
@@ -37,6 +38,28 @@ def matched(
     ready.append(target if own else renamed(target, first.classes))
     ready = alike(ready)
     return tuple(ready[:-1]), ready[-1]
+
+
+def named(domains: Sequence[Domain]) -> list[Domain]:
+    """The domains, those that know neither labels nor classes with the classes of the first that does."""
+    bare = lambda domain: not domain.labelled and not domain.classes
+    first = next((domain for domain in domains if not bare(domain)), None)
+    if first is None:
+        return list(domains)
+    unknown = np.array(np.nan, np.float32) if first.values else np.array(UNKNOWN, np.int32)
+    blank = lambda part: Examples(part.x, np.full(len(part.x), unknown))
+    fit = lambda domain: {name: blank(part) for name, part in domain.splits.items()}
+    return [changed(d, classes=first.classes, **fit(d)) if bare(d) else d for d in domains]
+
+
+def check_labelled(sources: Sequence[Domain]) -> None:
+    """Raises UserError for a source without a known label to train on."""
+    for source in sources:
+        if not known(source.train.y).any():
+            raise UserError(
+                f"{source.name}: no training example has a label, and a source is what labels are learnt from. Give "
+                "its labels, or use it as the target: a domain without labels can be one."
+            )
 
 
 def alike(domains: Sequence[Domain]) -> list[Domain]:

@@ -15,6 +15,8 @@ BUCKETS = 8192
 MOST = 2**24
 """The most buckets: an embedding of more does not fit on a device."""
 LENGTH = 256
+LARGEST = 4 << 30
+"""Bytes that counts of texts may take."""
 _WORD = re.compile(r"\w+(?:'\w+)?")
 _UNSPACED = (
     "\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\u1a20-\u1aaf"
@@ -78,12 +80,9 @@ def counts(texts: Sequence[str], buckets: int = BUCKETS) -> np.ndarray:
 
     x_k = c_k / |c|, c_k = #{g in words and pairs: crc32(g) mod buckets = k}; a text without words is a row of zeros.
     """
-    try:
-        out = np.zeros((len(texts), buckets), np.float32)
-    except MemoryError:
-        raise UserError(
-            f"{len(texts)} texts in {buckets} buckets need {4e-9 * len(texts) * buckets:.3g} GB. Use fewer (&buckets=)."
-        ) from None
+    if (size := 4 * len(texts) * buckets) > LARGEST:
+        raise UserError(f"{len(texts)} texts in {buckets} buckets are {size / 1e9:.3g} GB. Use fewer (&buckets=).")
+    out = np.zeros((len(texts), buckets), np.float32)
     for i, text in enumerate(texts):
         found = words(text)
         for gram in (*found, *map(" ".join, pairwise(found))):

@@ -25,7 +25,7 @@ class Sets(NamedTuple):
 
 
 def judge(features: Sets, labels: Sets, views: tuple[np.ndarray, np.ndarray]) -> dict[str, float]:
-    """Every measure of a representation.
+    """Every measure of a representation that the known labels (>= 0) allow: nothing else is judged or counted.
 
     target/...: learnt from the target's training labels, tested on the queries; transfer/...: learnt from the source's;
     retrieval/...: queries in the target, gallery in the source; clustering without labels, scored with them.
@@ -34,24 +34,40 @@ def judge(features: Sets, labels: Sets, views: tuple[np.ndarray, np.ndarray]) ->
     Args: features [n, d] and labels [n] int of the three sets; views [m, d] twice. kNN: k = 20 (or the size of the
     set), temperature .07; probe: logistic, l2 = 1; clustering: as many clusters as classes.
     """
-    known = {"target": (features.train, labels.train), "transfer": (features.gallery, labels.gallery)}
-    found = {}
-    for name, (x, y) in known.items():
-        k = min(K, len(x))
-        found[f"{name}/knn_accuracy"] = knn_accuracy(
-            features.queries, labels.queries, x, y, k=k, temperature=TEMPERATURE
-        )
-        found[f"{name}/probe_accuracy"] = _probe(features.queries, labels.queries, x, y)
-    ks = tuple(min(k, len(features.gallery)) for k in AT)
-    hits = retrieval(features.queries, labels.queries, features.gallery, labels.gallery, ks=ks)
-    found |= {f"retrieval/recall@{k}": float(share) for k, share in zip(AT, hits.recall, strict=True)}
-    found["retrieval/map"] = hits.mean_average_precision
+    pairs = Sets(*(_labelled(x, y) for x, y in zip(features, labels, strict=True)))
+    found = _with_labels(pairs) if len(pairs.queries[1]) else {}
     return found | {
-        "target/clustering_accuracy": _clustering(features.queries, labels.queries),
         "rankme": float(rankme(features.queries)),
         "alignment": float(alignment(*map(jnp.asarray, views))),
         "uniformity": float(uniformity(features.queries)),
     }
+
+
+def _labelled(x: Any, y: Any) -> tuple[Any, Any]:
+    return (x, y) if (y >= 0).all() else (x[y >= 0], y[y >= 0])
+
+
+def _with_labels(pairs: Sets) -> dict[str, float]:
+    """The measures by labels, of (features, labels) of the three sets."""
+    queries, found = pairs.queries, {}
+    for name, (x, y) in (("target", pairs.train), ("transfer", pairs.gallery)):
+        if len(y):
+            found[f"{name}/knn_accuracy"] = near(queries, (x, y))
+            found[f"{name}/probe_accuracy"] = _probe(*queries, x, y)
+    if len(pairs.gallery[1]):
+        ks = tuple(min(k, len(pairs.gallery[1])) for k in AT)
+        hits = retrieval(*queries, *pairs.gallery, ks=ks)
+        found |= {f"retrieval/recall@{k}": float(share) for k, share in zip(AT, hits.recall, strict=True)}
+        found["retrieval/map"] = hits.mean_average_precision
+    return found | {"target/clustering_accuracy": _clustering(*queries)}
+
+
+def near(queries: tuple[Any, Any], train: tuple[Any, Any]) -> float | None:
+    """kNN accuracy of (features, labels), of those that are labelled; None without such queries or neighbours."""
+    (q, y_q), (x, y) = _labelled(*queries), _labelled(*train)
+    if not len(y) or not len(y_q):
+        return None
+    return knn_accuracy(q, y_q, x, y, k=min(K, len(x)), temperature=TEMPERATURE)
 
 
 def _probe(queries: Any, y_q: Any, x: Any, y: Any) -> float:

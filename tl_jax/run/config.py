@@ -21,6 +21,8 @@ AUTO = "auto"
 where they are values."""
 TARGET_VAL = "target_val"
 """Selection by the target's validation labels: allowed where the target is labelled."""
+STANDARDISE = ("none", "source", "per_domain")
+"""On whose training examples the scale of vectors' and series' features is fitted (see run/scaling.py)."""
 AMOUNTS = ("labels_per_class", "label_fraction")
 
 
@@ -69,6 +71,7 @@ class Config:
     clip_norm: float = 0.0
     freeze: tuple[tuple[str, str], ...] = ()
     forward_plan: str = "per_domain"
+    standardise: str = AUTO
     precision: str = "float32"
     select: str = AUTO
     eval_every: int = 0
@@ -88,6 +91,7 @@ class Config:
             "target": self.target,
             "network": self.network,
             "forward_plan": self.forward_plan,
+            "standardise": self.standardise,
         }
 
     def to_json(self) -> dict:
@@ -133,6 +137,7 @@ def check(config: Config) -> None:
         ("trade-off schedule", config.lam_schedule or "constant", LAM_SCHEDULES),
         ("optimizer", config.optimizer, RULES),
         ("precision", config.precision, PRECISIONS),
+        ("way to standardise", config.standardise, (AUTO, *STANDARDISE)),
         ("label space", config.label_space, LABEL_SPACES),
     ):
         require(kind, value, choices)

@@ -52,7 +52,7 @@ def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Resu
 def _run(setup: Setup, directory: RunDirectory, accepted: Sequence[str]) -> Result:
     config, reporter = setup.config, Reporter(setup.options.quiet)
     reporter.say(f"{config.kind}: {', '.join(task.job.name for task in setup.tasks)} -> {directory.root}")
-    reporter.say(describe(setup.problem.domains))
+    reporter.say("\n".join([describe(setup.problem.domains), *setup.notes]))
     if setup.weights:
         reporter.say(str(setup.weights.report))
     for line in without_effect(setup.config, setup.tasks):

@@ -13,6 +13,8 @@ import numpy as np
 from tl_jax.core.errors import UserError, require
 from tl_jax.core.places import write_atomically
 from tl_jax.core.types import Array, Model, Network, Tree
+from tl_jax.data.standardise import FURTHEST, Scale
+from tl_jax.models.masks import valid
 from tl_jax.models.networks import pixels_of
 from tl_jax.models.pretrained import load, save
 from tl_jax.run.config import Config, network_call
@@ -43,6 +45,7 @@ def export(root: Path, choice: Choice, out: Path, data_dir: str = "") -> list[Pa
     model.json: class names, shape and scale of the input, job, seed, step. model.stablehlo: a serialised
     jax.export of x [b, ...] (as the domain stores it, uint8 for images) -> logits [b, classes], with b free; of a
     regression -> values [b, 1] in the labels' own units, center + scale * (what the weights give), both in model.json.
+    The weights take standardised features, the program takes them as they are; center and spread are in model.json.
     Raises UserError for a directory that is no run, an unknown job or trial, or a job without a checkpoint.
     """
     config = config_of(root)
@@ -84,12 +87,19 @@ def _of_features(root: Path, task: Task, weights: Weights | None) -> tuple[int, 
     return step, states._replace(params={**params, **states.params}, stats=trunk[1])
 
 
+def standardised(x: Array, scale: Scale) -> Array:
+    """x [b, d] or [b, t, c] as data/standardise.py has it, on the device."""
+    found = jnp.clip((x - scale.center) / scale.spread, -FURTHEST, FURTHEST)
+    return found if x.ndim == 2 else found * valid(x)[:, :, None]
+
+
 def _write(out: Path, task: Task, about: tuple[Choice, int], model: Model) -> list[Path]:
     choice, step = about
     network = make_network(task.config, task.problem, task.job, "map", form="lax")  # as any platform runs it
     predict = task.job.method.predict
     shown = model._replace(stats=stats_of(model.stats, "target"))
     center, scale = task.problem.units
+    features = task.problem.scale
 
     def logits(x: Array) -> Array:
         found = predict(network, shown, x, "target") if predict else network.apply(shown.params, shown.stats, x)[0]
@@ -99,7 +109,11 @@ def _write(out: Path, task: Task, about: tuple[Choice, int], model: Model) -> li
     shape, dtype = target.train.x.shape[1:], target.train.x.dtype
     (batch,) = jax.export.symbolic_shape("b")
     example = jax.ShapeDtypeStruct((batch, *shape), dtype)
-    outputs = (lambda x: center + scale * logits(x)) if task.problem.values else logits
+
+    def outputs(x: Array) -> Array:
+        found = logits(standardised(x, features) if features else x)
+        return center + scale * found if task.problem.values else found
+
     program = jax.export.export(jax.jit(outputs), platforms=("cpu", "cuda", "tpu"))(example)
     out.mkdir(parents=True, exist_ok=True)
     files = [out / name for name in (WEIGHTS, "model.json", "model.stablehlo")]
@@ -117,6 +131,7 @@ def _write(out: Path, task: Task, about: tuple[Choice, int], model: Model) -> li
             "classes": list(target.classes),
             **({"units": {"center": center, "scale": scale}} if task.problem.values else {}),
             "input": {"shape": list(shape), "dtype": dtype.name, "pixels": pixels_of(network_call(task.config))},
+            **({"standardise": {k: v.tolist() for k, v in features._asdict().items()}} if features else {}),
             "naming": choice.naming,
             "weights": None if lacking else WEIGHTS,
             **({"no weights because": lacking} if lacking else {}),
@@ -162,7 +177,8 @@ def _differs(file: Path, model: tuple[Network, Tree, Tree], task: Task, logits: 
     if not all(np.isfinite(x).all() for x in jax.tree.leaves(trees)):
         return "they are not finite (a class without a labelled example, or a model that diverged)"
     params, stats, _ = load(str(file), *jax.tree.map(jnp.zeros_like, trees))
-    x = task.problem.target.test.x
+    target = task.problem.target
+    x = target.test.x if len(target.test.x) else target.train.x
     x = jnp.asarray(x[:: -(-len(x) // CHECKED)])
     scores = lambda z: z if task.problem.values else jax.nn.log_softmax(z)
     got, want = jax.jit(lambda x: (scores(network.apply(params, stats, x)[0].logits), scores(logits(x))))(x)

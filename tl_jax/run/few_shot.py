@@ -10,7 +10,7 @@ import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.places import write_atomically
-from tl_jax.data.domain import Domain, Examples
+from tl_jax.data.domain import Domain, Examples, known, labelled
 from tl_jax.data.load import load
 from tl_jax.evaluation.few_shot import Shape, episodes
 from tl_jax.run.config import INDUCTIVE, Config
@@ -61,8 +61,10 @@ def plan(config: Config, options: Options, asked: Asked, novel: int = 0) -> Plan
     novel: only the last so many classes of the target are drawn, and the sources lose them; 0: all are new already.
     """
     domains = [load(spec, options.data_dir) for spec in (*config.source, config.target)]
-    if values := [domain.name for domain in domains if not domain.classes]:
-        raise UserError(f"{values[0]} has values as labels (a regression): episodes are of classes.")
+    for domain in domains:
+        if not domain.classes or not domain.labelled:
+            what = "has values as labels (a regression)" if domain.values else "has no labels"
+            raise UserError(f"{domain.name} {what}: episodes are of classes.")
     if novel:
         domains = split_classes(domains, novel)
     check(domains[-1], asked)
@@ -86,7 +88,9 @@ def few_shot(plan: Plan) -> Table | None:
     (trunk, y), target = everything(seen), task.problem.target
     kinds = {"pixels": everything(target)[0], "trunk": trunk, "trunk, length 1": of_length_one(trunk)}
     records = _records(kinds, y, asked, config.seeds[0])
-    table = _table(records, list(kinds), f"{target.name}: {len(target.classes)} classes, {len(y)} examples", asked)
+    out = f", {target.unknown} without a label left out" if target.unknown else ""
+    what = f"{target.name}: {len(target.classes)} classes, {len(y)} examples{out}"
+    table = _table(records, list(kinds), what, asked)
     write_json(result.run_dir / "episodes.json", records)
     write_atomically(result.run_dir / "episodes.md", table.markdown().encode())
     return table
@@ -117,12 +121,13 @@ def split_classes(domains: Sequence[Domain], novel: int) -> list[Domain]:
 
 def _only(domain: Domain, keep: Sequence[bool], name: str) -> Domain:
     number = np.cumsum(keep) - 1
-    rows = {split: np.asarray(keep)[part.y] for split, part in domain.splits.items()}
+    rows = {split: np.asarray(keep)[part.y] & known(part.y) for split, part in domain.splits.items()}
+    ids = {split: names[rows[split]] for split, names in domain.ids.items()}
     parts = {
         s: Examples(part.x[rows[s]], number[part.y[rows[s]]].astype(np.int32)) for s, part in domain.splits.items()
     }
     classes = tuple(c for c, kept in zip(domain.classes, keep, strict=True) if kept)
-    return dataclasses.replace(domain, name=name, classes=classes, **parts)
+    return dataclasses.replace(domain, name=name, classes=classes, ids=ids, **parts)
 
 
 def check(target: Domain, asked: Asked) -> None:
@@ -139,9 +144,10 @@ def check(target: Domain, asked: Asked) -> None:
 
 
 def everything(domain: Domain) -> tuple[np.ndarray, np.ndarray]:
-    """Every example of every split, flat and float32 [n, d], and their labels [n]."""
-    x = np.concatenate([part.x for part in domain.splits.values()])
-    y = np.concatenate([part.y for part in domain.splits.values()])
+    """Every labelled example of every split, flat and float32 [n, d], and their labels [n]."""
+    parts = [labelled(part) for part in domain.splits.values()]
+    x = np.concatenate([part.x for part in parts])
+    y = np.concatenate([part.y for part in parts])
     scale = 255 if x.dtype == np.uint8 else 1
     return x.reshape(len(x), -1).astype(np.float32) / scale, y
 

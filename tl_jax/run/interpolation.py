@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tl_jax.core.batching import in_batches
+from tl_jax.data.domain import labelled
 from tl_jax.run.plots import band
 from tl_jax.run.report import mean_std
 from tl_jax.run.setup import Task, make_network
@@ -22,9 +23,13 @@ TOGETHER = 32
 
 
 def measured(task: Task, states: State) -> dict[str, np.ndarray]:
-    """{"interpolation/validation", "interpolation/test"}: accuracy [T, 11] at shares of the way; {} without one."""
+    """{"interpolation/validation", "interpolation/test"}: accuracy [T, 11] at shares of the way; {} without one.
+
+    Of the examples whose label is known.
+    """
     between = task.job.method.between
-    if between is None:
+    parts = {name: labelled(task.problem.target.splits[name]) for name in SPLITS}
+    if between is None or not all(len(part.y) for part in parts.values()):
         return {}
     network = make_network(task.config, task.problem, task.job, "vmap")
 
@@ -40,7 +45,6 @@ def measured(task: Task, states: State) -> dict[str, np.ndarray]:
         return jax.vmap(accuracy)(jnp.array(SHARES, jnp.float32))
 
     over = jax.jit(lambda states, x, y: jax.lax.map(lambda state: curve(state, x, y), states))
-    parts = {name: task.problem.target.splits[name] for name in SPLITS}
     return {f"interpolation/{name}": np.asarray(over(states, part.x, part.y)) for name, part in parts.items()}
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from tl_jax.run import divergence, multitask, prediction, report, representation_report, task_report, unsupervised
+from tl_jax.run import divergence, multitask, predicted, prediction, report, task_report, unsupervised
 from tl_jax.run.rundir import RunDirectory
 from tl_jax.run.setup import Setup, Task
 from tl_jax.run.trials import Programs
@@ -26,6 +26,7 @@ class Kind(NamedTuple):
     table(setup, records, {job: why it is not finished}) -> the table.
     figures(setup, directory, records) -> {file name: drawn when called}.
     keep(task, directory, states): write what outlives a job besides its records.
+    write(setup, directory): other files of a run, from what is stored of the finished jobs.
     """
 
     observe: Callable[[Task, Programs, State], Arrays]
@@ -35,28 +36,30 @@ class Kind(NamedTuple):
     table: Callable[[Setup, Records, Mapping[str, str]], report.Table]
     figures: Callable[[Setup, RunDirectory, Records], Mapping[str, Callable[[], Figure]]]
     keep: Callable[[Task, RunDirectory, State], None] = lambda task, directory, states: None
+    write: Callable[[Setup, RunDirectory], None] = lambda setup, directory: None
 
 
 def _finite(table: Callable, setup: Setup, records: Records, unfinished: Mapping[str, str]) -> report.Table:
     """A table of the trials that stayed finite, and a note on the others."""
-    found = table(setup.config, divergence.alive(records), unfinished)
+    found = table(setup, divergence.alive(records), unfinished)
     return found._replace(note=found.note + divergence.note(records))
 
 
 PREDICTION = Kind(
     prediction.observe,
     prediction.score,
-    prediction.features,
+    prediction.finished,
     prediction.results,
     prediction.table,
     prediction.figures,
+    write=predicted.write,
 )
 UNSUPERVISED = Kind(
     unsupervised.observe,
     unsupervised.score,
     prediction.features,
     unsupervised.results,
-    lambda setup, records, unfinished: _finite(representation_report.table, setup, records, unfinished),
+    lambda *given: _finite(unsupervised.table, *given),
     unsupervised.figures,
     unsupervised.keep,
 )
@@ -65,7 +68,7 @@ MULTITASK = Kind(
     multitask.score,
     multitask.features,
     multitask.results,
-    lambda setup, records, unfinished: _finite(task_report.table, setup, records, unfinished),
+    lambda *given: _finite(lambda setup, *rest: task_report.table(setup.config, *rest), *given),
     multitask.figures,
 )
 KINDS: Mapping[str, Kind] = {

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tl_jax.core.places import write_atomically
-from tl_jax.data.domain import Domain
+from tl_jax.data.domain import Domain, known
 from tl_jax.run.problem import joined
 from tl_jax.run.projection import projected
 from tl_jax.run.report import NAMES
@@ -89,12 +89,12 @@ def curves(
     """
     figure = Figure(figsize=(11, 4), layout="constrained")
     grid = figure.subplots(1, 2)
-    known = [line for method in methods for line in lines if line["job"] == method]
+    ours = [line for method in methods for line in lines if line["job"] == method]
     for panel, (name, title) in zip(grid, panels, strict=True):
-        for colour, (label, found) in enumerate(apart(known, "job").items()):
+        for colour, (label, found) in enumerate(apart(ours, "job").items()):
             points: dict[int, list[float]] = {}
             for line in found:
-                if name in line:
+                if line.get(name) is not None:
                     points.setdefault(line["step"], []).append(line[name])
             if points:
                 band(panel, points, colour=colour, label=label, marker=".", shade=0.15)
@@ -142,7 +142,7 @@ def samples(domains: Sequence[Domain], rows: int = 3) -> Figure:
         axis.set(xticks=[], yticks=[])
         axis.set_frame_on(False)
     for d, domain in enumerate(domains):
-        titled = d == 0 or not domain.classes or domain.classes != domains[0].classes
+        titled = d == 0 or not domain.classes or not domain.labelled or domain.classes != domains[0].classes
         for c, (name, members) in enumerate(_columns(domain, columns, rows)):
             found = domain.train.x[members]
             for r in range(rows):
@@ -156,12 +156,15 @@ def samples(domains: Sequence[Domain], rows: int = 3) -> Figure:
 
 
 def _columns(domain: Domain, columns: int, rows: int) -> list[tuple[str, np.ndarray]]:
-    """The name of each column of samples and the examples in it."""
+    """The name of each column of samples and the examples in it; without labels any, under a '?'."""
     y = domain.train.y
+    if not known(y).any():
+        spread = np.linspace(0, len(y) - 1, min(len(y), rows * columns)).astype(int)
+        return [("?", spread[c::columns]) for c in range(columns)]
     if domain.classes:
         return [(name, np.flatnonzero(y == c)[:rows]) for c, name in enumerate(domain.classes[:columns])]
-    order = np.argsort(y, kind="stable")
-    begin = np.linspace(0, max(0, len(y) - rows), columns).astype(int)
+    order = np.argsort(y, kind="stable")[: known(y).sum()]  # unknown ones are sorted to the end
+    begin = np.linspace(0, max(0, len(order) - rows), columns).astype(int)
     return [(f"{y[order[i]]:.2g}", order[i : i + rows]) for i in begin]
 
 
@@ -190,10 +193,12 @@ def embedding(features: Mapping[str, Mapping[str, np.ndarray]], classes: Sequenc
         style = {"s": 9, "linewidths": 0, "alpha": 0.8}
         for side in sides:
             row[0].scatter(*where[domain == side].T, color={"source": "C0", "target": "C3"}[side], label=side, **style)
+        if not known(y).all():
+            row[1].scatter(*where[~known(y)].T, color="0.8", label="not labelled", **style)
         for c, name in enumerate(classes):
             row[1].scatter(*where[y == c].T, color=f"C{c % 10}", label=name, **style)
         if not classes:
-            figure.colorbar(row[1].scatter(*where.T, c=y, **style), ax=row[1])
+            figure.colorbar(row[1].scatter(*where[known(y)].T, c=y[known(y)], **style), ax=row[1])
         for axis, title in zip(row, ("by domain", "by class" if classes else "by value"), strict=True):
             axis.set(title=f"{method}: features {title} ({by})", xticks=[], yticks=[])
             if title == "by domain" or 0 < len(classes) <= 12:

@@ -7,12 +7,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tl_jax.core.batching import some
+from tl_jax.data.domain import known
 from tl_jax.evaluation.selection import Selection, select
-from tl_jax.run import divergence, interpolation, plots, report
+from tl_jax.run import divergence, interpolation, plots, predicted, report, unscored
 from tl_jax.run.config import AMOUNTS, TARGET_VAL, Config
 from tl_jax.run.problem import Problem
 from tl_jax.run.rundir import RunDirectory, read_lines
-from tl_jax.run.scoring import Scoring, scoring
+from tl_jax.run.scoring import Scoring, label_free_scores, scoring
 from tl_jax.run.setup import Setup, Task
 from tl_jax.run.trials import Programs, predict_all
 from tl_jax.training.state import State
@@ -30,9 +31,16 @@ def observe(task: Task, programs: Programs, states: State) -> dict[str, np.ndarr
     }
 
 
-def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[float]]:
-    """Accuracy on the target's test split, of the classes that the network knows; R2 of values."""
+def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[float | None]]:
+    """Accuracy on the target's test split, of the classes that the network knows; R2 of values.
+
+    Without a known label there the scores that need none.
+    """
     labels, by = task.problem.target.test.y, scoring(task.problem)
+    if unscored.is_unscored(task.problem) and "target/logits" in observed:
+        trials = [{name: x[i] for name, x in observed.items()} for i in range(len(task.job.trials))]
+        free = [label_free_scores(by, label_free(trial, task.problem.source_labels())) for trial in trials]
+        return {name: [scores[name] for scores in free] for name in free[0]}
     return {f"target/{by.shown}": [by.of(outputs, labels) for outputs in observed["target_test/logits"]]}
 
 
@@ -50,6 +58,11 @@ def features(task: Task, programs: Programs, states: State) -> dict[str, np.ndar
         first = next((i for i, f in enumerate(out.features) if np.isfinite(f).all()), 0)
         found |= {side: out.features[first], f"{side}_y": part.y[rows]}
     return found | interpolation.measured(task, states)
+
+
+def finished(task: Task, programs: Programs, states: State) -> dict[str, np.ndarray]:
+    """What is kept of a job at its end: features to be shown, and what is predicted of every example of the target."""
+    return features(task, programs, states) | predicted.everything(task, programs, states)
 
 
 def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
@@ -82,24 +95,25 @@ def _trial(stored: Stored, i: int) -> dict[int, dict[str, np.ndarray]]:
 
 
 def _selectors(config: Config, problem: Problem, stored: Mapping[int, dict[str, np.ndarray]]) -> dict[str, Any]:
-    """{"last", "selected", "oracle"}: the step of each and every metric there."""
+    """{"last", "selected", "oracle"}: the step of each and every metric there; no oracle without validation labels."""
     labels, by = problem.target.validation.y, scoring(problem)
-    scored = {step: by.of(record["target_validation/logits"], labels) for step, record in stored.items()}
-    best = max(stored, key=lambda step: (scored[step], step))
-    if config.select == TARGET_VAL:
-        chosen = Selection(best, scored[best], {}, "")
-    else:
-        unlabelled = [(step, label_free(record, problem.source_labels())) for step, record in stored.items()]
-        chosen = select(unlabelled, by.criteria[config.select])
+    scores = {step: by.of(record["target_validation/logits"], labels) for step, record in stored.items()}
+    scored = {step: score for step, score in scores.items() if score is not None}
+    best = max(scored, key=lambda step: (scored[step], step), default=max(stored))
     at = lambda step: {"step": step, **_metrics(stored[step], problem, by)}
+    last = at(max(stored))
+    if config.select == TARGET_VAL:
+        chosen = Selection(best, scored.get(best), {}, "")
+    else:
+        unlabelled = {step: label_free(record, problem.source_labels()) for step, record in stored.items()}
+        chosen = select(unlabelled.items(), by.criteria[config.select])
+        if unscored.is_unscored(problem):
+            last["score"] = by.criteria[config.select](unlabelled[last["step"]])
     selected = {**at(chosen.step), "criterion": config.select, "score": chosen.score}
     if chosen.note:
         selected["note"] = chosen.note
-    return {
-        "last": at(max(stored)),
-        "selected": selected,
-        "oracle": {**at(best), "criterion": "target validation labels"},
-    }
+    oracle = {"oracle": {**at(best), "criterion": "target validation labels"}} if scored else {}
+    return {"last": last, "selected": selected, **oracle}
 
 
 def label_free(record: Mapping[str, np.ndarray], source_labels: np.ndarray) -> dict[str, np.ndarray]:
@@ -109,23 +123,30 @@ def label_free(record: Mapping[str, np.ndarray], source_labels: np.ndarray) -> d
 
 def _of_source(record: Mapping[str, np.ndarray], labels: np.ndarray) -> dict[str, np.ndarray]:
     names = [f"source{i}_val/logits" for i in range(len(record))]  # in the labels' order, in which 2 is before 10
-    sources = [record[name] for name in names if name in record]
-    return {"source_val/logits": np.concatenate(sources), "source_val/y": labels} if sources else {}
+    sources, rows = [record[name] for name in names if name in record], known(labels)
+    if not sources or not rows.any():
+        return {}
+    return {"source_val/logits": np.concatenate(sources)[rows], "source_val/y": labels[rows]}
 
 
 def _metrics(record: Mapping[str, np.ndarray], problem: Problem, by: Scoring) -> dict[str, float]:
     target = by.every(record["target_test/logits"], problem.target.test.y)
     scores = {f"target/{name}": value for name, value in target.items()}
     source = _of_source(record, problem.source_labels())
-    if source:  # not where a head was trained on the target's features alone
-        scores[f"source/{by.shown}"] = by.of(source["source_val/logits"], source["source_val/y"])
-    return scores
+    # Not where a head was trained on the target's features alone.
+    shown = by.of(source["source_val/logits"], source["source_val/y"]) if source else None
+    return scores if shown is None else {**scores, f"source/{by.shown}": shown}
 
 
 def table(setup: Setup, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str]) -> report.Table:
     """The table of a run, and the curves between weights under it."""
-    found = report.table(setup.config, records, unfinished, scoring(setup.problem).shown)
-    return found._replace(note=found.note + interpolation.note(divergence.alive(records)))
+    metric, notes = scoring(setup.problem).shown, "".join(f" {note}" for note in setup.notes)
+    finite = divergence.alive(records)
+    if unscored.is_unscored(setup.problem):
+        found = unscored.table(setup.config, finite, unfinished, metric)
+        return found._replace(note=found.note + notes + divergence.note(records))
+    found = report.table(setup.config, records, unfinished, metric)
+    return found._replace(note=found.note + unscored.basis(setup.problem.target) + notes + interpolation.note(finite))
 
 
 def figures(
@@ -135,8 +156,9 @@ def figures(
     names = [task.job.name for task in setup.tasks]
     domains = (*setup.problem.sources, setup.problem.target)
     amounts = [name for name in AMOUNTS if getattr(setup.config, name)]
-    metric = scoring(setup.problem).shown
+    metric, bare = scoring(setup.problem).shown, unscored.is_unscored(setup.problem)
     titled = plots.panels(metric, {task.job.name: _labelled(task) for task in setup.tasks})
+    titled = (unscored.panel(setup.config.select), titled[1]) if bare else titled
     found = {
         "curves.png": lambda: plots.curves(read_lines(directory.root / "metrics.jsonl"), names, titled),
         "samples.png": lambda: plots.samples(domains),
@@ -144,7 +166,8 @@ def figures(
     }
     if interpolation.groups(records):
         found["interpolation.png"] = lambda: interpolation.figure(records)
-    return found | ({"labels.png": lambda: plots.few_labels(records, amounts[0], metric)} if amounts else {})
+    few = amounts and not bare
+    return found | ({"labels.png": lambda: plots.few_labels(records, amounts[0], metric)} if few else {})
 
 
 def _labelled(task: Task) -> str:

@@ -6,18 +6,20 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tl_jax.core.errors import UserError, require
-from tl_jax.data.domain import Domain
+from tl_jax.data.domain import Domain, known
 from tl_jax.data.load import load
-from tl_jax.data.match import matched
+from tl_jax.data.match import check_labelled, matched
+from tl_jax.evaluation.selection import CRITERIA
 from tl_jax.methods import BY_KIND
 from tl_jax.run import pretraining
-from tl_jax.run.config import AUTO, TARGET_VAL, Config, check, network_call
+from tl_jax.run.config import AMOUNTS, AUTO, TARGET_VAL, Config, check, network_call
 from tl_jax.run.devices import place
 from tl_jax.run.init_from import Weights, read_weights
 from tl_jax.run.jobs import Job, jobs
 from tl_jax.run.networks import resolved
-from tl_jax.run.problem import Problem, units
+from tl_jax.run.problem import Problem, rows_known, units
 from tl_jax.run.rules import without_effect
+from tl_jax.run.scaling import chosen, scaled, sees_target
 from tl_jax.run.scoring import scoring
 from tl_jax.run.setup import Options, Setup, example, make_network, make_task, plain
 from tl_jax.run.tasks import Part, task_jobs, task_problem
@@ -35,9 +37,11 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
     if config.network != AUTO:
         network_call(config)
     get = lambda spec: domains[spec] if spec in domains else load(spec, options.data_dir)
+    notes: tuple[str, ...] = ()
     if config.kind == "multitask":
         problem = task_problem([get(spec) for spec in config.source])
-        config = resolved(config, problem.domains)
+        config = chosen(resolved(config, problem.domains), problem)
+        problem = scaled(config, problem, True)
         parts = task_jobs(config, problem)
     else:
         todo = jobs(config)
@@ -46,8 +50,11 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
         if config.kind == "unsupervised":
             named = [(job.name, job.method) for job in todo]
             pretraining.check_domains((*problem.sources, problem.target), named)
-        config, problem = _by_labels(resolved(config, problem.domains), problem, todo)
-        parts = [Part(config, problem, job) for job in todo]
+        else:
+            check_labelled(problem.sources)
+            todo, notes = _with_labels(config, problem.target, todo)
+        config, problem = _by_labels(chosen(resolved(config, problem.domains), problem), problem, todo)
+        parts = _parts(config, problem, todo)
     for part in parts:
         place(options.devices, len(part.job.trials), config.batch_size, options.trials == "vmap")
     weights = None
@@ -56,7 +63,45 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
         parts = [part._replace(config=config) for part in parts]
     tasks = [make_task(*part) for part in parts]
     without_effect(config, tasks)
-    return Setup(config, options, problem, tasks, weights)
+    return Setup(config, options, problem, tasks, weights, notes)
+
+
+def _with_labels(config: Config, target: Domain, todo: list[Job]) -> tuple[list[Job], tuple[str, ...]]:
+    """The jobs that the target's labels allow; of the default methods, one that they do not is left out, in words.
+
+    Raises UserError for what was asked for and needs a label where none is known.
+    """
+    if len(rows_known(target)):
+        if config.select == TARGET_VAL and not known(target.validation.y).any():
+            raise UserError(
+                f"--select={TARGET_VAL}: no validation example of {target.name} has a label. "
+                f"Use one of {', '.join(CRITERIA)}, which need none."
+            )
+        return todo, ()
+    none = f"{target.name}: no training example has a label"
+    if config.label_space == "open" and known(target.train.y).any():
+        none += " of the source's classes"
+    for name in AMOUNTS:
+        if getattr(config, name) and config.kind != "inductive":
+            raise UserError(f"{none}, and --{name} says how many labels are given. Drop it.")
+    needy = [job.name for job in todo if job.method.labels in ("target", "both")]
+    rest = [job for job in todo if job.name not in needy]
+    if needy and config.methods == Config.methods and rest:
+        return rest, (f"{none}: {', '.join(needy)} left out, a bound that cannot be computed.",)
+    if needy:
+        fix = "Give some labels" if config.kind == "inductive" else f"Drop {' and '.join(needy)}, or give some labels"
+        raise UserError(f"{none}, and {', '.join(needy)} trains on them. {fix}.")
+    return todo, ()
+
+
+def _parts(config: Config, problem: Problem, todo: Sequence[Job]) -> list[Part]:
+    """The jobs, each with the features as its method sees them; those that see the same share the arrays."""
+    seen: dict[bool, Problem] = {}
+    for job in todo:
+        sees = sees_target(job.method)
+        if sees not in seen:
+            seen[sees] = scaled(config, problem, sees)
+    return [Part(config, seen[sees_target(job.method)], job) for job in todo]
 
 
 def _by_labels(config: Config, problem: Problem, todo: Sequence[Job]) -> tuple[Config, Problem]:
@@ -67,6 +112,12 @@ def _by_labels(config: Config, problem: Problem, todo: Sequence[Job]) -> tuple[C
     criteria = scoring(problem).criteria
     if config.select == AUTO:
         config = dataclasses.replace(config, select="im" if "im" in criteria else "source_val")
+    judged = config.kind != "unsupervised" and config.select == "source_val"
+    if judged and not any(known(source.validation.y).any() for source in problem.sources):
+        raise UserError(
+            "--select=source_val needs labels of a source's validation split, and none is known. Give some"
+            + (f", or use one of {', '.join(c for c in criteria if c != 'source_val')}." if len(criteria) > 1 else ".")
+        )
     if not problem.values:
         return config, problem
     name = problem.target.name
@@ -81,8 +132,9 @@ def _by_labels(config: Config, problem: Problem, todo: Sequence[Job]) -> tuple[C
         raise UserError(f"{what}; {given} needs classes. Use --label_fraction to say how much is labelled.")
     for domain in (*problem.sources, problem.target):
         for split, part in domain.splits.items():
-            if part.y.dtype.kind == "f" and np.ptp(part.y) == 0:
-                raise UserError(f"{domain.name}: every label of the {split} split is {part.y[0]:g}: nothing to learn.")
+            y = part.y[known(part.y)]
+            if y.dtype.kind == "f" and len(y) and np.ptp(y) == 0 and (len(y) > 1 or domain is not problem.target):
+                raise UserError(f"{domain.name}: every label of the {split} split is {y[0]:g}: nothing to learn.")
     return config, problem._replace(units=units(source.train.y for source in problem.sources))
 
 

@@ -55,7 +55,7 @@ def check(pretrain_on: str, align: Sequence[str], forward_plan: str, amounts: bo
 def check_domains(domains: Sequence[Domain], methods: Sequence[tuple[str, Method]]) -> None:
     """Raises UserError for a domain without classes to judge by, or without a view that a method (name, ...) needs."""
     for domain in domains:
-        if not domain.classes:
+        if domain.values:
             raise UserError(
                 f"{domain.name} has values as labels (regression): kNN, probe, retrieval and clustering judge by "
                 "classes. Use a domain with classes."

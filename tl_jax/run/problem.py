@@ -8,8 +8,9 @@ import numpy as np
 from tl_jax.core.batching import some
 from tl_jax.core.errors import UserError
 from tl_jax.core.tasks import TaskHead
-from tl_jax.data.domain import Domain
+from tl_jax.data.domain import Domain, known
 from tl_jax.data.labels import balanced
+from tl_jax.data.standardise import Scale
 from tl_jax.methods.base import Method
 from tl_jax.training.state import Data
 
@@ -24,6 +25,7 @@ class Problem(NamedTuple):
     They share one list of classes, too, unless there is no source: a job sees those domains whose classes its
     network's head has (see `of_source`, `of_target`).
     With tasks the sources are their inputs, y [n, K] float32 with NaN for a missing label; the target is the first.
+    scale: by which the target's features were standardised, if they were.
     units: labels that are values (no classes, no tasks) are trained as (y - center) / scale.
     """
 
@@ -31,11 +33,12 @@ class Problem(NamedTuple):
     target: Domain
     tasks: tuple[TaskHead, ...] = ()
     units: Units = (0.0, 1.0)
+    scale: Scale | None = None
 
     @property
     def values(self) -> bool:
         """Whether labels are values: a regression."""
-        return not self.tasks and not self.target.classes
+        return not self.tasks and self.target.values
 
     def of_input(self, i: int) -> "Problem":
         """What single-task training sees: one input and its tasks."""
@@ -43,7 +46,7 @@ class Problem(NamedTuple):
         for task in (task for task in self.tasks if task.input == i):
             begin, end = end, end + task.width
             tasks.append(task._replace(input=0, begin=begin, end=end))
-        return Problem((self.sources[i],), self.sources[i], tuple(tasks))
+        return Problem((self.sources[i],), self.sources[i], tuple(tasks), scale=self.scale)
 
     @property
     def domains(self) -> tuple[Domain, ...]:
@@ -57,15 +60,19 @@ class Problem(NamedTuple):
     def of_target(self) -> "Problem":
         """What fine-tuning sees: the target; the sources as well if they have its classes.
 
-        Its units are those of the validation split, however few of the training labels are given.
+        Its units are those of the validation split, however few of the training labels are given; of the training
+        split where no label of the former is known.
         """
         shared = self.sources if self.sources and self.sources[0].classes == self.target.classes else ()
-        return Problem(shared, self.target, units=units([self.target.validation.y]))
+        parts = (self.target.validation.y, self.target.train.y)
+        known_first = units([next((y for y in parts if known(y).any()), parts[0])])
+        return Problem(shared, self.target, units=known_first, scale=self.scale)
 
     def training(self, method: Method, partly: bool = False, even: bool = False) -> Data:
         """The arrays a method trains on; target labels for the supervised bound, or where it is labelled in part.
 
-        even: classes are drawn equally often. Examples of classes that the network lacks are never drawn with labels.
+        even: classes are drawn equally often. Examples whose class is unknown, or one that the network lacks, are
+        never drawn with labels.
         A target that is labelled in part is one more source, the last, beside the unlabelled target: `batch_size` of
         its labelled rows are in every batch, with statistics of their own under `per_domain`, and a method's domain
         terms (adversaries, distances) count them as source. Such terms also part the target's rows from each other.
@@ -111,27 +118,28 @@ class Problem(NamedTuple):
 
 
 def units(labels: Iterable[np.ndarray]) -> Units:
-    """Mean and standard deviation of the labels of several sets together, (0, 1) for class numbers."""
+    """Mean and standard deviation of the known labels of several sets together, (0, 1) for class numbers."""
     many = list(labels)
     if not many or many[0].dtype.kind != "f":
         return 0.0, 1.0
     y = np.concatenate(many).astype(np.float64)
-    return float(y.mean()), float(y.std()) or 1.0
+    y = y[known(y)]
+    return (float(y.mean()), float(y.std()) or 1.0) if len(y) else (0.0, 1.0)
 
 
 def rows_known(domain: Domain) -> np.ndarray:
-    """Rows of training examples whose class the network has; in an open label space the target has others."""
-    if not domain.classes:
-        return np.arange(len(domain.train.y), dtype=np.int32)
-    return np.flatnonzero(domain.train.y < len(domain.classes)).astype(np.int32)
+    """Rows of training examples whose label is known, of a class that the network has.
+
+    In an open label space the target has others.
+    """
+    y = domain.train.y
+    return np.flatnonzero(known(y) & ((y < len(domain.classes)) | (not domain.classes))).astype(np.int32)
 
 
 def _listed(domain: Domain, even: bool) -> np.ndarray | None:
     """The rows that are drawn with their labels, where these are not all, each once."""
-    if not domain.classes:
-        return None
     rows = rows_known(domain)
-    if even:
+    if even and domain.classes:
         return balanced(domain.train.y, rows)
     return rows if len(rows) < len(domain.train.y) else None
 
@@ -144,16 +152,19 @@ def joined(names: Sequence[str], most: int = 4) -> str:
 def check_batches(problem: Problem, batch_size: int, method: Method, partly: bool = False) -> None:
     """Raises UserError if a method draws from fewer examples than the batch has.
 
-    A target labelled in part is repeated; of a target that is labelled only the classes that the network has are drawn.
+    A target labelled in part is repeated; with labels only known ones are drawn, of classes that the network has.
     """
-    sets = [("Source", source, len(source.train.y)) for source in problem.sources]
+    labelled = method.labels in ("source", "both") and not problem.tasks
+    size_of = lambda source: len(rows_known(source)) if labelled else len(source.train.y)
+    sets = [("Source", source, size_of(source)) for source in problem.sources]
     if not partly:
         sets.append(("Target", problem.target, len(problem.target.train.y)))
-        if method.labels in ("target", "both") and problem.target.classes:
+        if method.labels in ("target", "both"):
             sets.append(("Target", problem.target, len(rows_known(problem.target))))
     for role, domain, size in sets:
         if batch_size > size:
-            of = " of the source's classes" if size < len(domain.train.y) else ""
+            of = " of the source's classes" if size < int(known(domain.train.y).sum()) else ""
+            of = of or (" with a known label" if size < len(domain.train.y) else "")
             raise UserError(
                 f"{role} {domain.name} has {size} training examples{of}, the batch is {batch_size}: no full batch. "
                 f"Use --batch_size={size} or less."
@@ -163,7 +174,10 @@ def check_batches(problem: Problem, batch_size: int, method: Method, partly: boo
 def _labels_of(domain: Domain) -> str:
     if domain.train.y.ndim == 2:
         return f"{domain.train.y.shape[1]} tasks"
-    return f"{len(domain.classes)} classes" if domain.classes else "values"
+    n, size = domain.unknown, sum(len(part.y) for part in domain.splits.values())
+    missing = "no labels" if n == size else f"{n} of {size} labels unknown" if n else ""
+    kind = f"{len(domain.classes)} classes" if domain.classes else "values" if domain.values else ""
+    return ", ".join(filter(None, (kind, missing)))
 
 
 def describe(domains: Sequence[Domain]) -> str:

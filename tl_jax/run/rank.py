@@ -14,6 +14,7 @@ from tl_jax.core.calls import parse
 from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Network
+from tl_jax.data import domain
 from tl_jax.data.domain import Domain, Examples
 from tl_jax.data.labels import labelled_rows
 from tl_jax.evaluation.transferability.ranking import Interval, agreement, chance, interval, regret
@@ -43,13 +44,19 @@ class Scored(NamedTuple):
 
 
 def labelled(target: Domain, per_class: int, seed: int) -> Examples:
-    """What the scores may see: the target's training split, or so many examples of each class."""
-    if not target.classes:
+    """What the scores may see: the target's training split, or so many examples of each class; none without a label.
+
+    Raises UserError where there are no classes, or no training example has a label.
+    """
+    if target.values:
         raise UserError(f"{target.name} has values, not classes: the scores here rank models for classification.")
+    seen = domain.labelled(target.train)
+    if not target.classes or not len(seen.y):
+        raise UserError(f"{target.name}: no training example has a label, and the scores rank models by labels.")
     if not per_class:
-        return target.train
-    rows = labelled_rows(target.train.y, per_class=per_class, fraction=0.0, seed=seed)
-    return Examples(target.train.x[rows], target.train.y[rows])
+        return seen
+    rows = labelled_rows(seen.y, per_class=per_class, fraction=0.0, seed=seed)
+    return Examples(seen.x[rows], seen.y[rows])
 
 
 def score_all(candidates: Sequence[Candidate], seen: Examples, resamples: int, seed: int) -> list[Scored]:

@@ -76,7 +76,7 @@ def rows(
     done = []
     for key, group in groups.items():
         finite = divergence.alive(group)
-        scores = {s: [r["selectors"][s][f"target/{metric}"] for r in finite] for s in SELECTORS[config.kind]}
+        scores = {s: _scored(finite, s, metric) for s in SELECTORS[config.kind]}
         scores |= {
             name: [r["selectors"]["last"][f"target/{name}"] for r in finite] for name in ALSO if _has(finite, name)
         }
@@ -85,13 +85,21 @@ def rows(
     return done + [Row(name, {}, {}, reason) for name, reason in unfinished.items()]
 
 
+def _scored(group: Sequence[Mapping[str, Any]], selector: str, metric: str) -> list[float]:
+    """Of the records that have the score: none where no label is known that it could rest on."""
+    found = (record["selectors"].get(selector, {}).get(f"target/{metric}") for record in group)
+    return [score for score in found if score is not None]
+
+
 def _has(group: Sequence[Mapping[str, Any]], name: str) -> bool:
     return all(f"target/{name}" in record["selectors"]["last"] for record in group)
 
 
 def _by_seed(group: Sequence[Mapping[str, Any]], metric: str) -> Seeds:
     """The last score of every seed."""
-    return {r["seed"]: r["selectors"]["last"][f"target/{metric}"] for r in divergence.alive(group)}
+    name = f"target/{metric}"
+    last = {r["seed"]: r["selectors"]["last"] for r in divergence.alive(group)}
+    return {seed: scores[name] for seed, scores in last.items() if name in scores}
 
 
 def _negative(row: Key, scores: Mapping[Key, Seeds]) -> str:
@@ -167,6 +175,12 @@ def spread(config: Config) -> str:
     return f"mean ± sample standard deviation over {n} seeds" if n > 1 else "one seed, so no spread"
 
 
+def scale_of(config: Config) -> str:
+    """How features were standardised, for a footnote; "" where they were not."""
+    by = {"source": "by the source's training examples", "per_domain": "in each domain by its own training examples"}
+    return f", features standardised {by[config.standardise]}" if config.standardise in by else ""
+
+
 def footnote(config: Config, metric: str = "accuracy") -> str:
     """What the numbers are."""
     if config.kind == "inductive":
@@ -194,5 +208,6 @@ def footnote(config: Config, metric: str = "accuracy") -> str:
     pair = f"{' + '.join(config.source) or config.init_from} -> {config.target}"
     return (
         f"{pair}: {NAMES[metric]} on the target's test split{of}, {spread(config)}. "
-        f"last: step {config.steps}. {how} Network {config.network}, forward plan {config.forward_plan}."
+        f"last: step {config.steps}. {how} Network {config.network}, forward plan {config.forward_plan}"
+        f"{scale_of(config)}."
     )

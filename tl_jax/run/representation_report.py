@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tl_jax.data.domain import Domain
 from tl_jax.evaluation.protocols import L2, TEMPERATURE, K
 from tl_jax.run.config import Config
-from tl_jax.run.report import Table, mean_std, spread
+from tl_jax.run.report import Table, mean_std, scale_of, spread
 
 MEASURES = {
     "target/knn_accuracy": f"kNN accuracy (k {K}, T {TEMPERATURE:g})",
@@ -33,10 +34,18 @@ def table(config: Config, records: Sequence[Mapping[str, Any]], unfinished: Mapp
     cells = [["", *(key[0] for key in groups)]]
     cells += [[name, *(key[i] for key in groups)] for i, name in enumerate(names, 1)]
     for measure, title in MEASURES.items():
-        scores = [[r["selectors"]["last"][measure] for r in group] for group in groups.values()]
+        measured = [[r["selectors"]["last"] for r in group] for group in groups.values()]
+        scores = [[last[measure] for last in group if measure in last] for group in measured]
         cells.append([title, *(mean_std(values, DIGITS.get(measure, 3)) for values in scores)])
     late = "".join(f" {name}: {reason}." for name, reason in unfinished.items())
     return Table(cells, footnote(config) + late)
+
+
+def basis(domains: Sequence[Domain]) -> str:
+    """' far: 3 of 114 labels unknown, ...' of domains that lack labels, for under the table; else ''."""
+    lacking = [(d.name, d.unknown, sum(len(part.y) for part in d.splits.values())) for d in domains if d.unknown]
+    found = ", ".join(f"{name}: {n} of {size} labels unknown" for name, n, size in lacking)
+    return f" {found}: judged by the known ones alone; a dash is what they cannot say." if found else ""
 
 
 def footnote(config: Config) -> str:
@@ -49,6 +58,6 @@ def footnote(config: Config) -> str:
         f"Features are judged on the test split of {config.target}: kNN (cosine, weights exp(s / T)), probe and "
         "clustering by its own training labels unless it says the source's; retrieval has its queries there and its "
         f"gallery in the training split of {source}. RankMe compares runs of one method only; alignment: alpha 2, two "
-        f"strong views; uniformity: t 2. Network {config.network}, forward plan {config.forward_plan}. No label is "
-        "seen before evaluation."
+        f"strong views; uniformity: t 2. Network {config.network}, forward plan {config.forward_plan}"
+        f"{scale_of(config)}. No label is seen before evaluation."
     )

@@ -17,10 +17,12 @@ RIGHT, WRONG, NEUTRAL = (0, 150, 60), (210, 40, 40), (255, 255, 255)
 def contact_sheet(x: Sets, y: Sets, features: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
     """One query of each of the first classes in a row with its nearest gallery images, framed by whether they match.
 
-    x: images of the three sets, y their labels; features: {method: (queries [m, d], gallery [n, d])}.
+    x: images of the three sets, y their labels, -1 if unknown (without any, the first queries are shown, and nothing
+    is framed); features: {method: (queries [m, d], gallery [n, d])}.
     """
     _, queries = np.unique(y.queries, return_index=True)
-    queries = queries[:ROWS]
+    queries = queries[y.queries[queries] >= 0]
+    queries = (queries if len(queries) else np.arange(len(y.queries)))[:ROWS]
     figure = Figure(figsize=(4.6 * len(features), 0.45 * len(queries) + 0.7), layout="constrained")
     for axis, (method, (f_q, f_g)) in zip(
         figure.subplots(1, len(features), squeeze=False)[0], features.items(), strict=True
@@ -38,8 +40,12 @@ def _line(x: Sets, y: Sets, query: int, found: np.ndarray) -> np.ndarray:
     """The query, a gap, and the images found: [h, w, 3]."""
     side = x.queries.shape[1]
     tiles = [_framed(x.queries[query], NEUTRAL), np.full((side + 2 * _frame(side), side // 4, 3), 255, np.uint8)]
-    tiles += [_framed(x.gallery[i], RIGHT if y.gallery[i] == y.queries[query] else WRONG) for i in found]
+    tiles += [_framed(x.gallery[i], _colour(int(y.gallery[i]), int(y.queries[query]))) for i in found]
     return np.concatenate(tiles, axis=1)
+
+
+def _colour(a: int, b: int) -> tuple[int, int, int]:
+    return NEUTRAL if min(a, b) < 0 else RIGHT if a == b else WRONG
 
 
 def _frame(side: int) -> int:

@@ -81,13 +81,17 @@ class Task(NamedTuple):
 
 
 class Setup(NamedTuple):
-    """A checked config with its problem, its tasks and the weights of --init_from."""
+    """A checked config with its problem, its tasks and the weights of --init_from.
+
+    notes: what the config asked for by default and the data do not allow, in words.
+    """
 
     config: Config
     options: Options
     problem: Problem
     tasks: list[Task]
     weights: Weights | None
+    notes: tuple[str, ...] = ()
 
 
 def make_task(config: Config, problem: Problem, job: Job) -> Task:
@@ -174,7 +178,7 @@ def make_network(config: Config, problem: Problem, job: Job, mode: str, *, form:
         return accepting_bytes(
             build_tasks((name, call.arguments), widths, parse(config.sharing, SHARING, "sharing")(), dtype, form)
         )
-    built = build((name, call.arguments), 1 if problem.values else len(problem.target.classes), dtype, form)
+    built = build((name, call.arguments), max(1, len(problem.target.classes)), dtype, form)
     return accepting_bytes(job.strategy.adapt(built))
 
 

@@ -9,7 +9,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.evaluation.multitask import Score, delta_metrics, delta_tasks, task_gains
 from tl_jax.run.config import Config
 from tl_jax.run.problem import joined
-from tl_jax.run.report import Table, mean_std, spread
+from tl_jax.run.report import Table, mean_std, scale_of, spread
 
 SHOWN = {"classes": "accuracy", "binary": "accuracy", "values": "r2"}
 """The metric of a kind of task that tables show."""
@@ -124,7 +124,7 @@ def _footnote(config: Config, compared: bool) -> str:
     text = (
         f"{joined(config.source)}: accuracy of classes and R2 of values on each task's test split at step "
         f"{config.steps}, {spread(config)}. Network {config.network}, sharing {config.sharing}, forward plan "
-        f"{config.forward_plan}."
+        f"{config.forward_plan}{scale_of(config)}."
     )
     if not compared:
         return text

@@ -10,7 +10,7 @@ from tl_jax.core.calls import Call, parse
 from tl_jax.core.errors import UserError
 from tl_jax.core.strategies import STRATEGIES
 from tl_jax.core.tasks import TaskHead
-from tl_jax.data.domain import Domain, Examples, changed
+from tl_jax.data.domain import Domain, Examples, changed, known
 from tl_jax.data.match import alike
 from tl_jax.methods.multitask import multitask
 from tl_jax.models.sharing import SHARING
@@ -53,11 +53,11 @@ def _problem(groups: list[list[Domain]], place: dict[str, tuple[int, int]], orde
     tasks, end = [], 0
     for domain in order:
         begin, end = end, end + (len(domain.classes) if len(domain.classes) > 2 else 1)
-        known = domain.train.y[_known(domain, domain.train.y)]
-        if not len(known):
+        y = domain.train.y[known(domain.train.y)]
+        if not len(y):
             raise UserError(f"{domain.name}: no training example has a label.")
         kind = "values" if not domain.classes else "binary" if len(domain.classes) == 2 else "classes"
-        center, scale = (float(known.mean()), float(known.std()) or 1.0) if kind == "values" else (0.0, 1.0)
+        center, scale = (float(y.mean()), float(y.std()) or 1.0) if kind == "values" else (0.0, 1.0)
         tasks.append(TaskHead(domain.name, kind, domain.classes, *place[domain.name], begin, end, center, scale))
     by_name = {task.name: task for task in tasks}
     inputs = tuple(_joined(group, by_name) for group in groups)
@@ -70,18 +70,13 @@ def _joined(group: Sequence[Domain], tasks: dict[str, TaskHead]) -> Domain:
     def labels(domain: Domain, part: Examples) -> np.ndarray:
         task = tasks[domain.name]
         y = (part.y.astype(np.float64) - task.center) / task.scale
-        return np.where(_known(domain, part.y), y, np.nan).astype(np.float32)
+        return np.where(known(part.y), y, np.nan).astype(np.float32)
 
     parts = {
         name: Examples(part.x, np.stack([labels(domain, domain.splits[name]) for domain in group], axis=1))
         for name, part in group[0].splits.items()
     }
     return changed(group[0], name=joined([domain.name for domain in group]), classes=(), **parts)
-
-
-def _known(domain: Domain, y: np.ndarray) -> np.ndarray:
-    """Which labels are there: class numbers from 0, numbers that are not NaN."""
-    return (y >= 0) & (y < len(domain.classes)) if domain.classes else ~np.isnan(y)
 
 
 def _same_examples(a: Domain, b: Domain) -> bool:

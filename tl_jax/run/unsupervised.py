@@ -12,14 +12,14 @@ from matplotlib.figure import Figure
 
 from tl_jax.core.batching import some
 from tl_jax.data.augment import augment
-from tl_jax.evaluation.neighbours import knn_accuracy
-from tl_jax.evaluation.protocols import TEMPERATURE, K, Sets, judge
+from tl_jax.evaluation.protocols import Sets, judge, near
 from tl_jax.evaluation.representation import rankme
 from tl_jax.models.pretrained import save
-from tl_jax.run import divergence, plots, retrieval_plots
+from tl_jax.run import divergence, plots, representation_report, retrieval_plots
 from tl_jax.run.config import Config
 from tl_jax.run.names import slug
 from tl_jax.run.problem import Problem
+from tl_jax.run.report import Table
 from tl_jax.run.rundir import RunDirectory, read_lines, unpacked
 from tl_jax.run.setup import Setup, Task
 from tl_jax.run.trials import Programs, predict_all
@@ -95,15 +95,13 @@ def _features(programs: Programs, states: State, x: np.ndarray) -> np.ndarray:
     return np.asarray(predict_all(programs, states, x, "target").features, np.float32)
 
 
-def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[float]]:
-    """kNN accuracy and effective rank of the first examples of every set."""
+def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[float | None]]:
+    """kNN accuracy (None without labels) and effective rank of the first examples of every set."""
     y = Sets(*map(jnp.asarray, labels(task.problem, CURVE)))
-    found: dict[str, list[float]] = {"target/knn_accuracy": [], "rankme": []}
+    found: dict[str, list[float | None]] = {"target/knn_accuracy": [], "rankme": []}
     for trial in zip(observed["train"], observed["queries"], strict=True):
         train, queries = (jnp.asarray(x[:CURVE]) for x in trial)
-        k = min(K, len(train))
-        near = knn_accuracy(queries, y.queries, train, y.train, k=k, temperature=TEMPERATURE)
-        found["target/knn_accuracy"].append(near)
+        found["target/knn_accuracy"].append(near((queries, y.queries), (train, y.train)))
         found["rankme"].append(float(rankme(queries)))
     return found
 
@@ -167,6 +165,12 @@ def keep(task: Task, directory: RunDirectory, states: State) -> None:
 def trunk_path(directory: RunDirectory, job: str) -> Path:
     """Where the trunk of a job lies: what other kinds of transfer begin from."""
     return directory.root / f"{slug(job)}.safetensors"
+
+
+def table(setup: Setup, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str]) -> Table:
+    """The table of a run, and which labels it rests on where not all are known."""
+    found = representation_report.table(setup.config, records, unfinished)
+    return found._replace(note=found.note + representation_report.basis(setup.problem.domains))
 
 
 def figures(

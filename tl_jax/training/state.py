@@ -100,7 +100,8 @@ def create(network: Network, method: Method, plan: str, data: Data, start: Start
         memory = method.refresh(network, target_model(Model(params, stats, memory, own.params)), data.target)
     if method.survey is not None:
         x, y = data.sources[-1]
-        rows = jnp.arange(len(x)) if start.rows is None else start.rows
+        listed = data.list_of(len(data.sources) - 1) if start.rows is None else start.rows
+        rows = jnp.arange(len(x)) if listed is None else listed
         seen = Labeled(x[rows], y[rows], rows)
         memory = method.survey(network, target_model(Model(params, stats, memory, own.params)), seen)
     flat = flatten(params) | flatten(own.params, "method")
