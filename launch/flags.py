@@ -13,7 +13,7 @@ from tl_jax.evaluation.selection import CRITERIA
 from tl_jax.methods import BY_KIND
 from tl_jax.models.networks import NETWORKS
 from tl_jax.run.calibration import MODES
-from tl_jax.run.config import PRECISIONS, Config
+from tl_jax.run.config import PRECISIONS, STANDARDISE, Config, counted
 from tl_jax.run.devices import PLATFORMS
 from tl_jax.run.experiment import run
 from tl_jax.run.prepare import prepare
@@ -93,6 +93,11 @@ def define(default: Config, without: Sequence[str] = ()) -> None:
         default.forward_plan,
         f"How the domains pass through batch normalisation: {names(PLANS)}.",
     )
+    string(
+        "standardise",
+        default.standardise,
+        f"On whose training examples the scale of vectors and series is fitted: auto, {names(STANDARDISE)}.",
+    )
     string("precision", default.precision, f"Of the computation; parameters stay float32: {names(PRECISIONS)}.")
     string(
         "select",
@@ -134,6 +139,7 @@ def config_fields() -> dict:
         "steps",
         "clip_norm",
         "forward_plan",
+        "standardise",
         "precision",
         "select",
         "eval_every",
@@ -159,9 +165,6 @@ def config_fields() -> dict:
 
 def options() -> Options:
     """The flags that change no number."""
-    for name in ("device_bytes", "workers"):
-        if getattr(FLAGS, name) < 0:
-            raise UserError(f"--{name}={getattr(FLAGS, name)}: must be at least 0.")
     return Options(
         FLAGS.run_dir,
         FLAGS.data_dir,
@@ -177,8 +180,8 @@ def _seeds(text: str) -> tuple[int, ...]:
     try:
         values = tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise UserError(f"--seeds={text}: give a count such as 3, or a list such as 4,7.") from None
-    return tuple(range(values[0])) if "," not in text else values
+        raise UserError(f"--seeds={text:.80}: give a count such as 3, or a list such as 4,7.") from None
+    return counted(values[0]) if "," not in text else values
 
 
 def _sweep(text: str) -> tuple[str, tuple[float, ...]]:

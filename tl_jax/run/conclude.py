@@ -5,38 +5,55 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tl_jax.run import divergence
+from tl_jax.core.places import say
+from tl_jax.run import baselines, divergence
 from tl_jax.run.kinds import KINDS
 from tl_jax.run.plots import save
 from tl_jax.run.progress import Reporter
 from tl_jax.run.rundir import RunDirectory, bring
+from tl_jax.run.scoring import scoring
 from tl_jax.run.setup import Setup
 
 
 class Result(NamedTuple):
-    """records: as in results.json; table: text; run_dir: where everything lies; complete: no job missing."""
+    """records: as in results.json; table: text; run_dir: where everything lies; complete: no job missing.
+
+    baselines: records of what needs no network (see run/baselines.py), as in baselines.json.
+    """
 
     records: list[dict[str, Any]]
     table: str
     run_dir: Path
     complete: bool
+    baselines: Sequence[Mapping[str, Any]] = ()
 
 
 def conclude(
-    setup: Setup, directory: RunDirectory, reporter: Reporter, unfinished: Mapping[str, str], accepted: Sequence[str]
+    setup: Setup,
+    directory: RunDirectory,
+    reporter: Reporter,
+    unfinished: Mapping[str, str],
+    *,
+    accepted: Sequence[str],
+    trained: bool,
 ) -> Result:
     """Results and table, on disk and shown, before any picture is drawn.
 
     accepted: changes of the data, the weights or the code while the run went on; every record and the table say so.
+    trained: whether this start was to train something; otherwise results.json should have been there as it is.
     """
     kind, root = KINDS[setup.config.kind], directory.root
     found = {t.job.name: kind.results(t, directory) for t in setup.tasks if t.job.name not in unfinished}
     late = {**unfinished, **{name: "its results are missing" for name, records in found.items() if not records}}
     mark = {"accepted_changes": list(accepted)} if accepted else {}
     records = [{**record, **mark} for records in found.values() for record in records]
-    if bring(root / "results.json", (json.dumps(records, indent=1, allow_nan=False) + "\n").encode()):
-        reporter.say(f"{root / 'results.json'} was not what the records give: written again.")
-    table = kind.table(setup, records, late)
+    other = bring(root / "results.json", (json.dumps(records, indent=1, allow_nan=False) + "\n").encode())
+    if other and not trained:
+        say(f"{root / 'results.json'} was not what the records give: written again.")
+    table, beside = kind.table(setup, records, late), [] if late else _beside(setup, reporter)
+    if beside:
+        bring(root / "baselines.json", (json.dumps(beside, indent=1, allow_nan=False) + "\n").encode())
+        table = baselines.with_baselines(setup.config, table, beside, scoring(setup.problem).shown)
     if accepted:
         table = table._replace(note=f"{table.note} Changed while the run went on, and accepted: {'; '.join(accepted)}.")
     bring(root / "table.md", table.markdown().encode())
@@ -46,7 +63,16 @@ def conclude(
         _draw(setup, directory, records, reporter)
     pictures = ", ".join(sorted(path.name for path in root.glob("*.png")))
     reporter.say(f"{root}: results.json, table.md, metrics.jsonl{', ' if pictures else ''}{pictures}")
-    return Result(records, table.text(), root, not late)
+    return Result(records, table.text(), root, not late, beside)
+
+
+def _beside(setup: Setup, reporter: Reporter) -> list[dict[str, Any]]:
+    """The baselines; where they cannot be fitted a line is all that it costs."""
+    try:
+        return baselines.records(setup)
+    except Exception as error:
+        reporter.say(f"No baseline was fitted: {type(error).__name__}: {error}")
+        return []
 
 
 def _draw(setup: Setup, directory: RunDirectory, records: Sequence[Mapping[str, Any]], reporter: Reporter) -> None:

@@ -12,7 +12,7 @@ from tl_jax.run.config import AUTO, Config, network_call
 
 USUAL: Mapping[str, str] = {
     "image": "cnn",
-    "vector": "mlp",
+    "vector": "mlp(dropout=0.5, hidden=(256,))",
     "text": "text_cnn",
     "sound": "audio_cnn",
     "series": "conv1d",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tl_jax.core.errors import UserError, require
-from tl_jax.data.domain import Domain, known
+from tl_jax.data.domain import Domain, changed, known
 from tl_jax.data.load import load
 from tl_jax.data.match import check_labelled, matched
 from tl_jax.evaluation.selection import CRITERIA
@@ -14,11 +14,14 @@ from tl_jax.methods import BY_KIND
 from tl_jax.run import pretraining
 from tl_jax.run.config import AMOUNTS, AUTO, TARGET_VAL, Config, check, network_call
 from tl_jax.run.devices import place
+from tl_jax.run.execution import check_bytes
+from tl_jax.run.fits import check_network, check_options
 from tl_jax.run.init_from import Weights, read_weights
 from tl_jax.run.jobs import Job, jobs
 from tl_jax.run.networks import resolved
 from tl_jax.run.problem import Problem, rows_known, units
 from tl_jax.run.rules import without_effect
+from tl_jax.run.scaling import chosen, scaled, sees_target
 from tl_jax.run.scoring import scoring
 from tl_jax.run.setup import Options, Setup, example, make_network, make_task, plain
 from tl_jax.run.tasks import Part, task_jobs, task_problem
@@ -35,11 +38,13 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
         pretraining.check(config.pretrain_on, config.align, config.forward_plan, amounts)
     if config.network != AUTO:
         network_call(config)
+    check_options(options)
     get = lambda spec: domains[spec] if spec in domains else load(spec, options.data_dir)
     notes: tuple[str, ...] = ()
     if config.kind == "multitask":
         problem = task_problem([get(spec) for spec in config.source])
-        config = resolved(config, problem.domains)
+        config = chosen(resolved(config, problem.domains), problem)
+        problem = scaled(config, problem, True)
         parts = task_jobs(config, problem)
     else:
         todo = jobs(config)
@@ -51,16 +56,19 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
         else:
             check_labelled(problem.sources)
             todo, notes = _with_labels(config, problem.target, todo)
-        config, problem = _by_labels(resolved(config, problem.domains), problem, todo)
-        parts = [Part(config, problem, job) for job in todo]
+        config, problem = _by_labels(chosen(resolved(config, problem.domains), problem), problem, todo)
+        parts = _parts(config, problem, todo)
     for part in parts:
         place(options.devices, len(part.job.trials), config.batch_size, options.trials == "vmap")
+    check_network(config, problem, plain(parts[0].job))
     weights = None
     if config.init_from:
         config, weights = _begun(config, problem, plain(parts[0].job))
         parts = [part._replace(config=config) for part in parts]
     tasks = [make_task(*part) for part in parts]
     without_effect(config, tasks)
+    for task in tasks:
+        check_bytes(task, options)
     return Setup(config, options, problem, tasks, weights, notes)
 
 
@@ -90,6 +98,16 @@ def _with_labels(config: Config, target: Domain, todo: list[Job]) -> tuple[list[
         fix = "Give some labels" if config.kind == "inductive" else f"Drop {' and '.join(needy)}, or give some labels"
         raise UserError(f"{none}, and {', '.join(needy)} trains on them. {fix}.")
     return todo, ()
+
+
+def _parts(config: Config, problem: Problem, todo: Sequence[Job]) -> list[Part]:
+    """The jobs, each with the features as its method sees them; those that see the same share the arrays."""
+    seen: dict[bool, Problem] = {}
+    for job in todo:
+        sees = sees_target(job.method)
+        if sees not in seen:
+            seen[sees] = scaled(config, problem, sees)
+    return [Part(config, seen[sees_target(job.method)], job) for job in todo]
 
 
 def _by_labels(config: Config, problem: Problem, todo: Sequence[Job]) -> tuple[Config, Problem]:
@@ -131,7 +149,8 @@ def _begun(config: Config, problem: Problem, job: Job) -> tuple[Config, Weights]
 
     In inductive transfer what is new is the head: a bottleneck that the file does not have is left out.
     """
-    weights = read_weights(config, make_network(config, problem, job, "map"), example(problem))
+    classes = () if problem.values or problem.tasks else problem.target.classes
+    weights = read_weights(config, make_network(config, problem, job, "map"), example(problem), classes)
     new = {path for path in weights.report.reinitialised if path.startswith("bottleneck/")}
     if config.kind != "inductive" or not new:
         return config, weights
@@ -143,10 +162,21 @@ def _begun(config: Config, problem: Problem, job: Job) -> tuple[Config, Weights]
         )
     arguments = ", ".join(f"{k}={v!r}" for k, v in {**call.arguments, "bottleneck": 0}.items())
     config = dataclasses.replace(config, network=f"{call.text.partition('(')[0]}({arguments})")
-    return config, read_weights(config, make_network(config, problem, job, "map"), example(problem))
+    return config, read_weights(config, make_network(config, problem, job, "map"), example(problem), classes)
 
 
 def domain_names(given: Sequence[str | Domain]) -> tuple[tuple[str, ...], dict[str, Domain]]:
-    """Specs and domains -> their names, and the domains by name."""
-    names = tuple(d.name if isinstance(d, Domain) else d for d in given)
-    return names, {d.name: d for d in given if isinstance(d, Domain)}
+    """Specs and domains -> their names, and the domains by name: the second one called 'a' is 'a-2'."""
+    names, found = [], {}
+    specs = {one for one in given if isinstance(one, str)}
+    for one in given:
+        name, number = (one, 1) if isinstance(one, str) else (one.name, 1)
+        while not isinstance(one, str) and (name in specs or found.get(name, one) is not one):
+            number += 1
+            name = f"{one.name}-{number}"
+        names.append(name)
+        if not isinstance(one, str):
+            found[name] = one
+    return tuple(names), {
+        name: domain if domain.name == name else changed(domain, name=name) for name, domain in found.items()
+    }

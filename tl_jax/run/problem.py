@@ -10,6 +10,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.tasks import TaskHead
 from tl_jax.data.domain import Domain, known
 from tl_jax.data.labels import balanced
+from tl_jax.data.standardise import Scale
 from tl_jax.methods.base import Method
 from tl_jax.training.state import Data
 
@@ -24,6 +25,7 @@ class Problem(NamedTuple):
     They share one list of classes, too, unless there is no source: a job sees those domains whose classes its
     network's head has (see `of_source`, `of_target`).
     With tasks the sources are their inputs, y [n, K] float32 with NaN for a missing label; the target is the first.
+    scale: by which the target's features were standardised, if they were.
     units: labels that are values (no classes, no tasks) are trained as (y - center) / scale.
     """
 
@@ -31,6 +33,7 @@ class Problem(NamedTuple):
     target: Domain
     tasks: tuple[TaskHead, ...] = ()
     units: Units = (0.0, 1.0)
+    scale: Scale | None = None
 
     @property
     def values(self) -> bool:
@@ -43,7 +46,7 @@ class Problem(NamedTuple):
         for task in (task for task in self.tasks if task.input == i):
             begin, end = end, end + task.width
             tasks.append(task._replace(input=0, begin=begin, end=end))
-        return Problem((self.sources[i],), self.sources[i], tuple(tasks))
+        return Problem((self.sources[i],), self.sources[i], tuple(tasks), scale=self.scale)
 
     @property
     def domains(self) -> tuple[Domain, ...]:
@@ -62,7 +65,8 @@ class Problem(NamedTuple):
         """
         shared = self.sources if self.sources and self.sources[0].classes == self.target.classes else ()
         parts = (self.target.validation.y, self.target.train.y)
-        return Problem(shared, self.target, units=units([next((y for y in parts if known(y).any()), parts[0])]))
+        known_first = units([next((y for y in parts if known(y).any()), parts[0])])
+        return Problem(shared, self.target, units=known_first, scale=self.scale)
 
     def training(self, method: Method, partly: bool = False, even: bool = False) -> Data:
         """The arrays a method trains on; target labels for the supervised bound, or where it is labelled in part.

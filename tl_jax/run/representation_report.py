@@ -6,7 +6,7 @@ from typing import Any
 from tl_jax.data.domain import Domain
 from tl_jax.evaluation.protocols import L2, TEMPERATURE, K
 from tl_jax.run.config import Config
-from tl_jax.run.report import Table, mean_std, spread
+from tl_jax.run.report import Table, mean_std, scale_of, spread
 
 MEASURES = {
     "target/knn_accuracy": f"kNN accuracy (k {K}, T {TEMPERATURE:g})",
@@ -58,6 +58,6 @@ def footnote(config: Config) -> str:
         f"Features are judged on the test split of {config.target}: kNN (cosine, weights exp(s / T)), probe and "
         "clustering by its own training labels unless it says the source's; retrieval has its queries there and its "
         f"gallery in the training split of {source}. RankMe compares runs of one method only; alignment: alpha 2, two "
-        f"strong views; uniformity: t 2. Network {config.network}, forward plan {config.forward_plan}. No label is "
-        "seen before evaluation."
+        f"strong views; uniformity: t 2. Network {config.network}, forward plan {config.forward_plan}"
+        f"{scale_of(config)}. No label is seen before evaluation."
     )

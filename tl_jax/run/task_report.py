@@ -9,7 +9,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.evaluation.multitask import Score, delta_metrics, delta_tasks, task_gains
 from tl_jax.run.config import Config
 from tl_jax.run.problem import joined
-from tl_jax.run.report import Table, mean_std, spread
+from tl_jax.run.report import Table, mean_std, scale_of, spread
 
 SHOWN = {"classes": "accuracy", "binary": "accuracy", "values": "r2"}
 """The metric of a kind of task that tables show."""
@@ -124,7 +124,7 @@ def _footnote(config: Config, compared: bool) -> str:
     text = (
         f"{joined(config.source)}: accuracy of classes and R2 of values on each task's test split at step "
         f"{config.steps}, {spread(config)}. Network {config.network}, sharing {config.sharing}, forward plan "
-        f"{config.forward_plan}."
+        f"{config.forward_plan}{scale_of(config)}."
     )
     if not compared:
         return text
@@ -133,5 +133,5 @@ def _footnote(config: Config, compared: bool) -> str:
         "trunk, steps and batch. Δm: mean over metrics of the relative loss in percent, LOWER is better. Δp: mean over "
         "tasks of the mean relative gain in percent, HIGHER is better. A task loses where its own mean gain is "
         "negative. Steps are made comparable: weights of losses sum to 1, combined gradients are as long as the mean "
-        "gradient (at most ten times their own length)."
+        "gradient (shorter where less than a tenth of what they add up is left)."
     )

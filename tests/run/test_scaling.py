@@ -1,0 +1,121 @@
+"""Standardised features: on whose examples, for which method; and the rows of a table that need no network."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from tiny import NETWORK, domain
+
+from tl_jax.core.errors import UserError
+from tl_jax.data.domain import changed
+from tl_jax.run import baselines, report
+from tl_jax.run.config import Config
+from tl_jax.run.export import standardised
+from tl_jax.run.prepare import prepare
+from tl_jax.run.scaling import chosen
+from tl_jax.run.setup import Options
+
+UNITS = np.float32([1e-3, 1, 1, 1e4, 1, 1, 1, 1])
+
+
+def in_units(one):
+    return changed(one, **{name: part._replace(x=part.x * UNITS) for name, part in one.splits.items()})
+
+
+DOMAINS = {"near": in_units(domain("near", 0.0)), "far": in_units(domain("far", 1.0))}
+CONFIG = Config(source=("near",), target="far", network=NETWORK, methods=("source_only", "mcc"), batch_size=16)
+
+
+def set_up(**fields):
+    return prepare(dataclasses.replace(CONFIG, **fields), Options(devices=1), DOMAINS)
+
+
+def of_target(setup) -> dict[str, np.ndarray]:
+    return {task.job.name: task.problem.target.train.x.mean(0) for task in setup.tasks}
+
+
+def test_each_domain_is_brought_to_its_own_scale_for_methods_that_see_it():
+    setup = set_up()
+    assert setup.config.standardise == "per_domain"
+    np.testing.assert_allclose(of_target(setup)["mcc"], 0, atol=1e-3)
+    assert np.abs(of_target(setup)["source_only"]).max() > 0.05  # which does not see the target: the source's scale
+    np.testing.assert_allclose(setup.tasks[1].problem.sources[0].train.x.std(0), 1, atol=1e-3)
+    assert "in each domain by its own training examples" in report.footnote(setup.config)
+
+
+def test_by_the_source_the_target_keeps_what_it_differs_by():
+    means = of_target(set_up(standardise="source"))
+    assert np.abs(means["mcc"][3]) > 0.05
+    np.testing.assert_array_equal(means["mcc"], means["source_only"])
+
+
+def test_none_leaves_the_features_as_they_are():
+    setup = set_up(standardise="none")
+    assert setup.tasks[0].problem.target is setup.problem.target
+    assert setup.tasks[0].problem.scale is None
+
+
+def test_an_exported_program_takes_features_as_they_are():
+    problem = set_up().tasks[1].problem
+    assert problem.scale is not None
+    np.testing.assert_allclose(
+        standardised(DOMAINS["far"].test.x, problem.scale), problem.target.test.x, rtol=1e-5, atol=1e-5
+    )
+
+
+def test_of_images_there_is_nothing_to_standardise():
+    images = changed(DOMAINS["far"], modality="image")
+    problem = set_up().problem._replace(target=images)
+    assert chosen(CONFIG, problem).standardise == "none"
+    with pytest.raises(UserError, match="--standardise=source is of vector and series; far holds image"):
+        chosen(dataclasses.replace(CONFIG, standardise="source"), problem)
+
+
+def test_baselines_are_rows_and_records_and_the_same_again():
+    setup = set_up()
+    found = baselines.records(setup)
+    assert [record["method"] for record in found] == ["majority", "nearest_neighbour", "logistic_regression"]
+    scores = {record["method"]: record["selectors"]["last"]["target/accuracy"] for record in found}
+    assert scores["majority"] == pytest.approx(1 / 3)
+    assert min(scores["nearest_neighbour"], scores["logistic_regression"]) > 0.5
+    assert json.loads(json.dumps(found)) == found == baselines.records(setup)
+    table = baselines.with_baselines(setup.config, report.table(setup.config, [], {}), found, "accuracy")
+    assert table.cells[1][:4] == ["majority", "0.333", "-", "-"]
+    assert "most frequent class" in table.cells[1][-1]
+
+
+def test_baselines_of_texts_are_of_their_counts():
+    rng = np.random.default_rng(0)
+
+    def texts(part):
+        word = np.where(rng.random((len(part.y), 6)) < 0.7, 1 + part.y[:, None], rng.integers(1, 9, (len(part.y), 6)))
+        return part._replace(x=word.astype(np.int32))
+
+    ids = [
+        changed(one, modality="text", **{name: texts(part) for name, part in one.splits.items()})
+        for one in DOMAINS.values()
+    ]
+    setup = set_up()
+    problem = setup.problem._replace(sources=(ids[0],), target=ids[1])
+    config = dataclasses.replace(setup.config, standardise="none")
+    found = baselines.records(setup._replace(problem=problem, config=config))
+    assert found[-1]["selectors"]["last"]["target/accuracy"] > 0.8
+
+
+def test_baselines_of_values_are_a_mean_neighbours_and_ridge():
+    setup = set_up()
+    values = [
+        changed(one, classes=(), **{n: part._replace(y=part.x[:, 1]) for n, part in one.splits.items()})
+        for one in DOMAINS.values()
+    ]
+    problem = setup.problem._replace(sources=(values[0],), target=values[1])
+    found = baselines.records(setup._replace(problem=problem))
+    assert [record["method"] for record in found] == ["mean", "nearest_neighbours", "ridge"]
+    assert found[-1]["selectors"]["last"]["target/r2"] > 0.9
+
+
+def test_large_sets_are_drawn_evenly_and_the_row_says_so(monkeypatch):
+    monkeypatch.setattr(baselines, "ROWS", 20)
+    found = baselines.records(set_up())
+    assert {record["baseline"] for record in found} == {"on 20 of 60 training examples"}
