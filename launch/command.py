@@ -5,6 +5,7 @@ stopped by the user.
 """
 
 import difflib
+import io
 import os
 import sys
 import textwrap
@@ -14,6 +15,7 @@ from absl import app, flags, logging
 
 from launch.flags import FLAGS
 from tl_jax.core.errors import MachineError, UserError
+from tl_jax.core.printable import printable
 
 
 def launch(main: Callable[..., None], about: str | None, words: bool = False) -> None:
@@ -47,6 +49,9 @@ def launch(main: Callable[..., None], about: str | None, words: bool = False) ->
         except KeyboardInterrupt:
             raise SystemExit(130) from None
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # in ASCII a table's "±" is "?", not the end of a finished run
+            stream.reconfigure(errors="replace")
     logging.set_verbosity(logging.WARNING)
     try:
         app.run(guarded, flags_parser=parse)
@@ -69,5 +74,5 @@ def _help(about: str) -> str:
 
 
 def _mistake(message: str, code: int = UserError.code) -> int:
-    print(f"tl_jax: {message}", file=sys.stderr)
+    print(f"tl_jax: {printable(message)}", file=sys.stderr)
     return code

@@ -16,6 +16,7 @@ from absl import flags
 from launch.command import launch
 from launch.flags import FLAGS
 from tl_jax.core.errors import UserError, require
+from tl_jax.core.printable import printable
 from tl_jax.data import check, folder, images, where
 from tl_jax.data.benchmarks import table
 from tl_jax.data.check_pair import pair
@@ -55,9 +56,9 @@ def look(specs: list[str]) -> None:
     findings = [check.single(*each) for each in zip(domains, listings, strict=True)]
     if len(domains) == 2:
         findings.append(pair(*domains))
-    print("\n".join(line for found in findings for line in found.facts))
-    warnings = [line for found in findings for line in found.warnings]
-    print("\n".join(f"! {line}" for line in warnings) if warnings else "nothing suspicious was found")
+    print("\n".join(printable(line, lines=False) for found in findings for line in found.facts))
+    warnings = [f"! {printable(line, lines=False)}" for found in findings for line in found.warnings]
+    print("\n".join(warnings) if warnings else "nothing suspicious was found")
     if FLAGS.sheet:
         domains = named(domains)
         classed = all(domain.classes for domain in domains)
@@ -77,7 +78,7 @@ def readable(text: str) -> folder.Listing | None:
     if not isinstance(found, folder.Listing):
         return None
     if broken := images.unreadable(found.files, images.look(spec).white if spec.scheme == "folder" else 0.0):
-        lines = "\n  ".join(broken[:50])
+        lines = "\n  ".join(printable(name, lines=False) for name in broken[:50])
         raise UserError(f"{text}: {len(broken)} of {len(found.y)} images cannot be decoded:\n  {lines}\nReplace them.")
     return found
 

@@ -13,7 +13,7 @@ from tl_jax.evaluation.selection import CRITERIA
 from tl_jax.methods import BY_KIND
 from tl_jax.models.networks import NETWORKS
 from tl_jax.run.calibration import MODES
-from tl_jax.run.config import PRECISIONS, STANDARDISE, Config
+from tl_jax.run.config import PRECISIONS, STANDARDISE, Config, counted
 from tl_jax.run.devices import PLATFORMS
 from tl_jax.run.experiment import run
 from tl_jax.run.prepare import prepare
@@ -165,9 +165,6 @@ def config_fields() -> dict:
 
 def options() -> Options:
     """The flags that change no number."""
-    for name in ("device_bytes", "workers"):
-        if getattr(FLAGS, name) < 0:
-            raise UserError(f"--{name}={getattr(FLAGS, name)}: must be at least 0.")
     return Options(
         FLAGS.run_dir,
         FLAGS.data_dir,
@@ -183,8 +180,8 @@ def _seeds(text: str) -> tuple[int, ...]:
     try:
         values = tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise UserError(f"--seeds={text}: give a count such as 3, or a list such as 4,7.") from None
-    return tuple(range(values[0])) if "," not in text else values
+        raise UserError(f"--seeds={text:.80}: give a count such as 3, or a list such as 4,7.") from None
+    return counted(values[0]) if "," not in text else values
 
 
 def _sweep(text: str) -> tuple[str, tuple[float, ...]]:

@@ -49,15 +49,15 @@ def what_failed(error: OSError, where: object) -> str:
     return f"{path}: {reason}. {fix} and run the same line again: it goes on from the last evaluation that was saved."
 
 
-def require(kind: str, name: str, choices: Iterable[str]) -> None:
+def require(kind: str, name: object, choices: Iterable[str]) -> None:
     """Raises UserError (see `unknown`) unless the name is one of the choices."""
     if name not in choices:
         raise unknown(kind, name, choices)
 
 
-def unknown(kind: str, name: str, choices: Iterable[str]) -> UserError:
+def unknown(kind: str, name: object, choices: Iterable[str]) -> UserError:
     """Unknown method 'dan2'. Did you mean 'dan'? Available: ..."""
     choices = list(choices)
-    near = difflib.get_close_matches(name, choices, n=1)
+    near = difflib.get_close_matches(str(name), choices, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     return UserError(f"Unknown {kind} '{name}'.{hint} Available: {', '.join(choices)}.")

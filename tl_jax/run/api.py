@@ -7,10 +7,12 @@ from typing import Any
 from tl_jax.core.errors import require
 from tl_jax.core.places import temporary_folder
 from tl_jax.data.domain import Domain
+from tl_jax.run import handed
 from tl_jax.run.conclude import Result
 from tl_jax.run.config import INDUCTIVE, MULTITASK, Config
 from tl_jax.run.devices import setup as setup_devices
 from tl_jax.run.experiment import run
+from tl_jax.run.handed import one_domain, setting, several
 from tl_jax.run.prepare import domain_names
 from tl_jax.run.setup import Options
 from tl_jax.run.unsupervised import UNSUPERVISED
@@ -34,25 +36,24 @@ def fit(
 ) -> Result:
     """Train every method with every seed (and every swept value) and return records, table and run directory.
 
-    source, target: specs ("digits:printed") or Domains; several sources as a list. methods: names or calls
-    ("cdan(entropy=True)"); those of the kind's script if empty. kind: "transductive", "inductive" or "unsupervised".
-    seeds: a count or a list. run_dir: as --run_dir; if empty, a temporary directory that goes when the process ends.
-    settings: any other field of Config (network, steps, lr, lam, freeze, ...), by default what the kind's script has,
-    or data_dir, devices, trials, device_bytes, accept_changes, workers (with worker processes the caller needs the
-    guard `if __name__ == "__main__"`).
-    Raises UserError with the message that the launch script would print.
+    source, target: specs ("digits:printed"), Domains, or arrays and frames (x, y) and {"x": x}, which are split at
+    random; several sources as a list. methods: names or calls ("cdan(entropy=True)"); those of the kind's script if
+    empty. kind: "transductive", "inductive" or "unsupervised". seeds: a count, or a list, range or array. freeze:
+    "pattern=action" or pairs. run_dir: as --run_dir; if empty, a temporary directory that goes when the process ends.
+    settings: any other field of Config (network, steps, lr, lam, ...), by default what the kind's script has, or
+    data_dir, devices, trials, device_bytes, accept_changes, workers (with worker processes the caller needs the guard
+    `if __name__ == "__main__"`). Raises UserError with the message that the launch script would print.
     """
     options = _options(settings)
     require("kind", kind, DEFAULTS)
     if settings.get("label_fraction"):
         settings.setdefault("labels_per_class", ())  # the default gives way to what was asked for
-    many = [source] if isinstance(source, str | Domain) else list(source)
-    names, domains = domain_names([*many, target])
+    names, domains = domain_names([*several(source, "source"), one_domain(target, "target")])
     config = dataclasses.replace(
         DEFAULTS[kind],
         source=names[:-1],
         target=names[-1],
-        methods=((methods,) if isinstance(methods, str) else tuple(methods)) or DEFAULTS[kind].methods,
+        methods=setting("methods", methods) or DEFAULTS[kind].methods,
         **_shared(seeds, sweep, settings),
     )
     return _run(config, Options(run_dir, quiet=quiet, **options), domains)
@@ -74,11 +75,11 @@ def fit_tasks(
     ("cagrad(c=0.2)"); "single" trains each task alone, and Delta_m needs it.
     """
     options = _options(settings)
-    names, domains = domain_names(tasks)
+    names, domains = domain_names(several(tasks, "task"))
     config = dataclasses.replace(
         MULTITASK,
         source=names,
-        strategies=(strategies,) if isinstance(strategies, str) else tuple(strategies),
+        strategies=setting("strategies", strategies),
         **_shared(seeds, sweep, settings),
     )
     return _run(config, Options(run_dir, quiet=quiet, **options), domains)
@@ -93,15 +94,12 @@ def _options(settings: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-def _shared(
-    seeds: int | Sequence[int], sweep: Mapping[str, Sequence[float]] | None, settings: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Fields of Config as tuples."""
-    plain = lambda name, v: tuple(map(tuple, v)) if name == "freeze" else tuple(v) if isinstance(v, list) else v
+def _shared(seeds: Any, sweep: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of Config in their types."""
     return {
-        "seeds": tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds),
-        "sweep": tuple((name, tuple(values)) for name, values in (sweep or {}).items()),
-        **{name: plain(name, v) for name, v in settings.items()},
+        "seeds": handed.seeds(seeds),
+        "sweep": handed.sweep(sweep),
+        **{name: setting(name, value) for name, value in settings.items()},
     }
 
 

@@ -5,7 +5,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from tl_jax.core.calls import Call, parse
+from tl_jax.core.calls import GREATEST, LARGEST, Call, parse
 from tl_jax.core.errors import UserError, require
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
 from tl_jax.data.match import LABEL_SPACES
@@ -21,6 +21,9 @@ AUTO = "auto"
 where they are values."""
 TARGET_VAL = "target_val"
 """Selection by the target's validation labels: allowed where the target is labelled."""
+NUMBERS = ("lr", "weight_decay", "clip_norm", "lam")
+"""Settings that are numbers of at least 0, swept or not."""
+MOST_SEED, MOST_SEEDS = 2**32 - 1, 10_000
 STANDARDISE = ("none", "source", "per_domain")
 """On whose training examples the scale of vectors' and series' features is fitted (see run/scaling.py)."""
 AMOUNTS = ("labels_per_class", "label_fraction")
@@ -141,6 +144,10 @@ def check(config: Config) -> None:
         ("label space", config.label_space, LABEL_SPACES),
     ):
         require(kind, value, choices)
+    if not config.source and not config.init_from:
+        raise UserError(
+            f"No source: {config.kind} transfer needs at least one, or weights to begin from (--init_from)."
+        )
     if config.select == "oracle":
         raise UserError(
             "--select=oracle uses target labels. It is reported beside every result under the mark 'oracle', "
@@ -149,21 +156,56 @@ def check(config: Config) -> None:
     allowed = [AUTO, *CRITERIA, *([TARGET_VAL] if config.kind == "inductive" else [])]
     require("selection criterion", config.select, allowed)
     for name, least in (("steps", 1), ("batch_size", 2), ("eval_every", 0), ("pretrain_steps", 0)):
-        if getattr(config, name) < least:
-            raise UserError(f"--{name}={getattr(config, name)}: must be at least {least}.")
-    for name in ("lr", "weight_decay", "clip_norm", "lam"):
         value = getattr(config, name)
-        if value is not None and not 0 <= value < float("inf"):
-            raise UserError(f"--{name}={value}: must be a finite number of at least 0.")
-    if not config.seeds or len(set(config.seeds)) != len(config.seeds) or min(config.seeds) < 0:
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= GREATEST:
+            raise UserError(f"--{name}={value}: must be a whole number of at least {least}, at most {GREATEST}.")
+    for name in NUMBERS:
+        if getattr(config, name) is not None:
+            check_number(f"--{name}", name, getattr(config, name))
+    seeds = config.seeds
+    if (
+        not seeds
+        or len(set(seeds)) != len(seeds)
+        or min(seeds) < 0
+        or max(seeds) > MOST_SEED
+        or len(seeds) > MOST_SEEDS
+    ):
         raise UserError(
-            f"--seeds={list(config.seeds)}: give a count of at least 1, or a list of different seeds from 0 up."
+            f"--seeds={list(seeds[:5])}{' and more' * (len(seeds) > 5)}: give a count from 1 to {MOST_SEEDS}, or "
+            f"a list of different seeds from 0 to {MOST_SEED}."
         )
+    _check_swept(config)
     for rule in config.freeze:
         parse_action(rule)
     if config.allow_mismatch and not config.init_from:
         raise UserError("--allow_mismatch says what may differ from the weights of --init_from, which is not given.")
     _check_labels(config)
+
+
+def counted(count: int) -> tuple[int, ...]:
+    """The seeds 0, 1, ... Raises UserError for too many, before they are made."""
+    if count > MOST_SEEDS:
+        raise UserError(f"--seeds={str(count)[:20]}: give a count from 1 to {MOST_SEEDS}, or a list of seeds.")
+    return tuple(range(count))
+
+
+def check_number(flag: str, name: str, value: float) -> None:
+    """Raises UserError unless a setting or a swept value is finite in float32; those of NUMBERS are 0 or more."""
+    least = 0 if name in NUMBERS else -LARGEST
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= LARGEST:
+        raise UserError(f"{flag}={value}: must be a finite number{' of at least 0' if name in NUMBERS else ''}.")
+
+
+def _check_swept(config: Config) -> None:
+    names = [name for name, _ in config.sweep]
+    for name, values in config.swept:
+        if not values or len(set(values)) != len(values):
+            raise UserError(f"--sweep={name}={','.join(map(str, values))}: give values, each once.")
+        for value in values:
+            check_number(f"--sweep={name}", name, value)
+        if names.count(name) > 1:
+            every = ",".join(f"{v:g}" for n, values in config.sweep if n == name for v in values)
+            raise UserError(f"--sweep={name} is given {names.count(name)} times: write --sweep={name}={every}.")
 
 
 def _check_labels(config: Config) -> None:

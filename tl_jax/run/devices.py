@@ -22,6 +22,8 @@ def setup(platform: str = "auto", devices: int = 0) -> None:
     devices: how many to use (0: all); on the CPU that many are made. Raises UserError if the platform or
     that many devices are not to be had.
     """
+    if not isinstance(devices, int) or devices < 0:
+        raise UserError(f"--devices={devices}: must be a whole number of at least 0 (all of them).")
     if platform == "cpu" and devices and not os.environ.get("JAX_NUM_CPU_DEVICES"):
         with contextlib.suppress(RuntimeError):  # JAX has started: the devices are what they are
             jax.config.update("jax_num_cpu_devices", devices)

@@ -75,6 +75,14 @@ def execution(task: Task, options: Options, remembered: str | None) -> Execution
     return Execution(recipe, data, placement, mode, reason, feed, factors, ready)
 
 
+def check_bytes(task: Task, options: Options) -> None:
+    """Raises UserError where a job and the one that it begins from do not fit in --device_bytes."""
+    if options.device_bytes:
+        streaming.plan(task.data, draws(task), options.device_bytes)
+        if task.start is not None:
+            check_bytes(task.start, options)
+
+
 def draws(task: Task) -> streaming.Draws:
     """What decides which rows a job's trials draw."""
     seeds = np.array([seed for seed, _ in task.job.trials], np.uint32)

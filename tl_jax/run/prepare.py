@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tl_jax.core.errors import UserError, require
-from tl_jax.data.domain import Domain, known
+from tl_jax.data.domain import Domain, changed, known
 from tl_jax.data.load import load
 from tl_jax.data.match import check_labelled, matched
 from tl_jax.evaluation.selection import CRITERIA
@@ -14,6 +14,8 @@ from tl_jax.methods import BY_KIND
 from tl_jax.run import pretraining
 from tl_jax.run.config import AMOUNTS, AUTO, TARGET_VAL, Config, check, network_call
 from tl_jax.run.devices import place
+from tl_jax.run.execution import check_bytes
+from tl_jax.run.fits import check_network, check_options
 from tl_jax.run.init_from import Weights, read_weights
 from tl_jax.run.jobs import Job, jobs
 from tl_jax.run.networks import resolved
@@ -36,6 +38,7 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
         pretraining.check(config.pretrain_on, config.align, config.forward_plan, amounts)
     if config.network != AUTO:
         network_call(config)
+    check_options(options)
     get = lambda spec: domains[spec] if spec in domains else load(spec, options.data_dir)
     notes: tuple[str, ...] = ()
     if config.kind == "multitask":
@@ -57,12 +60,15 @@ def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> 
         parts = _parts(config, problem, todo)
     for part in parts:
         place(options.devices, len(part.job.trials), config.batch_size, options.trials == "vmap")
+    check_network(config, problem, plain(parts[0].job))
     weights = None
     if config.init_from:
         config, weights = _begun(config, problem, plain(parts[0].job))
         parts = [part._replace(config=config) for part in parts]
     tasks = [make_task(*part) for part in parts]
     without_effect(config, tasks)
+    for task in tasks:
+        check_bytes(task, options)
     return Setup(config, options, problem, tasks, weights, notes)
 
 
@@ -159,6 +165,17 @@ def _begun(config: Config, problem: Problem, job: Job) -> tuple[Config, Weights]
 
 
 def domain_names(given: Sequence[str | Domain]) -> tuple[tuple[str, ...], dict[str, Domain]]:
-    """Specs and domains -> their names, and the domains by name."""
-    names = tuple(d.name if isinstance(d, Domain) else d for d in given)
-    return names, {d.name: d for d in given if isinstance(d, Domain)}
+    """Specs and domains -> their names, and the domains by name: the second one called 'a' is 'a-2'."""
+    names, found = [], {}
+    specs = {one for one in given if isinstance(one, str)}
+    for one in given:
+        name, number = (one, 1) if isinstance(one, str) else (one.name, 1)
+        while not isinstance(one, str) and (name in specs or found.get(name, one) is not one):
+            number += 1
+            name = f"{one.name}-{number}"
+        names.append(name)
+        if not isinstance(one, str):
+            found[name] = one
+    return tuple(names), {
+        name: domain if domain.name == name else changed(domain, name=name) for name, domain in found.items()
+    }

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from tl_jax.core.printable import printable
 
 PLAIN_EVERY = 10.0
 """Seconds between plain lines."""
@@ -25,8 +28,9 @@ class Reporter:
         self._total, self._began, self._spoke, self._resumed = 1, time.monotonic(), 0.0, 0
 
     def say(self, line: str) -> None:
-        """One line to the person."""
-        self._console.print(line, markup=False)
+        """One line to the person; what neither terminal nor its encoding can show is escaped or '?'."""
+        encoding = getattr(self._console.file, "encoding", None) or "utf-8"
+        self._console.print(printable(line).encode(encoding, "replace").decode(encoding), markup=False)
 
     @contextmanager
     def running(self, total: int) -> Iterator[None]:
@@ -45,7 +49,7 @@ class Reporter:
             self._resumed += done
         self._done[job] = done
         sum_done = sum(self._done.values())
-        self._bar.update(self._task, completed=sum_done, description=f"{job} {detail}")
+        self._bar.update(self._task, completed=sum_done, description=escape(printable(f"{job} {detail}", lines=False)))
         now = time.monotonic()
         if not self._console.is_terminal and (now - self._spoke > PLAIN_EVERY or sum_done >= self._total):
             self._spoke = now

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from tl_jax.core.printable import markdown, printable
 from tl_jax.run import divergence
 from tl_jax.run.config import TARGET_VAL, Config
 
@@ -32,9 +33,10 @@ class Table(NamedTuple):
 
     def text(self) -> str:
         """For a terminal."""
-        widths = [max(len(row[i]) for row in self.cells) for i in range(len(self.cells[0]))]
+        shown = [[printable(cell, lines=False) for cell in row] for row in self.cells]
+        widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
         lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in self.cells
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown
         ]
         lines.insert(1, "  ".join("-" * width for width in widths if width))
         return "\n".join(lines) + "\n\n" + self.note + "\n"
@@ -43,7 +45,8 @@ class Table(NamedTuple):
         """For a document."""
         head, *body = self.cells
         lines = [head, ["---"] * len(head), *body]
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n\n" + self.note + "\n"
+        rows = ("| " + " | ".join(map(markdown, line)) + " |" for line in lines)
+        return "\n".join(rows) + "\n\n" + markdown(self.note) + "\n"
 
 
 class Row(NamedTuple):
