@@ -4,9 +4,11 @@
     python -m launch.export RUN --job=full --naming=torchvision --out=/tmp/model
 
 weights.safetensors has the names of torchvision, timm or Hugging Face if --naming says so, and loads with
---init_from; model.stablehlo is a jax.export with a free batch size: jax.export.deserialize(...).call(x).
+--init_from; it is left out, with the reason, where a network with them is not the model (adapters, class means of unit
+vectors). model.stablehlo is a jax.export with a free batch size: jax.export.deserialize(...).call(x).
 """
 
+import json
 from pathlib import Path
 
 from absl import flags
@@ -31,6 +33,8 @@ def main(*words: str) -> None:
     out = Path(FLAGS.out) if FLAGS.out else root / "export" / (FLAGS.job or "model")
     for path in export(root, Choice(FLAGS.job, FLAGS.trial, FLAGS.naming), out, FLAGS.data_dir):
         print(f"{path}: {path.stat().st_size:,} bytes")
+    if why := json.loads((out / "model.json").read_text()).get("no weights because"):
+        print(f"No weights.safetensors: {why}.")
 
 
 if __name__ == "__main__":

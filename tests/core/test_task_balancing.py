@@ -130,12 +130,79 @@ def test_comparable_weights():
 
 
 def test_a_vanishing_direction_is_not_blown_up():
-    """Nearly opposed: the mean is 1000 times longer than the shortest vector, the step at most 10 times its own."""
+    """Nearly opposed: of 2/3 that the weights add up .001 is left, and the step is shorter than the mean gradient."""
     j = np.array([[1.0, 0.001], [-0.5, 0.001]])
     w = jnp.asarray([1 / 3, 2 / 3])
     found = np.asarray(comparable(w, jnp.asarray(j @ j.T)))
-    np.testing.assert_allclose(found, 10 * w, rtol=1e-6)
+    mean, added = np.linalg.norm(j.mean(0)), w @ np.linalg.norm(j, axis=1)
+    assert added == pytest.approx(2 / 3, abs=1e-5)
+    np.testing.assert_allclose(found, w * mean * 10 / added, rtol=1e-6)
+    assert np.linalg.norm(found @ j) == pytest.approx(mean * 10 * 0.001 / added)
     np.testing.assert_array_equal(comparable(jnp.zeros(2), jnp.zeros((2, 2))), 0)
+
+
+@pytest.mark.parametrize("ratio", [30.0, 100.0, 1000.0])
+@pytest.mark.parametrize("cosine", [0.0, -0.6])
+@pytest.mark.parametrize("name", ["cagrad", "pcgrad", "upgrad", "imtl_g", "nash_mtl", "mgda", "aligned_mtl"])
+def test_gradients_of_very_different_lengths_are_no_cancellation(name, cosine, ratio):
+    j = jnp.asarray([[1.0, 0.0], [ratio * cosine, ratio * np.sqrt(1 - cosine**2)]])
+    now = Seen(jnp.ones(2), jax.random.key(0), gradients={"a": j})
+    direction, _, _ = shared_direction(build(name), (), now)
+    assert np.linalg.norm(direction["a"]) == pytest.approx(np.linalg.norm(j.mean(0)), rel=1e-6)
+
+
+# Tasks without a label in the batch -------------------------------------------------------------
+
+RANDOM = {"rlw", "pcgrad", "gradvac", "graddrop"}
+
+
+def without(now, i):
+    """The same step with nothing of task i: loss and gradient zero, and marked."""
+    there = jnp.arange(K) != i
+    blank = lambda g: jnp.where(there.reshape(-1, *(1,) * (g.ndim - 1)), g, 0.0)
+    return Seen(blank(now.losses), now.key, None, jax.tree.map(blank, now.gradients), there)
+
+
+def only(now, i):
+    """The same step of the other tasks alone."""
+    rest = np.array([j for j in range(K) if j != i])
+    return Seen(now.losses[rest], now.key, None, jax.tree.map(lambda g: g[rest], now.gradients))
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_task_without_a_label_weighs_nothing_and_stalls_nobody(name):
+    b, i = build(name), 1
+    fewer = STRATEGIES[name](**({"weights": (0.5, 2.0)} if name == "fixed" else {}))
+    step = jax.jit(lambda state, now: shared_direction(b, state, now))
+    state, small = b.init(K, SHARED), fewer.init(K - 1, SHARED)
+    for seed in range(2):
+        now = without(seen(seed), i)
+        before = state
+        direction, weights, state = step(state, now)
+        want, _, small = shared_direction(fewer, small, only(seen(seed), i))
+        state = balance.afterwards(b, state, (now.losses, 0.9 * now.losses), now.present)
+        small = balance.afterwards(fewer, small, (only(seen(seed), i).losses, 0.9 * only(seen(seed), i).losses))
+        assert b.direction is not None or weights[i] == 0
+        mean = np.linalg.norm(rows(now.gradients).mean(0))
+        assert np.linalg.norm(flat(direction)) == pytest.approx(mean)
+        if name not in RANDOM:
+            np.testing.assert_allclose(flat(direction) / mean, flat(want) / np.linalg.norm(flat(want)), atol=1e-3)
+        for new, old in zip(jax.tree.leaves(state), jax.tree.leaves(before), strict=True):
+            if new.shape[:1] == (K,) and name != "gradvac":
+                np.testing.assert_array_equal(new[i], old[i])
+    nobody = now._replace(losses=0 * now.losses, present=jnp.zeros(K, bool))
+    nobody = nobody._replace(gradients=jax.tree.map(jnp.zeros_like, now.gradients))
+    direction, weights, _ = step(state, nobody)
+    assert not flat(direction).any()
+    assert np.isfinite(weights).all()
+
+
+@pytest.mark.parametrize("name", sorted(OF_LOSSES))
+def test_a_loss_counts_for_what_it_does_in_the_mean_of_all(name):
+    b, now = build(name), without(seen(), 1)
+    _, (weights, _) = weighted_loss(b, b.init(K, SHARED), now)
+    assert weights[1] == 0
+    assert weights.sum() == pytest.approx((K - 1) / K)
 
 
 # Weightings against their equations -------------------------------------------------------------

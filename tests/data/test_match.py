@@ -9,6 +9,7 @@ from PIL import Image
 from tl_jax.core.errors import UserError
 from tl_jax.data.check import single
 from tl_jax.data.domain import Domain, Examples
+from tl_jax.data.load import load
 from tl_jax.data.match import matched
 from tl_jax.run.problem import describe
 
@@ -53,6 +54,17 @@ def test_images_take_the_first_size_and_any_colour():
     np.testing.assert_array_equal(second.test.x[0], np.asarray(expected))
     (first,), second = matched([colour], grey)
     assert second.train.x.shape[1:] == (9, 7, 3)
+
+
+def test_images_in_arrays_take_the_size_of_their_spec(tmp_path):
+    x, y = np.arange(40 * 36, dtype=np.int64).reshape(40, 6, 6, 1) % 251, np.arange(40) % 2
+    np.savez(tmp_path / "a.npz", x=x.astype(np.uint8), y=y, v=np.zeros((40, 3), np.float32))
+    found = load(f"npz:{tmp_path}/a.npz?size=12&channels=3")
+    assert found.train.x.shape[1:] == (12, 12, 3)
+    assert "brought from 6x6x1 to 12x12x3, as the spec says" in found.notes
+    assert load(f"npz:{tmp_path}/a.npz").train.x.shape[1:] == (6, 6, 1)
+    with pytest.raises(UserError, match="size, resize, channels are for images; this set holds vector"):
+        load(f"npz:{tmp_path}/a.npz?x=v&size=12")
 
 
 def test_what_was_resized_to_match_is_said():

@@ -34,6 +34,7 @@ def test_rankme_is_its_equation_and_counts_directions():
     assert float(representation.rankme(jnp.asarray(orthogonal))) == pytest.approx(6, abs=1e-3)
     collapsed = np.outer(np.arange(1.0, 21), np.ones(6))
     assert float(representation.rankme(jnp.asarray(collapsed))) == pytest.approx(1, abs=1e-3)
+    assert float(representation.rankme(jnp.zeros((8, 3)))) == pytest.approx(1, abs=1e-3)
 
 
 def unit(x):

@@ -1,6 +1,6 @@
 """Kill, damage, fill up and change a tiny run, and write down what came of it:
 
-    python tests/faults/reliability.py [flips of every file] [kills] [seed]
+    python tests/faults/reliability.py [flips of every kind of file] [kills] [seed]
 
 prints a table and writes it into docs/reliability.md.
 """
@@ -28,12 +28,14 @@ def every(folder: Path, flips: int, kills: int, rng: random.Random) -> Iterator:
     right = trials.undisturbed(folder / "finished")
     trials.interrupted(folder / "interrupted")
     for base in ("finished", "interrupted"):
-        for i, path in enumerate(trials.files(folder / base)):
+        kinds: dict[str, list[Path]] = {}
+        for path in trials.files(folder / base):
+            kinds.setdefault(trials.kind(path, folder / base), []).append(path)
+        for i, paths in enumerate(kinds.values()):
             for j in range(flips):
                 where = folder / f"{base}-{i}-{j}"
-                yield _of(base, trials.flipped(folder / base, right, where, path, rng))
-            if path.name not in ("config.json", "contents.json"):
-                yield _of(base, trials.deleted(folder / base, right, folder / f"{base}-{i}-without", path))
+                yield _of(base, trials.flipped(folder / base, right, where, rng.choice(paths), rng))
+            yield _of(base, trials.deleted(folder / base, right, folder / f"{base}-{i}-without", rng.choice(paths)))
         for trial in trials.changed(folder / base, right, folder / f"{base}-changed"):
             yield _of(base, trial)
     for i, size in enumerate(("32k", "100k", "200k")):

@@ -169,3 +169,14 @@ def test_class_means_score_by_squared_distance(form):
     means = np.stack([f[c == Y].mean(0) for c in range(C)])
     want = -np.square(q[:, None] - means[None]).sum(2)
     np.testing.assert_allclose(logits, want, rtol=1e-5, atol=1e-6)
+
+
+def test_a_class_without_an_example_is_never_predicted_and_makes_no_nan():
+    method, w = prototypical(), RNG.normal(size=(D, D))
+    model = Model({"head": {"kernel": np.zeros((D, C + 1))}}, {}, {}, {})
+    wider = Output(S.features, np.zeros((N, C + 1)))
+    network, memory = plain_network(w), method.init(AT.key, wider, model).memory
+    memory = method.survey(network, model._replace(memory=memory), Labeled(X, Y, np.arange(N)))
+    logits = method.predict(network, model._replace(memory=memory), X, "target").logits
+    assert np.isneginf(logits[:, C]).all()
+    assert np.isfinite(logits[:, :C]).all()

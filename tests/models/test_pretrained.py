@@ -263,3 +263,84 @@ def test_the_cat_is_a_cat():
     probability = jax.nn.softmax(jax.jit(network.apply)(params, stats, x)[0].logits[0])
     assert int(probability.argmax()) == 286
     assert abs(float(probability[286]) - 0.67) < 0.01
+
+
+# Files of other models, and names behind prefixes ------------------------------------------------
+
+
+def renamed(path, change):
+    from safetensors.numpy import load_file, save_file
+
+    save_file({change(name): a for name, a in load_file(path).items()}, path)
+
+
+PREFIXES = ("module.", "model.", "backbone.", "_orig_mod.", "encoder.", "base_model.model.", "module.encoder_q.")
+
+
+@pytest.mark.parametrize("prefix", [*PREFIXES, "state_dict.", "state_dict.module.", "state_dict.model.backbone."])
+def test_a_prefix_before_all_names_is_left_out_and_said(file, prefix):
+    renamed(file, lambda name: prefix + name)
+    params, stats = made()
+    new, new_stats, report = load(file, zeros(params), zeros(stats))
+    assert_equal((new, new_stats), (params, stats))
+    assert f"names without '{prefix}'" in str(report)
+    assert not report.unused
+
+
+def test_what_is_not_behind_the_prefix_is_another_network_s(file):
+    renamed(file, lambda name: name if name.startswith("fc.") else f"backbone.{name}")
+    params, stats = made()
+    new, _, report = load(file, zeros(params), zeros(stats))
+    assert_equal(new["backbone"], params["backbone"])
+    assert "names without 'backbone.'; 2 others left out" in str(report)
+    assert set(report.reinitialised) == {"head/kernel", "head/bias"}
+
+
+@pytest.mark.parametrize(
+    ("network", "naming", "extra"),
+    [
+        ("resnet18", "timm", {"layer1.0.se.fc1.weight": (4, 64, 1, 1), "layer2.1.se.fc1.weight": (4, 64, 1, 1)}),
+        ("vit_tiny", "timm", {"blocks.0.ls1.gamma": (192,)}),
+        ("vit_tiny", "timm", {"blocks.3.attn.q_norm.weight": (64,)}),
+        ("vit_tiny", "huggingface", {"vit.encoder.layer.3.attention.norm.weight": (64,)}),
+        ("vit_tiny", "timm", {"norm_pre.weight": (192,)}),
+        ("convnext_tiny", "torchvision", {"features.1.0.grn.gamma": (96,)}),
+        ("lenet", "plain", {"lora.backbone.conv1.kernel.a": (25, 2)}),
+    ],
+)
+def test_a_trunk_with_more_parameters_is_another_function(tmp_path, network, naming, extra):
+    from safetensors.numpy import load_file, save_file
+
+    path = str(tmp_path / "model.safetensors")
+    params, stats = made(network)
+    save(path, params, stats, naming)
+    save_file(load_file(path) | {name: np.ones(shape, np.float32) for name, shape in extra.items()}, path)
+    with pytest.raises(UserError, match="has no place in the network") as error:
+        load(path, *made(network))
+    assert all(name in str(error.value) for name in extra)
+    assert_equal(load(path, zeros(params), zeros(stats), allow_mismatch=list(extra))[0], params)
+
+
+@pytest.mark.parametrize(
+    ("network", "naming", "extra"),
+    [
+        ("vit_tiny", "huggingface", ("vit.pooler.dense.weight", "vit.embeddings.mask_token")),
+        ("resnet18", "torchvision", ("fc.2.weight", "bn1.num_batches_tracked")),
+        ("vit_tiny", "transformers", ("pooler.dense.bias",)),
+    ],
+)
+def test_what_features_do_not_go_through_may_be_left_over(tmp_path, network, naming, extra):
+    from safetensors.numpy import load_file, save_file
+
+    path = str(tmp_path / "model.safetensors")
+    params, stats = made(network)
+    save(path, params, stats, naming)
+    save_file(load_file(path) | {name: np.ones(3, np.float32) for name in extra}, path)
+    assert_equal(load(path, zeros(params), zeros(stats))[0], params)
+
+
+def test_a_folder_of_pickled_weights_gets_the_line_that_converts_them(tmp_path):
+    (tmp_path / "pytorch_model.bin").write_bytes(b"")
+    for path in (tmp_path, tmp_path / "pytorch_model.bin"):
+        with pytest.raises(UserError, match=r"torch\.load\('.*pytorch_model\.bin'.*model\.safetensors'\)"):
+            load(str(path), *made())

@@ -138,3 +138,17 @@ def test_the_recurrent_layer_is_that_of_pytorch():
     want, want_last = theirs(torch.from_numpy(SERIES))
     np.testing.assert_allclose(states, want.detach(), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(last, want_last[0].detach(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_padding_enters_no_statistic_of_a_batch(case):
+    name, arguments, x = CASES[case]
+    params, stats, *_ = made(case)
+    train = partial(build((name, arguments), 5, form="patches").apply, params, stats, train=True)  # without a key
+    x = x.copy()
+    x[0, x.shape[1] // 2 :] = 0
+    pad = 1000 if case == "audio_cnn" else 5
+    longer = np.pad(x, ((0, 0), (0, pad), *((0, 0),) * (x.ndim - 2)))
+    (want, moved), (got, other) = (jax.jit(train, compiler_options=QUICK)(one) for one in (x, longer))
+    np.testing.assert_allclose(got.logits, want.logits, rtol=1e-3, atol=1e-4)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), other, moved)

@@ -1,5 +1,6 @@
 """From a run to files, and from files into another run."""
 
+import dataclasses
 import json
 import re
 
@@ -10,11 +11,14 @@ from safetensors.numpy import load_file, save_file
 from tiny import FAST, NETWORK, SOURCE, TARGET, domain
 
 import tl_jax
+from tl_jax.core.calls import parse
 from tl_jax.core.errors import UserError
-from tl_jax.models.pretrained import Report
+from tl_jax.models.networks import NETWORKS, build
+from tl_jax.models.pretrained import Report, load
 from tl_jax.run import prepare
+from tl_jax.run.config import Config
 from tl_jax.run.export import Choice, export
-from tl_jax.run.init_from import tensorflow_hint
+from tl_jax.run.init_from import read_weights, tensorflow_hint
 from tl_jax.run.rank import Candidate, labelled, score_all, table
 
 OTHER = domain("other", 0.5, classes=("p", "q"))
@@ -129,7 +133,11 @@ def test_what_was_trained_on_features_is_exported_with_its_trunk(tmp_path, monke
     with np.load(sorted(result.run_dir.glob(f"records/{strategy}/0*.npz"))[-1]) as stored:
         want = stored["target_test/logits"][1]
     np.testing.assert_allclose(program.call(OTHER.test.x), want, rtol=1e-3, atol=1e-4)
-    assert "backbone.dense1.weight" in load_file(tmp_path / "out" / "weights.safetensors")
+    weights = tmp_path / "out" / "weights.safetensors"
+    if strategy == "nearest_mean":  # distances of unit vectors: no head of the network says what they say
+        assert not weights.exists()
+    else:
+        assert "backbone.dense1.weight" in load_file(weights)
 
 
 def test_the_file_s_own_head_is_what_co_tuning_begins_with(trained, tmp_path):
@@ -183,3 +191,81 @@ def test_candidates_are_ranked_on_the_same_examples(trained):
 def test_ranking_needs_two_candidates(trained):
     with pytest.raises(UserError, match="at least two"):
         score_all([Candidate(NETWORK, str(trained.run_dir / "out"))], labelled(OTHER, 0, 0), 4, 0)
+
+
+# Which weights are the model ---------------------------------------------------------------------
+
+
+def plain_logits(folder, x):
+    """What the plain network says with the exported weights alone."""
+    about = json.loads((folder / "model.json").read_text())
+    call = parse(about["network"], NETWORKS, "network")
+    network = build((call.text.partition("(")[0], call.arguments), len(about["classes"]))
+    like = network.init(jax.random.key(0), x[:2])
+    params, stats, _ = load(str(folder / "weights.safetensors"), *jax.tree.map(np.zeros_like, like))
+    return network.apply(params, stats, x)[0].logits
+
+
+def program_logits(folder, x):
+    return jax.export.deserialize(bytearray((folder / "model.stablehlo").read_bytes())).call(x)
+
+
+@pytest.mark.usefixtures("domains_by_name")
+def test_exported_weights_are_the_model_or_are_not_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    few = {"kind": "inductive", "devices": 1, "trials": "map", "steps": 8, "pretrain_steps": 8, "eval_every": 8}
+    strategies = ["lora(rank=2)", "adapter(width=2)", "prototypical"]
+    between = {"methods": "wise_ft(alpha=0.3)", "strategies": ["lp_ft"]}
+    runs = {
+        "tuned": ({"methods": "fine_tune", "strategies": strategies}, strategies),
+        "between": (between, ["lp_ft"]),
+        "adapted": ({"methods": ["adabn", "mcd"]}, ["adabn", "mcd"]),
+    }
+    without = {"adapter(width=2)"}
+    for name, (asked, jobs) in runs.items():
+        how = {**FAST, **(few if "strategies" in asked else {"steps": 8, "eval_every": 8}), "seeds": 1, **asked}
+        how |= {"devices": 1, "trials": "map", "standardise": "none"}
+        root = tl_jax.fit(SOURCE, TARGET, run_dir=str(tmp_path / name), **how).run_dir
+        for job in jobs:
+            out = tmp_path / "out"  # one for all: nothing of an earlier export stays
+            paths = export(root, Choice(job), out)
+            about = json.loads((out / "model.json").read_text())
+            want = jax.nn.log_softmax(program_logits(out, TARGET.test.x))
+            assert (job in without) == (not (out / "weights.safetensors").exists()) == (about["weights"] is None), job
+            assert len(paths) == (2 if job in without else 3)
+            if job in without:
+                assert "weights alone are not this model" in about["no weights because"]
+                assert "model.stablehlo" in about["no weights because"]
+            else:
+                got = jax.nn.log_softmax(plain_logits(out, TARGET.test.x))
+                np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-3, err_msg=job)
+
+
+def test_a_head_goes_by_the_names_of_its_classes(trained, tmp_path):
+    network = build((NETWORK.partition("(")[0], parse(NETWORK, NETWORKS, "network").arguments), 3)
+    config = Config(init_from=str(trained.run_dir / "out"), network=NETWORK)
+    read = lambda classes, config=config: read_weights(config, network, TARGET.test.x[:2], classes)
+    as_is, turned, others = read(("a", "b", "c")), read(("c", "a", "b")), read(("a", "b", "d"))
+    assert not as_is.report.notes
+    for name in ("head/kernel", "head/bias"):
+        np.testing.assert_array_equal(turned.params[name], as_is.params[name][..., [2, 0, 1]])
+        assert name not in others.params
+        assert name in others.report.reinitialised
+    assert "order of the classes" in str(turned.report)
+    assert "head begun anew: the file's classes are others (a, b, c), not a, b, d" in str(others.report)
+    arrays = load_file(trained.run_dir / "out" / "weights.safetensors")
+    save_file(arrays, tmp_path / "nameless.safetensors")
+    nameless = read(("c", "a", "b"), dataclasses.replace(config, init_from=str(tmp_path / "nameless.safetensors")))
+    np.testing.assert_array_equal(nameless.params["head/bias"], as_is.params["head/bias"])
+    assert "head taken row by row: the file names no classes" in str(nameless.report)
+    # An export's description beside the file, and what Hugging Face writes there.
+    for name, file, beside in (
+        ("weights", "model.json", {"classes": ["a", "b", "c"]}),
+        ("model", "config.json", {"id2label": {"0": "a", "1": "b", "2": "c"}}),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        save_file(arrays, folder / f"{name}.safetensors")
+        (folder / file).write_text(json.dumps(beside))
+        told = read(("c", "a", "b"), dataclasses.replace(config, init_from=str(folder / f"{name}.safetensors")))
+        np.testing.assert_array_equal(told.params["head/bias"], turned.params["head/bias"])

@@ -8,7 +8,7 @@ import pytest
 from tl_jax.core import balance
 from tl_jax.core.strategies import STRATEGIES
 from tl_jax.core.tasks import TaskHead
-from tl_jax.core.types import Network, Output
+from tl_jax.core.types import Batch, Labeled, Network, Output, Unlabeled
 from tl_jax.methods.multitask import multitask
 from tl_jax.training import balanced
 from tl_jax.training.forward import Forward, stream
@@ -178,3 +178,16 @@ def test_tasks_on_inputs_of_their_own_cost_what_their_sum_costs():
         return program.cost_analysis()["flops"]
 
     assert flops("pcgrad") < 1.25 * flops("equal")
+
+
+def test_which_tasks_have_a_label_in_the_batch_is_seen_by_their_labels():
+    x, rows = jnp.zeros((3, 2)), jnp.arange(3)
+    nan = np.nan
+    ys = np.array([[0, nan, 1], [1, nan, nan], [0, nan, nan]]), np.array([[nan], [2.0], [nan]])
+    heads = [("a", 0, 0), ("far", 1, 0), ("none", 0, 1), ("few", 0, 2)]
+    tasks = [TaskHead(name, "values", (), i, column, j, j + 1) for j, (name, i, column) in enumerate(heads)]
+    batch = Batch(tuple(Labeled(x, jnp.asarray(y), rows) for y in ys), Unlabeled(x, rows))
+    balancing = multitask(tasks, STRATEGIES["famo"]()).balancing
+    assert balancing is not None
+    assert balancing.present is not None
+    np.testing.assert_array_equal(balancing.present(batch), [True, True, False, True])

@@ -74,7 +74,8 @@ def vicreg(z_a: Array, z_b: Array) -> tuple[Array, Array, Array]:
     invariance = mean (z_a - z_b)^2;  variance = 1/2 sum over views of mean_j max(0, 1 - sqrt(var_j + 1e-4))
     covariance = sum over views of (1/d) sum_{j != k} C_jk^2, both with the unbiased covariance C
 
-    Args: z_a, z_b [n, d], n > 1. Returns three scalars >= 0; the paper weighs them 25, 25, 1.
+    The published code's form: the paper sums the invariance over dimensions (d times as much) and has no half in the
+    variance (twice as much). Args: z_a, z_b [n, d], n > 1. Returns three scalars >= 0; both weigh them 25, 25, 1.
     Bardes et al. 2022, arXiv 2105.04906.
     """
     _pairs(z_a, z_b)

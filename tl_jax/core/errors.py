@@ -51,6 +51,7 @@ def what_failed(error: OSError, where: object) -> str:
 
 def require(kind: str, name: object, choices: Iterable[str]) -> None:
     """Raises UserError (see `unknown`) unless the name is one of the choices."""
+    choices = tuple(choices)
     if name not in choices:
         raise unknown(kind, name, choices)
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core import balancing, surgery, trained_weighting, weighting
-from tl_jax.core.balance import Balance, Seen, gramian
+from tl_jax.core.balance import Balance, Seen, gramian, stand_in
 from tl_jax.core.types import Array, Tree
 
 
@@ -20,13 +20,13 @@ class Smoothed(NamedTuple):
 
 
 def mgda() -> Balance:
-    """`balancing.mgda`."""
-    return _of_gramian(balancing.mgda)
+    """`balancing.mgda` of the tasks that are there."""
+    return _of_gramian(balancing.mgda, hull=True)
 
 
 def cagrad(c: float = 0.4) -> Balance:
-    """`balancing.cagrad`."""
-    return _of_gramian(lambda g: balancing.cagrad(g, c))
+    """`balancing.cagrad` of the tasks that are there."""
+    return _of_gramian(lambda g: balancing.cagrad(g, c), hull=True)
 
 
 def nash_mtl() -> Balance:
@@ -103,7 +103,8 @@ def db_mtl(beta: float = 0.9, sigma: float = 0.0) -> Balance:
 
     h_i <- b h_i + (1 - b) g_i / L_i,   b = beta / t^sigma, t = 1, 2, ...;   d = sum_i max_j ||h_j|| / ||h_i|| h_i
 
-    The memory is k times the shared parameters, zero at first. Lin et al. 2023, arXiv 2308.12029.
+    The memory is k times the shared parameters, zero at first; that of a task that is absent from the batch stays, and
+    does not enter d. Lin et al. 2023, arXiv 2308.12029.
     """
 
     def init(k: int, shared: Tree) -> Smoothed:
@@ -115,7 +116,11 @@ def db_mtl(beta: float = 0.9, sigma: float = 0.0) -> Balance:
         shaped = lambda a, g: a.reshape(-1, *(1,) * (g.ndim - 1)).astype(g.dtype)
         add = lambda h, g: decay.astype(h.dtype) * h + shaped(scale, g) * g
         smooth = jax.tree.map(add, state.gradients, seen.gradients)
+        if (present := seen.present) is not None:
+            there = lambda h: present.reshape(-1, *(1,) * (h.ndim - 1))
+            smooth = jax.tree.map(lambda new, old: jnp.where(there(new), new, old), smooth, state.gradients)
         norms = jnp.sqrt(jnp.maximum(jnp.diagonal(gramian(smooth)), 0.0))
+        norms = norms if seen.present is None else jnp.where(seen.present, norms, 0.0)
         longer = jnp.where(norms > 0, norms.max() / jnp.where(norms > 0, norms, 1.0), 0.0)
         d = jax.tree.map(lambda h: (shaped(longer, h) * h).sum(0), smooth)
         return d, Smoothed(smooth, state.step + 1)
@@ -151,10 +156,17 @@ STRATEGIES: Mapping[str, Callable[..., Balance]] = MappingProxyType(
 )
 
 
-def _of_gramian(function: Callable[[Array], Array]) -> Balance:
+def _of_gramian(function: Callable[[Array], Array], hull: bool = False) -> Balance:
+    """hull: whether a zero gradient would count as a task that nothing can help, and so must not stand for an absent
+    one (see `stand_in`)."""
+
     def weigh(state: Any, seen: Seen) -> tuple[Array, Any]:
         assert seen.gramian is not None
-        return function(seen.gramian), state
+        if not hull or seen.present is None:
+            return function(seen.gramian), state
+        m = stand_in(seen.present, len(seen.present)).astype(seen.gramian.dtype)
+        shown = jnp.where(seen.present.all(), seen.gramian, jnp.matmul(m @ seen.gramian, m.T, precision="highest"))
+        return m.T @ function(shown), state
 
     return Balance(weigh, needs="gramian")
 

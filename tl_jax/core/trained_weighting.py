@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from tl_jax.core.balance import Balance, Seen
+from tl_jax.core.balance import Balance, Seen, staying
 from tl_jax.core.types import Array
 
 _LEAST = 1e-8
@@ -25,7 +25,7 @@ class Trained(NamedTuple):
 
 
 class Rated(NamedTuple):
-    """GradNorm's memory: trained scalars, reference losses [k], steps seen."""
+    """GradNorm's memory: trained scalars, reference losses [k], steps with each task [k]."""
 
     trained: Trained
     reference: Array
@@ -68,26 +68,30 @@ def gradnorm(alpha: float = 1.5, lr: float = 0.025, warmup: int = 1) -> Balance:
     w = k softmax(p);  min over p of sum_i | w_i ||g_i|| - c_i |,  c_i = mean_j(w_j ||g_j||) rho_i^alpha, detached
     rho_i = (L_i / L_i(0)) / mean_j(L_j / L_j(0))
 
-    Args: alpha >= 0; lr of p; warmup: steps over which L(0) is averaged, with w = 1 meanwhile.
+    Args: alpha >= 0; lr of p; warmup: steps over which L(0) is averaged, p meanwhile as it is. Means are over the
+    tasks in the batch.
     Chen et al. 2018, arXiv 1711.02257.
     """
 
     def weigh(state: Rated, seen: Seen) -> tuple[Array, Rated]:
         k, start = len(seen.losses), state.step < warmup
+        there = jnp.ones(k, bool) if seen.present is None else seen.present
+        mean = lambda x: jnp.where(there, x, 0.0).sum() / jnp.maximum(there.sum(), 1)
         grown = state.reference + (seen.losses - state.reference) / (state.step + 1)
-        reference = jnp.where(start, grown, state.reference)
+        reference = jnp.where(start & there, grown, state.reference)
         ratio = seen.losses / jnp.maximum(reference, _LEAST)
         assert seen.gramian is not None
         norms = jnp.sqrt(jnp.maximum(jnp.diagonal(seen.gramian), 0.0))
         share = jax.nn.softmax(state.trained.x)
-        goal = (k * share * norms).mean() * (ratio / jnp.maximum(ratio.mean(), _LEAST)) ** alpha
-        slope = k * norms * jnp.sign(k * share * norms - goal)
+        goal = mean(k * share * norms) * (ratio / jnp.maximum(mean(ratio), _LEAST)) ** alpha
+        slope = jnp.where(there, k * norms * jnp.sign(k * share * norms - goal), 0.0)
         moved = _descend(state.trained, _through_softmax(share, slope), lr)
-        trained = jax.tree.map(lambda new, old: jnp.where(start, old, new), moved, state.trained)
-        return k * share, Rated(trained, reference, state.step + 1)
+        trained = staying(moved, state.trained, ~start & there)
+        trained = jax.tree.map(lambda new, old: jnp.where(start.all(), old, new), trained, state.trained)
+        return k * share, Rated(trained, reference, state.step + there)
 
-    init = lambda k, shared: Rated(_trained(k, lr), jnp.zeros(k), jnp.int32(0))
-    return Balance(weigh, init, "gramian")
+    init = lambda k, shared: Rated(_trained(k, lr), jnp.zeros(k), jnp.zeros(k, jnp.int32))
+    return Balance(weigh, init, "gramian", sparse=True)
 
 
 def famo(lr: float = 0.025, decay: float = 1e-3) -> Balance:

@@ -14,12 +14,14 @@ _LEAST = 1e-8
 
 
 class Averages(NamedTuple):
-    """Running sum over the current epoch, its length, and the means of the last two epochs, all but count [k]."""
+    """Running sum over the current epoch, its batches with the task, the means of the last two epochs, all [k]; steps
+    in the current epoch, epochs."""
 
     running: Array
     count: Array
     last: Array
     before: Array
+    steps: Array
     epochs: Array
 
 
@@ -49,26 +51,31 @@ def dwa(temperature: float = 2.0, every: int = 100) -> Balance:
 
     w = k softmax(r / T),   r_i = L_i(e - 1) / L_i(e - 2);   w = 1 in the first two epochs
 
-    Args: temperature > 0; every: steps in an epoch, over which losses are averaged.
-    Liu et al. 2019, arXiv 1803.10704.
+    Args: temperature > 0; every: steps in an epoch, over which losses are averaged, each over the batches that have
+    the task. Liu et al. 2019, arXiv 1803.10704.
     """
 
     def weigh(state: Averages, seen: Seen) -> tuple[Array, Averages]:
         k = len(seen.losses)
         ratio = state.last / jnp.maximum(state.before, _LEAST)
         w = jnp.where(state.epochs >= 2, k * jax.nn.softmax(ratio / temperature), 1.0)
-        running, count = state.running + seen.losses, state.count + 1
-        ended = count >= every
+        there = jnp.ones(k, bool) if seen.present is None else seen.present
+        running, count = state.running + jnp.where(there, seen.losses, 0.0), state.count + there
+        ended = state.steps + 1 >= every
+        mean = jnp.where(count > 0, running / jnp.maximum(count, 1), state.last)
         return w, Averages(
             running=jnp.where(ended, 0.0, running),
             count=jnp.where(ended, 0, count),
-            last=jnp.where(ended, running / count, state.last),
+            last=jnp.where(ended, mean, state.last),
             before=jnp.where(ended, state.last, state.before),
+            steps=jnp.where(ended, 0, state.steps + 1),
             epochs=state.epochs + ended,
         )
 
-    none = lambda k, shared: Averages(jnp.zeros(k), jnp.int32(0), jnp.ones(k), jnp.ones(k), jnp.int32(0))
-    return Balance(weigh, none)
+    def begin(k: int, shared: Tree) -> Averages:
+        return Averages(jnp.zeros(k), jnp.zeros(k, jnp.int32), jnp.ones(k), jnp.ones(k), jnp.int32(0), jnp.int32(0))
+
+    return Balance(weigh, begin, sparse=True)
 
 
 def rlw() -> Balance:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tl_jax.core.errors import UserError, unknown
-from tl_jax.data import array_files
+from tl_jax.data import array_files, images
 from tl_jax.data.array_shapes import first_axis, formed, numeric
 from tl_jax.data.assemble import TASKS, make
 from tl_jax.data.domain import Domain
@@ -25,7 +25,7 @@ ROLES = {
 """{option: names of arrays that are taken for it, the first that is there}."""
 META = ("classes", "groups", "features", "feature_names", "rate")
 COMMON = ("modality", "task", "rate", "vocabulary", "unlabelled")
-OPTIONS = (*ROLES, "samples", "layout", *COMMON)
+OPTIONS = (*ROLES, "samples", "layout", *COMMON, *images.OPTIONS)
 NONE = "none"
 
 
@@ -46,7 +46,7 @@ def _read(spec: Spec, data_dir: str, read: Callable[[Path], array_files.Arrays])
     held = array_files.joined(paths, {path: read(path) for path in paths})
     notes = [f"{len(paths)} files of one set: {', '.join(path.name for path in paths)}"] if len(paths) > 1 else []
     where = str(paths[0]) if len(paths) == 1 else spec.path
-    return _domain(spec, where, held, notes)
+    return images.sized(_domain(spec, where, held, notes), spec)
 
 
 def _paths(spec: Spec, data_dir: str) -> list[Path]:

@@ -11,18 +11,16 @@ import hashlib
 import json
 import os
 import secrets
-import sys
 import time
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tl_jax.core.places import user_cache
+from tl_jax.core.places import not_kept, user_cache
 
 _BLOCK = 1 << 22
 _BLOCKS = 256
@@ -66,14 +64,14 @@ def kept(name: str, shape: tuple[int, ...], dtype: np.dtype | type, fill: Callab
 
     Where the folder cannot be written, the array is filled in memory.
     """
+    path = folder() / f"{name}.npy"
     try:
-        path = folder() / f"{name}.npy"
         found = _read(path, shape, np.dtype(dtype))
         if found is not None:
             return found
         temporary = _blank(path, shape, np.dtype(dtype))
-    except (OSError, RuntimeError) as error:  # RuntimeError: no home directory
-        _say_once(f"decoded data is not kept ({getattr(error, 'strerror', None) or error}): it is read anew each time.")
+    except OSError as error:
+        not_kept(path, error)
         array = np.empty(shape, dtype)
         return Kept(array, False, fill(array) or "")
     try:
@@ -128,11 +126,6 @@ def _read(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> Kept | None:
         return None
     whole = array.shape == shape and array.dtype == dtype and checksum(array, remark) == end[4:]
     return Kept(array, True, remark.decode(errors="replace")) if whole else None
-
-
-@cache
-def _say_once(line: str) -> None:
-    print(f"tl_jax: {line}", file=sys.stderr)
 
 
 def _sweep(where: Path) -> None:

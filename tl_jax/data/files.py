@@ -184,6 +184,7 @@ def _stamp(state: os.stat_result) -> tuple[int, ...]:
     """Size, times and number of a file: what a copy that keeps size and time (cp -p, rsync -t) changes, too.
 
     Nothing a program can ask for sets the time of the last change (ctime): whoever writes new content under an old
-    name changes it, or the file's number. Reading every file to hash it would cost as much as decoding small ones.
+    name changes it, or the file's number. Hashing the content instead would read the whole set at every start, also
+    where its pixels are kept.
     """
     return state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino

@@ -117,6 +117,16 @@ def brought(domain: Domain, how: Look) -> Domain:
     return replace(domain, notes=(*domain.notes, note), **parts)
 
 
+def sized(domain: Domain, spec: Spec) -> Domain:
+    """A domain of arrays at the ?size=, ?resize= and ?channels= of its spec. Raises UserError if it has no images."""
+    if not set(OPTIONS) & set(spec.options):
+        return domain
+    if domain.modality != "image":
+        raise UserError(f"{spec.text}: {', '.join(OPTIONS)} are for images; this set holds {domain.modality}.")
+    h, w, c = domain.train.x.shape[1:]
+    return brought(domain, look(spec, Look(min(h, w), min(h, w), c)))
+
+
 def unreadable(files: Files, white: float = 0.0) -> list[str]:
     """'NAME: reason' of every image that cannot be decoded."""
     errors = decode_all(files, Look(8, 8, white=white), np.empty((len(files.names), 8, 8, 3), np.uint8)).errors

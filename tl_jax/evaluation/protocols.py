@@ -53,7 +53,7 @@ def _with_labels(pairs: Sets) -> dict[str, float]:
     for name, (x, y) in (("target", pairs.train), ("transfer", pairs.gallery)):
         if len(y):
             found[f"{name}/knn_accuracy"] = near(queries, (x, y))
-            found[f"{name}/probe_accuracy"] = _probe(*queries, x, y)
+            found[f"{name}/probe_accuracy"] = _probe(queries[0], queries[1], x, y)
     if len(pairs.gallery[1]):
         ks = tuple(min(k, len(pairs.gallery[1])) for k in AT)
         hits = retrieval(*queries, *pairs.gallery, ks=ks)

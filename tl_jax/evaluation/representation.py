@@ -21,10 +21,12 @@ def rankme(embeddings: Array) -> Array:
 
     exp(-sum_k p_k log p_k),   p_k = sigma_k / sum_j sigma_j + 1e-7,   sigma the singular values
 
-    Args: embeddings [n, d], not centred. Returns a scalar near [1, min(n, d)]. Garrido et al. 2023, arXiv 2210.02885.
+    Args: embeddings [n, d], not centred. Returns a scalar near [1, min(n, d)], 1 of zeros alone. Garrido et al. 2023,
+    arXiv 2210.02885.
     """
     sigma = jnp.linalg.svd(embeddings, compute_uv=False)
-    p = sigma / sigma.sum() + 1e-7
+    whole = sigma.sum()
+    p = sigma / jnp.where(whole > 0, whole, 1.0) + 1e-7
     return jnp.exp(-(p * jnp.log(p)).sum())
 
 

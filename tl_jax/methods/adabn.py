@@ -27,9 +27,11 @@ def adabn(examples: int = 1000) -> Method:
         )
         return {"stats": jax.tree.map(lambda zero, one: zero / (1 - (one - zero)), at_zero, at_one)}
 
+    def plain(model, domain):
+        return model.params, model.memory["stats"] if domain == "target" else model.stats
+
     def predict(network, model, x, domain):
-        stats = model.memory["stats"] if domain == "target" else model.stats
-        return network.apply(model.params, stats, x)[0]
+        return network.apply(*plain(model, domain), x)[0]
 
     return Method(
         terms,
@@ -37,5 +39,6 @@ def adabn(examples: int = 1000) -> Method:
         views={"source": View("source")},
         refresh=refresh,
         predict=predict,
+        plain=plain,
         regression=True,
     )

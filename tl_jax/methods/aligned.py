@@ -43,7 +43,7 @@ def aligned(method: Method, by: str, domains: int) -> Method:
             return Terms({**losses, "domain": domain_logistic(score(f_1), score(f_t))}, metrics)
         return Terms({**losses, by: DISTANCES[by](f_1, f_t)}, metrics)
 
-    after, predict = method.after, method.predict
+    after, predict, plain = method.after, method.predict, method.plain
     inner = lambda model: model._replace(own=model.own["pretext"])
     return method._replace(
         terms=terms,
@@ -53,4 +53,5 @@ def aligned(method: Method, by: str, domains: int) -> Method:
         lam_schedule="dann" if adversarial else "constant",
         after=after and (lambda model, at: after(inner(model), at)),
         predict=predict and (lambda network, model, x, domain: predict(network, inner(model), x, domain)),
+        plain=plain and (lambda model, domain: plain(inner(model), domain)),
     )

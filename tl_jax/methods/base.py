@@ -38,12 +38,14 @@ class View(NamedTuple):
 
     domain: "source" or "target"; augment: "none", "weak", "strong" or another of data/augment.py;
     weights: None for the network in training, or memory -> (params, stats) for another one (a teacher),
-    whose outputs carry no gradient.
+    whose outputs carry no gradient. train: whether it is a pass of training, or one of inference: without dropout,
+    with the stored statistics.
     """
 
     domain: str
     augment: str = "none"
     weights: Callable[[Tree], tuple[Tree, Tree]] | None = None
+    train: bool = True
 
 
 class Terms(NamedTuple):
@@ -76,11 +78,13 @@ class Balancing(NamedTuple):
     """How the terms share a step: the strategy, the terms in its order, and their names by the input that they read.
 
     A term's gradient is taken for its own input alone. Parameters under "head/" belong to one term each.
+    present(batch) -> [k] bool: which terms have a label in the batch; None: all, always.
     """
 
     balance: Balance
     terms: tuple[str, ...]
     inputs: tuple[tuple[str, ...], ...]
+    present: Callable[[Batch], Array] | None = None
 
 
 HEAD_FROZEN = (("head/*", "frozen"),)
@@ -115,6 +119,8 @@ class Method(NamedTuple):
     freeze: rules put before the user's, e.g. (("head/*", "frozen"),).
     predict(network, model, x, domain) -> Output: inference where it is not the plain head; model.stats is
       already the one of `domain` ("source0", "source1", ... or "target").
+    plain(model, domain) -> (params, stats): with what the network alone predicts as `predict` does, up to a constant a
+      row of logits; None where it is what is trained, or where there is none.
     between(model, a, domain) -> (params, stats): the network at a share a in [0, 1] of the way from where it began.
     start: the method that trains the source model this one begins from (source-free adaptation).
     labels: which domains are given with labels, as the sources of a batch: "source"; "target" (fine-tuning and
@@ -142,6 +148,7 @@ class Method(NamedTuple):
     groups: Mapping[str, tuple[str, ...]] = ONE_GROUP
     freeze: tuple[tuple[str, str], ...] = ()
     predict: Callable[[Network, Model, Array, str], Output] | None = None
+    plain: Callable[[Model, str], tuple[Tree, Tree]] | None = None
     between: Callable[[Model, Array, str], tuple[Tree, Tree]] | None = None
     start: "Method | None" = None
     labels: str = "source"

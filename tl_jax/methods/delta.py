@@ -9,20 +9,23 @@ from tl_jax.methods.base import Method, Own, Terms, View
 def delta() -> Method:
     """L = CE + lam * (1/2n) sum_i ||f_i - f_i^0||^2, f^0 the features of the model that training begins from.
 
-    Labels are the target's. The paper compares maps of several layers and weighs their channels by the loss
-    without them; here it is the features that methods see, all weighed 1. lam = .01; the mean over the batch,
-    where the published code sums. Li et al. 2019, arXiv 1901.09229.
+    Both as in inference, without dropout and with the statistics each has stored: zero where training begins, whatever
+    the network (with dropout in f^0 or f the features would be drawn to zero). Labels are the target's. The paper
+    compares maps of several layers and weighs their channels by the loss without them; here it is the features that
+    methods see, all weighed 1. lam = .01; the mean over the batch, where the published code sums, and has the trained
+    network's own pass in the place of f. Li et al. 2019, arXiv 1901.09229.
     """
 
     def terms(own, out, batch, at):
-        moved = jnp.square(out["source"].features - out["reference"].features).sum(1).mean() / 2
+        now = out.get("inference", out["source"])
+        moved = jnp.square(now.features - out["reference"].features).sum(1).mean() / 2
         return Terms({"source": supervised(out["source"].logits, batch.y), "behaviour": moved})
 
-    reference = View("source", weights=lambda memory: (memory["params"], memory["stats"]))
+    reference = View("source", weights=lambda memory: (memory["params"], memory["stats"]), train=False)
     return Method(
         terms,
         init=lambda key, example, model: Own({}, {"params": model.params, "stats": model.stats}),
-        views={"source": View("source"), "reference": reference},
+        views={"source": View("source"), "inference": View("source", train=False), "reference": reference},
         lam=0.01,
         labels="target",
         regression=True,

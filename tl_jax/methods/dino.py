@@ -38,9 +38,12 @@ def dino(
         now = {"params": model.params, "stats": model.stats, "own": model.own}
         return moving_average(model.memory, now, 1 - (1 - at.values["decay"]) * cosine(at.progress))
 
-    def predict(network, model, x, domain):
+    def plain(model, domain):
         stats = model.memory["stats"]
-        return network.apply(model.memory["params"], stats.get("all", stats.get(domain)), x)[0]
+        return model.memory["params"], stats.get("all", stats.get(domain))
+
+    def predict(network, model, x, domain):
+        return network.apply(*plain(model, domain), x)[0]
 
     teacher = View("target", view, weights=lambda memory: (memory["params"], memory["stats"]))
     return Method(
@@ -53,5 +56,6 @@ def dino(
         after=after,
         freeze=HEAD_FROZEN,
         predict=predict,
+        plain=plain,
         labels="none",
     )

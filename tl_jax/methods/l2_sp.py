@@ -10,8 +10,8 @@ from tl_jax.methods.base import Method, Own, Terms, View
 def l2_sp(head: float = 1.0) -> Method:
     """L = CE + lam * (1/2) ||w - w0||^2 + lam * head * (1/2) ||v||^2, v the head's parameters, w all others.
 
-    w0: the parameters that training begins from. Labels are the target's; the penalties replace weight decay
-    (set it to 0). lam = .01. Li et al. 2018, arXiv 1802.01483.
+    w0: the parameters that training begins from. Labels are the target's. The penalties replace weight decay, which
+    is 0 whatever the run's is (a sweep of it is obeyed). lam = .01. Li et al. 2018, arXiv 1802.01483.
     """
 
     def squares(tree):
@@ -30,7 +30,7 @@ def l2_sp(head: float = 1.0) -> Method:
         init=lambda key, example, model: Own({}, {"start": trunk(model.params)}),
         views={"source": View("source")},
         weights=lambda at: {"decay": at.lam * at.values["head"]},
-        values={"head": head},
+        values={"head": head, "weight_decay": 0.0},
         lam=0.01,
         labels="target",
         regression=True,

@@ -11,9 +11,11 @@ from tl_jax.methods.base import Method, Own, Terms, View
 def lwf(temperature: float = 3.0, form: str = "paper") -> Method:
     """L = CE + lam * T^2 CE(softmax(g^0 / T), softmax(h(f) / T)), g^0 the source's logits by the model it begins from.
 
-    h begins as the source's head. Labels are the target's. form="tllib": h stays as it is, no T^2, and the
-    entropy of the first is subtracted (a Kullback-Leibler divergence). lam = 1 (tllib: 4). Li & Hoiem 2016,
-    arXiv 1606.09282; Hinton et al. 2015, arXiv 1503.02531.
+    h begins as the source's head; f and g^0 as in inference, without dropout and with the statistics each has stored,
+    so that the two agree where training begins. T = 3 and T^2 are choices: T as in the library, T^2 to keep the
+    gradient's scale. Labels are the target's. form="tllib": h stays as it is, no T^2, and the entropy of the first is
+    subtracted (a Kullback-Leibler divergence). lam = 1 (tllib: 4). Li & Hoiem 2016, arXiv 1606.09282; Hinton et al.
+    2015, arXiv 1503.02531.
     """
     require("form of lwf", form, ("paper", "tllib"))
 
@@ -23,20 +25,20 @@ def lwf(temperature: float = 3.0, form: str = "paper") -> Method:
         return Own({"head": head} if form == "paper" else {}, memory)
 
     def terms(own, out, batch, at):
-        soft = at.values["temperature"]
+        soft, now = at.values["temperature"], out.get("inference", out["source"])
         head = own.params["head"] if form == "paper" else own.memory["head"]
-        log_p = jax.nn.log_softmax(mlp.apply(head, out["source"].features) / soft)
+        log_p = jax.nn.log_softmax(mlp.apply(head, now.features) / soft)
         log_q = jax.nn.log_softmax(mlp.apply(own.memory["head"], out["reference"].features) / soft)
         entropy = 0.0 if form == "paper" else log_q
         kept = (jax.numpy.exp(log_q) * (entropy - log_p)).sum(1).mean()
         kept = kept * soft**2 if form == "paper" else kept
         return Terms({"source": cross_entropy(out["source"].logits, batch.y), "distillation": kept})
 
-    reference = View("source", weights=lambda memory: (memory["params"], memory["stats"]))
+    reference = View("source", weights=lambda memory: (memory["params"], memory["stats"]), train=False)
     return Method(
         terms,
         init,
-        views={"source": View("source"), "reference": reference},
+        views={"source": View("source"), "inference": View("source", train=False), "reference": reference},
         values={"temperature": temperature},
         lam=1.0 if form == "paper" else 4.0,
         labels="target",

@@ -1,5 +1,7 @@
 """Maximum classifier discrepancy."""
 
+import jax
+
 from tl_jax.core import heads, mlp
 from tl_jax.core.losses import cross_entropy, l1_discrepancy
 from tl_jax.core.types import Output
@@ -38,6 +40,13 @@ def mcd(generator_steps: int = 4) -> Method:
         out, _ = network.apply(model.params, model.stats, x)
         return Output(out.features, (out.logits + heads.apply(model.own["head"], out.features)) / 2)
 
+    def plain(model, domain):
+        """The mean of two linear heads is one; of others it is not."""
+        head = model.params["head"]
+        if set(head) == {"kernel", "bias"}:
+            head = jax.tree.map(lambda a, b: (a + b) / 2, head, model.own["head"])
+        return {**model.params, "head": head}, model.stats
+
     return Method(
         supervised,
         init,
@@ -48,4 +57,5 @@ def mcd(generator_steps: int = 4) -> Method:
         ),
         groups={"heads": ("head/*", "method/*"), "trunk": ("*",)},
         predict=predict,
+        plain=plain,
     )

@@ -33,9 +33,12 @@ def mean_teacher(decay: float = 0.99, threshold: float = 0.968, balance: float =
         slow = jnp.minimum(at.values["decay"], 1 - 1 / (at.step + 2.0))
         return moving_average(model.memory, {"params": model.params, "stats": model.stats}, slow)
 
-    def predict(network, model, x, domain):
+    def plain(model, domain):
         stats = model.memory["stats"]
-        return network.apply(model.memory["params"], stats.get("all", stats.get(domain)), x)[0]
+        return model.memory["params"], stats.get("all", stats.get(domain))
+
+    def predict(network, model, x, domain):
+        return network.apply(*plain(model, domain), x)[0]
 
     teacher = View("target", "weak", weights=lambda memory: (memory["params"], memory["stats"]))
     return Method(
@@ -47,4 +50,5 @@ def mean_teacher(decay: float = 0.99, threshold: float = 0.968, balance: float =
         lam=3.0,
         after=after,
         predict=predict,
+        plain=plain,
     )

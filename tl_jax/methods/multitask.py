@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from functools import partial
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from tl_jax.core.balance import Balance
 from tl_jax.core.tasks import TaskHead, task_loss
@@ -13,8 +15,9 @@ from tl_jax.methods.base import Balancing, Method, Terms, View
 def multitask(tasks: Sequence[TaskHead], balance: Balance | None = None) -> Method:
     """min sum_k w_k L_k, L_k the mean loss of task k over the labelled rows of its own input.
 
-    With a balance, the strategy makes one step of the K gradients. Without, w_k = [k = values["task"]]: a model
-    of one task, several of which are trials of one program. Caruana 1997, doi:10.1023/A:1007379606734.
+    With a balance, the strategy makes one step of the gradients of the tasks that the batch has labels of. Without,
+    w_k = [k = values["task"]]: a model of one task, several of which are trials of one program. Caruana 1997,
+    doi:10.1023/A:1007379606734.
     """
     names = [task.name for task in tasks]
     runs = _runs(tasks)
@@ -32,9 +35,14 @@ def multitask(tasks: Sequence[TaskHead], balance: Balance | None = None) -> Meth
             losses |= {task.name: loss for task, loss in zip(run, each, strict=True)}
         return Terms({name: losses[name] for name in names})
 
+    def present(batch):
+        known = [(~jnp.isnan(source.y)).any(0) for source in batch.sources]
+        begin = np.cumsum([0, *(len(one) for one in known)])
+        return jnp.concatenate(known)[np.array([begin[task.input] + task.column for task in tasks])]
+
     shared = {"views": {"source": View("source")}, "lam": None}
     if balance is not None:
-        return Method(terms, balancing=Balancing(balance, tuple(names), tuple(map(tuple, inputs))), **shared)
+        return Method(terms, balancing=Balancing(balance, tuple(names), tuple(map(tuple, inputs)), present), **shared)
     alone = lambda at: {name: (at.values["task"] == i).astype(float) for i, name in enumerate(names)}
     return Method(terms, weights=alone, values={"task": 0.0}, **shared)
 

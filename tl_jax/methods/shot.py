@@ -13,6 +13,10 @@ def shot(smoothing: float = 0.1) -> Method:
 
     Begins from a source model trained with label smoothing. Pseudo-labels (see `pseudo_labels`) are renewed
     once per pass over the target. lam = .3; lam = 0 is SHOT-IM. Liang et al. 2020, arXiv 2002.08546.
+
+    By choice otherwise than the authors: head and bottleneck are the network's own (theirs: weight normalisation, a
+    bottleneck without ReLU), the trunk learns as fast as the bottleneck (theirs: a tenth; --freeze='backbone/*=0.1'),
+    and the source model is that of the last step (theirs: the best on validation data).
     """
 
     def source_terms(own, out, batch, at):

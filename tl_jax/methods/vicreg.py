@@ -9,7 +9,8 @@ def vicreg(
 ) -> Method:
     """L = 25 invariance + 25 variance + covariance of the projections of two views (Bardes et al. 2022).
 
-    Projector d-width-width-width, hidden layers normalised over the batch. Reads no label. arXiv 2105.04906.
+    In the form of the published code, which averages the invariance over dimensions and halves the variance. Projector
+    d-width-width-width, hidden layers normalised over the batch. Reads no label. arXiv 2105.04906.
     """
 
     def init(key, example, model):

@@ -41,6 +41,7 @@ def wise_ft(alpha: float = 0.5) -> Method:
         lam=None,
         after=after,
         predict=predict,
+        plain=lambda model, domain: between(model, alpha, domain),
         between=between,
         labels="target",
         trunk=True,

@@ -1,5 +1,6 @@
 """Batch normalisation whose statistics can be frozen by path, dropout, and pooling by slices."""
 
+from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
@@ -17,7 +18,8 @@ class BatchNorm(nn.Module):
     running = momentum * running + (1 - momentum) * batch, with the biased variance (divided by n, as
     Flax does; PyTorch stores the one divided by n - 1). Otherwise they are the running ones, which
     is also what a module does whose path is in `frozen`: its statistics stay as they are. A variable "mean" of the
-    collection "mixed" [c] says which channels use the batch's after all.
+    collection "mixed" [c] says which channels use the batch's after all. Where a mask is given the batch's moments are
+    those of the positions it marks: padding is in no statistic. A batch without one leaves the running ones alone.
     Statistics are float32 whatever `dtype` is (Ioffe & Szegedy 2015, arXiv:1502.03167).
     """
 
@@ -26,8 +28,13 @@ class BatchNorm(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: Array, train: bool = False, frozen: frozenset[str] = frozenset()) -> Array:
-        """x [..., c] -> [..., c] in `dtype`; `frozen` holds paths such as "backbone/norm1"."""
+    def __call__(
+        self, x: Array, train: bool = False, frozen: frozenset[str] = frozenset(), *, mask: Array | None = None
+    ) -> Array:
+        """x [..., c] -> [..., c] in `dtype`; `frozen` holds paths such as "backbone/norm1".
+
+        mask: 1 where a position counts, else 0; of x's axes but the last, of length 1 where it says nothing of them.
+        """
         shape = (x.shape[-1],)
         mean = self.variable("batch_stats", "mean", jnp.zeros, shape, jnp.float32)
         var = self.variable("batch_stats", "var", jnp.ones, shape, jnp.float32)
@@ -37,9 +44,10 @@ class BatchNorm(nn.Module):
         wide = (1,) * (x.ndim - 1) + shape
         x = x.astype(jnp.float32)
         if train and "/".join(self.path) not in frozen:
-            axes = tuple(range(x.ndim - 1))
-            m = x.mean(axes)
-            v = jnp.square(x - m.reshape(wide)).mean(axes)
+            mean_of, some = _moments(x, mask)
+            m = mean_of(x)
+            v = mean_of(jnp.square(x - m.reshape(wide)))
+            m, v = (m, v) if some is None else (jnp.where(some, m, stored[0]), jnp.where(some, v, stored[1]))
             if not self.is_initializing():
                 mean.value = self.momentum * mean.value + (1 - self.momentum) * m
                 var.value = self.momentum * var.value + (1 - self.momentum) * v
@@ -48,6 +56,16 @@ class BatchNorm(nn.Module):
                 m, v = jnp.where(chosen, m, stored[0]), jnp.where(chosen, v, stored[1])
         gain = scale * jax.lax.rsqrt(v + self.epsilon)
         return (x * gain.reshape(wide) + (bias - m * gain).reshape(wide)).astype(self.dtype)
+
+
+def _moments(x: Array, mask: Array | None) -> tuple[Callable[[Array], Array], Array | None]:
+    """(the mean over all axes but the last where the mask is 1, whether there is such a position; None: surely)."""
+    axes = tuple(range(x.ndim - 1))
+    if mask is None:
+        return lambda y: y.mean(axes), None
+    weight = mask.astype(jnp.float32)[..., None]
+    count = weight.sum() * (x.size // (x.shape[-1] * mask.size))
+    return lambda y: (y * weight).sum(axes) / jnp.maximum(count, 1.0), count > 0
 
 
 class Dropout(nn.Module):

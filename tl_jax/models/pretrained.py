@@ -1,5 +1,6 @@
 """Weights from a file into a network, and back: `load` with a report, `save`."""
 
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,8 @@ class Report(NamedTuple):
     """Allowed: {our path: shape}, not in the file."""
     unused: dict[str, Shape]
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    """Names of the classes of its head, where the file tells."""
 
     def __str__(self) -> str:
         count = sum(int(np.prod(shape)) for shape in self.loaded.values())
@@ -54,32 +57,37 @@ def load(path: str, params: Tree, stats: Tree, *, allow_mismatch: Sequence[str] 
     """(params, stats) with every array that the file has for them, and a report.
 
     `path` is a .safetensors or .npz file, a folder with model.safetensors, or a hub name ("timm/resnet18.a1_in1k").
-    The names are torchvision's, timm's, Hugging Face's or those that `save` writes, whichever fits best.
-    "head/*" and "bottleneck/*" may differ: they keep their values, the head as a whole. Elsewhere a missing array, a
-    shape that differs, or more layers in the file than in the network raise UserError, unless a glob in
-    `allow_mismatch` covers the path (for layers that are too many: the name in the file).
+    The names are torchvision's, timm's, Hugging Face's or those that `save` writes, whichever fits best, also behind
+    a prefix of WRAPPERS. "head/*" and "bottleneck/*" may differ: they keep their values, the head as a whole.
+    Elsewhere a missing array, a shape that differs, or an array of the file that has no place in the network raises
+    UserError, unless a glob in `allow_mismatch` covers the path (of what is too many: the name in the file).
     """
-    arrays, notes = read(path)
+    arrays, notes, classes = read(path)
     ours = flatten(params) | flatten(stats)
-    naming, table = _choose(path, ours, arrays)
+    wrapper, naming, table = _choose(path, ours, arrays)
+    head = namings(ours)[naming].head
+    if wrapper:
+        outside = sum(not name.startswith(wrapper) for name in arrays)
+        notes = (*notes, f"names without '{wrapper}'" + (f"; {outside} others left out" if outside else ""))
+        arrays = _unwrapped(arrays, wrapper)
     values, misfits = _fit(ours, table, arrays)
     used = {name for entry in table.values() for name in entry.names}
     unused = {n: a.shape for n, a in arrays.items() if n not in used and not n.endswith("num_batches_tracked")}
     reinitialised = {p: (old, new) for p, (old, new) in misfits.items() if _is_head(p) or old is not None}
     missing = {p: new for p, (old, new) in misfits.items() if p not in reinitialised}
     loaded = {p: a.shape for p, a in values.items()}
-    report = Report(path, naming, loaded, reinitialised, missing, unused, notes)
-    skeletons = {_skeleton(name) for p, e in table.items() if p.startswith("backbone/") for name in e.names}
-    _refuse(report, [name for name in unused if _skeleton(name) in skeletons], allow_mismatch)
+    report = Report(path, naming, loaded, reinitialised, missing, unused, notes, classes)
+    _refuse(report, [name for name in unused if not _beside_trunk(name, head)], allow_mismatch)
     filled = {p: jnp.asarray(values[p], ours[p].dtype) if p in values else ours[p] for p in ours}
     new = [unflatten({p: filled[p] for p in flatten(tree)}) for tree in (params, stats)]
     return new[0], new[1], report
 
 
-def save(path: str, params: Tree, stats: Tree, naming: str = "torchvision") -> None:
+def save(path: str, params: Tree, stats: Tree, naming: str = "torchvision", *, classes: Sequence[str] = ()) -> None:
     """Write params and stats as safetensors under the names of "torchvision", "timm", "huggingface" or "plain".
 
-    What a naming does not know (a bottleneck, heads that are not linear) is written under plain names.
+    classes: names of the head's rows, kept in the file. What a naming does not know (a bottleneck, heads that are not
+    linear) is written under plain names.
     Raises UserError for a naming that the architecture does not have.
     """
     from safetensors.numpy import save_file
@@ -93,27 +101,55 @@ def save(path: str, params: Tree, stats: Tree, naming: str = "torchvision") -> N
         parts = entry.layout.write(np.asarray(ours[p], np.float32))
         arrays |= {n: np.ascontiguousarray(a) for n, a in zip(entry.names, parts, strict=True)}
     temporary = Path(f"{path}.{os.getpid()}.tmp")
-    save_file(arrays, temporary, metadata={"format": "pt"})
+    named = {"classes": json.dumps(list(classes))} if classes else {}
+    save_file(arrays, temporary, metadata={"format": "pt", **named})
     temporary.replace(path)
 
 
-def _choose(path: str, ours: Mapping[str, Any], arrays: Mapping[str, Any]) -> tuple[str, dict[str, Entry]]:
-    """The naming under which the file has the most of our backbone, with or without the full model's prefix."""
-    best: tuple[int, str, dict[str, Entry]] = (0, "", {})
-    for name, naming in namings(ours).items():
-        for prefix in {naming.prefix: None, "": None}:
-            table = entries(ours, naming._replace(prefix=prefix))
-            hits = sum(n in arrays for p, e in table.items() if p.startswith("backbone/") for n in e.names)
-            best = max(best, (hits, name, table), key=lambda b: b[0])
+WRAPPERS = ("module.", "model.", "state_dict.", "_orig_mod.", "backbone.", "encoder.", "base_model.", "encoder_q.")
+WRAPPERS += ("base_encoder.", "net.", "network.")
+"""What training scripts put before every name; also several, one after the other."""
+BESIDE = re.compile(r"(pooler|pre_logits|bottleneck)\.|embeddings\.mask_token$")
+"""Of published models, what their features do not go through."""
+
+
+def _unwrapped(arrays: Mapping[str, Any], wrapper: str) -> dict[str, Any]:
+    return {name.removeprefix(wrapper): a for name, a in arrays.items() if name.startswith(wrapper)}
+
+
+def _wrappers(names: Sequence[str], before: str = "", depth: int = 4) -> list[str]:
+    """What may stand before the names, "" first."""
+    longer = [before + w for w in WRAPPERS if any(name.startswith(before + w) for name in names)]
+    return [before, *(found for one in longer if depth for found in _wrappers(names, one, depth - 1))]
+
+
+def _beside_trunk(name: str, head: str) -> bool:
+    """Whether an array may be left out without the trunk becoming another function: of a head, whatever its kind."""
+    bare = name.split(".", 1)[-1] if name.startswith(("vit.", "resnet.", "convnext.", "mobilenet_v2.")) else name
+    return name.startswith((f"{head.partition('.')[0]}.", "head.")) or bool(BESIDE.match(bare))
+
+
+def _choose(path: str, ours: Mapping[str, Any], arrays: Mapping[str, Any]) -> tuple[str, str, dict[str, Entry]]:
+    """(wrapper, naming, table): those under which the file has the most of our backbone, with or without the full
+    model's prefix."""
+    best: tuple[int, str, str, dict[str, Entry]] = (0, "", "", {})
+    known = namings(ours)
+    for wrapper in _wrappers(list(arrays)):
+        names = _unwrapped(arrays, wrapper)
+        for name, naming in known.items():
+            for prefix in {naming.prefix: None, "": None}:
+                table = entries(ours, naming._replace(prefix=prefix))
+                hits = sum(n in names for p, e in table.items() if p.startswith("backbone/") for n in e.names)
+                best = max(best, (hits, wrapper, name, table), key=lambda b: b[0])
     if best[0] == 0:
         there = ", ".join(f"'{name}'" for name in list(arrays)[:3])
-        wanted = next(iter(entries(ours, next(iter(namings(ours).values()))).values())).names[0]
+        wanted = next(iter(entries(ours, next(iter(known.values()))).values())).names[0]
         raise UserError(
             f"init_from {path}: none of its {len(arrays)} arrays is one of this network's. The file has {there}, ...; "
             f"the network would look for names like '{wanted}'. Is it another architecture? Names are known for: "
             f"{', '.join(NAMINGS)} (torchvision, timm, Hugging Face)."
         )
-    return best[1], best[2]
+    return best[1:]
 
 
 def _fit(
@@ -143,10 +179,6 @@ def _is_head(path: str) -> bool:
     return path.startswith(("head/", "bottleneck/"))
 
 
-def _skeleton(name: str) -> str:
-    return re.sub(r"\d+", "#", name)
-
-
 def _refuse(report: Report, extra: Sequence[str], allowed: Sequence[str]) -> None:
     """Raises UserError for what does not fit outside the head and is not allowed."""
     wrong = {p: f"{old} != {new}" for p, (old, new) in report.reinitialised.items() if not _is_head(p)}
@@ -154,9 +186,10 @@ def _refuse(report: Report, extra: Sequence[str], allowed: Sequence[str]) -> Non
     wrong |= {name: f"{report.unused[name]} has no place in the network" for name in extra}
     wrong = {p: why for p, why in wrong.items() if not any(fnmatchcase(p, pattern) for pattern in allowed)}
     if wrong:
-        first = next(iter(wrong))
+        allow = {p.rsplit("/", 1)[0] + "/*" if "/" in p else re.sub(r"\d+", "*", p): None for p in wrong}
         raise UserError(
             "\n".join([str(report).splitlines()[0], *_list("outside the head", wrong)])
             + "\nWrong architecture? Refusing; nothing was loaded. If it is meant: "
-            f"--allow_mismatch='{first.rsplit('/', 1)[0] + '/*' if '/' in first else first}'."
+            f"--allow_mismatch='{next(iter(allow))}'"
+            + (f", and so for {', '.join(list(allow)[1:SHOWN])}." if len(allow) > 1 else ".")
         )

@@ -85,7 +85,7 @@ class Conv1d(nn.Module):
         mask = valid(x)
         for i, (width, kernel) in enumerate(zip(self.widths, self.kernels, strict=True), 1):
             x = Conv(width, (1, kernel), dtype=self.dtype, form=self.form, name=f"conv{i}")(x[:, None])[:, 0]
-            x = nn.relu(BatchNorm(dtype=self.dtype, name=f"norm{i}")(x, train, frozen))
+            x = nn.relu(BatchNorm(dtype=self.dtype, name=f"norm{i}")(x, train, frozen, mask=mask))
             x = x * mask[:, :, None].astype(x.dtype)  # or normalisation would fill the padding
         return Dropout(self.dropout, name="dropout1")(masked_mean(x, mask), train)
 

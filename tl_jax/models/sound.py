@@ -46,7 +46,7 @@ class AudioCnn(nn.Module):
         mask = jnp.pad(mask, ((0, 0), (0, fill)))
         for i, width in enumerate(self.widths, 1):
             x = Conv(width, 3, dtype=self.dtype, form=self.form, name=f"conv{i}")(x)
-            x = nn.relu(BatchNorm(dtype=self.dtype, name=f"norm{i}")(x, train, frozen))
+            x = nn.relu(BatchNorm(dtype=self.dtype, name=f"norm{i}")(x, train, frozen, mask=mask[:, :, None]))
             x = halved(x * mask[:, :, None, None].astype(x.dtype))
             mask = mask.reshape(len(mask), -1, 2).max(2)
         return Dropout(self.dropout, name="dropout1")(masked_mean(x.mean(2), mask), train)

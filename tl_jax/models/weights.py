@@ -1,38 +1,71 @@
 """Files of named arrays: .safetensors, .npz, a folder with model.safetensors, a name on the hub."""
 
+import json
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from tl_jax.core.errors import UserError
 
 
-def read(path: str) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """({name: float32 array}, lines about the file).
+class File(NamedTuple):
+    """{name: float32 array}, lines about the file, and the names of the classes of its head, if anything tells."""
+
+    arrays: dict[str, np.ndarray]
+    notes: tuple[str, ...]
+    classes: tuple[str, ...]
+
+
+def read(path: str) -> File:
+    """What a file holds.
 
     Raises UserError for a file that is not there, is of another kind, or is damaged.
     """
     file = _find(path)
     try:
-        arrays, notes = _npz(file) if file.suffix == ".npz" else _safetensors(file)
+        arrays, about = _npz(file) if file.suffix == ".npz" else _safetensors(file)
     except Exception as error:  # each reader has exceptions of its own for a damaged file
         raise UserError(f"init_from {file}: cannot be read as {file.suffix[1:]} ({error}). Is it complete?") from error
     floats = {name: np.asarray(a, np.float32) for name, a in arrays.items() if a.dtype.kind not in "biuOSU"}
-    return floats, notes
+    notes = tuple(f"the file says {key}: {value}" for key, value in sorted(about.items()) if key not in SILENT)
+    return File(floats, notes, _classes(file, about))
 
 
-def _npz(file: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+SILENT = ("format", "classes")
+"""What a file says of itself that is no news."""
+
+
+def _npz(file: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     with np.load(file, allow_pickle=False) as archive:
-        return dict(archive), ()
+        return dict(archive), {}
 
 
-def _safetensors(file: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+def _safetensors(file: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     from safetensors import safe_open
 
     with safe_open(file, "numpy") as opened:
-        about = opened.metadata() or {}
-        notes = tuple(f"the file says {key}: {value}" for key, value in sorted(about.items()) if key != "format")
-        return {name: opened.get_tensor(name) for name in opened.keys()}, notes  # noqa: SIM118
+        return {name: opened.get_tensor(name) for name in opened.keys()}, opened.metadata() or {}  # noqa: SIM118
+
+
+def _classes(file: Path, about: dict[str, str]) -> tuple[str, ...]:
+    """From the file itself, model.json of an export, or the config.json of timm and Hugging Face; () if unknown."""
+    try:
+        if "classes" in about:
+            return tuple(map(str, json.loads(about["classes"])))
+        beside = {name: file.parent / name for name in ("model.json", "config.json")}
+        if file.name == "weights.safetensors" and beside["model.json"].is_file():
+            return tuple(map(str, json.loads(beside["model.json"].read_text())["classes"]))
+        if file.name == "model.safetensors" and beside["config.json"].is_file():
+            config = json.loads(beside["config.json"].read_text())
+            names = config.get("label_names") or [
+                name for _, name in sorted(config.get("id2label", {}).items(), key=lambda item: int(item[0]))
+            ]
+            # What Hugging Face writes where nobody gave names.
+            return () if all(name == f"LABEL_{i}" for i, name in enumerate(names)) else tuple(map(str, names))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass  # weights without names of their classes are as good as ever
+    return ()
 
 
 def _find(path: str) -> Path:
@@ -41,18 +74,34 @@ def _find(path: str) -> Path:
         found = sorted(file.glob("*.safetensors"))
         if len(found) > 1 and file / "model.safetensors" not in found:
             raise UserError(f"init_from {file}: which of {', '.join(one.name for one in found)}? Give the file's path.")
+        if not found and (pickled := sorted([*file.glob("*.bin"), *file.glob("*.pth"), *file.glob("*.pt")])):
+            raise UserError(f"init_from {file}: there is no .safetensors in this folder. {_converting(pickled[0])}")
         file = found[0] if len(found) == 1 else file / "model.safetensors"
     if file.is_file():
         if file.suffix in (".safetensors", ".npz"):
             return file
         raise UserError(
-            f"init_from {file}: weights are read from .safetensors and .npz, not '{file.suffix}'. With PyTorch: "
-            "safetensors.torch.save_file(model.state_dict(), 'model.safetensors')."
+            f"init_from {file}: weights are read from .safetensors and .npz, not '{file.suffix}'. "
+            + (_converting(file) if file.suffix in PICKLED else CONVERTING)
         )
     looks_like_hub = path.count("/") == 1 and not path.startswith(("/", ".", "~")) and file.suffix != ".npz"
     if not looks_like_hub or file.suffix == ".safetensors":
         raise UserError(f"init_from: there is no file {file}.")
     return _download(path)
+
+
+PICKLED = (".bin", ".pth", ".pt")
+CONVERTING = "With PyTorch: safetensors.torch.save_file(model.state_dict(), 'model.safetensors')."
+
+
+def _converting(file: Path) -> str:
+    """The line that makes a file of PyTorch's readable."""
+    made = file.with_name("model.safetensors")
+    return (
+        f'{CONVERTING} Or of this file: python -c "import torch; from safetensors.torch import save_file; '
+        f"d = torch.load('{file}', map_location='cpu', weights_only=True); d = d.get('state_dict', d); "
+        f"save_file({{k: v.contiguous().clone() for k, v in d.items()}}, '{made}')\"."
+    )
 
 
 def _download(name: str) -> Path:

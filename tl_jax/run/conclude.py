@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tl_jax.core.places import say
 from tl_jax.run import baselines, divergence
 from tl_jax.run.kinds import KINDS
 from tl_jax.run.plots import save
@@ -28,19 +29,27 @@ class Result(NamedTuple):
 
 
 def conclude(
-    setup: Setup, directory: RunDirectory, reporter: Reporter, unfinished: Mapping[str, str], accepted: Sequence[str]
+    setup: Setup,
+    directory: RunDirectory,
+    reporter: Reporter,
+    unfinished: Mapping[str, str],
+    *,
+    accepted: Sequence[str],
+    trained: bool,
 ) -> Result:
     """Results and table, on disk and shown, before any picture is drawn.
 
     accepted: changes of the data, the weights or the code while the run went on; every record and the table say so.
+    trained: whether this start was to train something; otherwise results.json should have been there as it is.
     """
     kind, root = KINDS[setup.config.kind], directory.root
     found = {t.job.name: kind.results(t, directory) for t in setup.tasks if t.job.name not in unfinished}
     late = {**unfinished, **{name: "its results are missing" for name, records in found.items() if not records}}
     mark = {"accepted_changes": list(accepted)} if accepted else {}
     records = [{**record, **mark} for records in found.values() for record in records]
-    if bring(root / "results.json", (json.dumps(records, indent=1, allow_nan=False) + "\n").encode()):
-        reporter.say(f"{root / 'results.json'} was not what the records give: written again.")
+    other = bring(root / "results.json", (json.dumps(records, indent=1, allow_nan=False) + "\n").encode())
+    if other and not trained:
+        say(f"{root / 'results.json'} was not what the records give: written again.")
     table, beside = kind.table(setup, records, late), [] if late else _beside(setup, reporter)
     if beside:
         bring(root / "baselines.json", (json.dumps(beside, indent=1, allow_nan=False) + "\n").encode())

@@ -72,7 +72,7 @@ def _run(setup: Setup, directory: RunDirectory, accepted: Sequence[str]) -> Resu
             except StoppedError as where:
                 unfinished = {t.job.name: "not finished" for t in todo[i:]} | {task.job.name: f"stopped: {where}"}
                 break
-    return conclude(setup, directory, reporter, unfinished, accepted)
+    return conclude(setup, directory, reporter, unfinished, accepted=accepted, trained=bool(todo))
 
 
 def _finish(setup: Setup, task: Task, directory: RunDirectory, models: dict[str, Any], ears: Ears) -> None:

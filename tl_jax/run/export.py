@@ -1,26 +1,29 @@
 """A trained model of a run as files that others can load: weights, class names, preprocessing, a StableHLO program."""
 
 import json
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from tl_jax.core.errors import UserError, require
 from tl_jax.core.places import write_atomically
-from tl_jax.core.types import Array, Model
+from tl_jax.core.types import Array, Model, Network, Tree
 from tl_jax.data.standardise import FURTHEST, Scale
 from tl_jax.models.masks import valid
 from tl_jax.models.networks import pixels_of
-from tl_jax.models.pretrained import save
+from tl_jax.models.pretrained import load, save
 from tl_jax.run.config import Config, network_call
 from tl_jax.run.finished import began_from, last
 from tl_jax.run.init_from import Weights
 from tl_jax.run.prepare import prepare
 from tl_jax.run.pretrained import on_features
 from tl_jax.run.rundir import write_json
-from tl_jax.run.setup import Options, Task, make_network
+from tl_jax.run.setup import Options, Task, make_network, plain
 from tl_jax.training.forward import stats_of
 from tl_jax.training.state import State, model_of
 
@@ -35,6 +38,9 @@ class Choice(NamedTuple):
 
 def export(root: Path, choice: Choice, out: Path, data_dir: str = "") -> list[Path]:
     """Write weights.safetensors, model.json and model.stablehlo of a run's last checkpoint; returns their paths.
+
+    weights.safetensors is there only where the plain network with them predicts as the model does: low-rank pairs are
+    merged, WiSE-FT's two models interpolated, a teacher or a target's statistics taken. model.json says why if not.
 
     model.json: class names, shape and scale of the input, job, seed, step. model.stablehlo: a serialised
     jax.export of x [b, ...] (as the domain stores it, uint8 for images) -> logits [b, classes], with b free; of a
@@ -96,19 +102,23 @@ def _write(out: Path, task: Task, about: tuple[Choice, int], model: Model) -> li
     center, scale = task.problem.units
     features = task.problem.scale
 
-    def outputs(x: Array) -> Array:
-        x = standardised(x, features) if features else x
+    def logits(x: Array) -> Array:
         found = predict(network, shown, x, "target") if predict else network.apply(shown.params, shown.stats, x)[0]
-        return center + scale * found.logits if task.problem.values else found.logits
+        return found.logits
 
     target = task.problem.target
     shape, dtype = target.train.x.shape[1:], target.train.x.dtype
     (batch,) = jax.export.symbolic_shape("b")
     example = jax.ShapeDtypeStruct((batch, *shape), dtype)
+
+    def outputs(x: Array) -> Array:
+        found = logits(standardised(x, features) if features else x)
+        return center + scale * found if task.problem.values else found
+
     program = jax.export.export(jax.jit(outputs), platforms=("cpu", "cuda", "tpu"))(example)
     out.mkdir(parents=True, exist_ok=True)
-    files = [out / name for name in ("weights.safetensors", "model.json", "model.stablehlo")]
-    save(str(files[0]), model.params, shown.stats, choice.naming)
+    files = [out / name for name in (WEIGHTS, "model.json", "model.stablehlo")]
+    lacking = _save_weights(files[0], task, choice.naming, (shown, logits))
     write_atomically(files[2], bytes(program.serialize()))
     seed, values = task.job.trials[choice.trial]
     write_json(
@@ -124,6 +134,57 @@ def _write(out: Path, task: Task, about: tuple[Choice, int], model: Model) -> li
             "input": {"shape": list(shape), "dtype": dtype.name, "pixels": pixels_of(network_call(task.config))},
             **({"standardise": {k: v.tolist() for k, v in features._asdict().items()}} if features else {}),
             "naming": choice.naming,
+            "weights": None if lacking else WEIGHTS,
+            **({"no weights because": lacking} if lacking else {}),
         },
     )
-    return files
+    return files[1:] if lacking else files
+
+
+WEIGHTS = "weights.safetensors"
+CHECKED = 16
+"""Examples on which the weights must say what the program says."""
+
+
+def _save_weights(path: Path, task: Task, naming: str, predicted: tuple[Model, Callable[[Array], Array]]) -> str:
+    """Write the weights of a plain network that is the model, as read back from the file; "", or why there are none.
+
+    Then nothing is left under their name, of an earlier export neither.
+    """
+    (model, logits), job = predicted, task.job
+    params, stats = job.method.plain(model, "target") if job.method.plain else (model.params, model.stats)
+    params = job.strategy.merge(params) if job.strategy.merge else params
+    more = sorted(set(params) - {"backbone", "bottleneck", "head"})
+    network = make_network(task.config, task.problem, plain(job), "map", form="lax")
+    why = f"{job.name} has parameters under {', '.join(more)}" if more else ""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        file = Path(folder) / WEIGHTS
+        classes = () if task.problem.values else task.problem.target.classes
+        save(str(file), {name: x for name, x in params.items() if name not in more}, stats, naming, classes=classes)
+        why = why or _differs(file, (network, params, stats), task, logits)
+        if not why:
+            file.replace(path)
+            return ""
+    path.unlink(missing_ok=True)
+    return f"weights alone are not this model: {why}. Use model.stablehlo"
+
+
+def _differs(file: Path, model: tuple[Network, Tree, Tree], task: Task, logits: Callable[[Array], Array]) -> str:
+    """What the network with the weights of a file says differently from the program, on a few examples; "" if nothing.
+
+    Of classes it is their probabilities that count: logits may differ by a constant a row.
+    """
+    network, *trees = model
+    if not all(np.isfinite(x).all() for x in jax.tree.leaves(trees)):
+        return "they are not finite (a class without a labelled example, or a model that diverged)"
+    params, stats, _ = load(str(file), *jax.tree.map(jnp.zeros_like, trees))
+    target = task.problem.target
+    x = target.test.x if len(target.test.x) else target.train.x
+    x = jnp.asarray(x[:: -(-len(x) // CHECKED)])
+    scores = lambda z: z if task.problem.values else jax.nn.log_softmax(z)
+    got, want = jax.jit(lambda x: (scores(network.apply(params, stats, x)[0].logits), scores(logits(x))))(x)
+    gap, size = float(jnp.abs(got - want).max()), float(jnp.abs(want).max())
+    tolerance = 1e-3 if task.config.precision == "float32" else 5e-2
+    if gap <= tolerance * max(1.0, size):
+        return ""
+    return f"{task.job.name} predicts by more than its network, whose scores differ by up to {gap:.2g} (of {size:.2g})"

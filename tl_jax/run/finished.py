@@ -29,8 +29,8 @@ def last(root: Path, task: Task, model: Any) -> tuple[int, State]:
     factors = resolve(task.rules, task.shapes, max(task.job.steps - 1, 0))
     like = jax.eval_shape(how.programs.begin, task.starts(model), how.data)
     if factors != how.factors:
-        enter = lambda states: carry_over(how.build(factors).renew(states).opt, states.opt)
-        like = like._replace(opt=jax.eval_shape(enter, like))
+        fresh = jax.eval_shape(how.build(factors).renew, like)
+        like = like._replace(opt=jax.eval_shape(carry_over, fresh.opt, like.opt))
     checkpoints = Checkpoints(root, task.job.name, read_only=True)
     try:
         step = checkpoints.last_whole()

@@ -104,8 +104,14 @@ def make_job(config: Config, name: str, method: Method) -> Job:
 def _fine_tuning(config: Config, job: Job, strategy: Strategy) -> Job:
     """The job under a strategy: from one pretrained model that all trials and all strategies share, or from a file.
 
-    Raises UserError for a method that features alone are not enough for.
+    Raises UserError for a method that features alone are not enough for, or that goes between weights where the
+    strategy trains their factors.
     """
+    if job.method.between is not None and strategy.merge is not None:
+        raise UserError(
+            f"{job.name}: this method goes between two models weight by weight, and the strategy trains factors of "
+            "weights, whose products do not lie between. Use it with lp_ft or full."
+        )
     if strategy.cached and (why := _beyond_features(job.method)):
         raise UserError(
             f"{job.name}: the strategy computes the features of the target's examples once and trains a head on them, "

@@ -10,6 +10,7 @@ import numpy as np
 from tl_jax.data.domain import Domain
 from tl_jax.evaluation.metrics import log_softmax, predictions
 from tl_jax.evaluation.open_set import rejected
+from tl_jax.run import divergence
 from tl_jax.run.problem import Problem
 from tl_jax.run.report import is_open
 from tl_jax.run.rundir import RunDirectory, bring
@@ -46,7 +47,7 @@ def _columns(problem: Problem, outputs: np.ndarray, opened: bool) -> dict[str, n
 
 
 def write(setup: Setup, directory: RunDirectory) -> None:
-    """The file, of the jobs that are finished; none if no job is."""
+    """The file, of the jobs that are finished and their trials that stayed finite; none if no job is."""
     swept = [name for name, _ in setup.config.swept]
     kept = {}
     for task in setup.tasks:
@@ -60,7 +61,10 @@ def write(setup: Setup, directory: RunDirectory) -> None:
     sheet = csv.writer(text, lineterminator="\n")
     sheet.writerow(["method", "seed", *swept, "step", "split", "example", *columns])
     for task, arrays in kept.values():
+        reasons = divergence.so_far(directory.records(task.job.name), task.job.steps, len(task.job.trials))
         for i, (seed, values) in enumerate(task.job.trials):
+            if reasons[i]:
+                continue
             about = [task.job.name, seed, *(f"{dict(values)[n]:g}" if n in dict(values) else "" for n in swept)]
             for split in setup.problem.target.splits:
                 rows = _rows(setup.problem.target, split, {n: arrays[f"predicted/{split}/{n}"][i] for n in columns})

@@ -149,7 +149,8 @@ def _begun(config: Config, problem: Problem, job: Job) -> tuple[Config, Weights]
 
     In inductive transfer what is new is the head: a bottleneck that the file does not have is left out.
     """
-    weights = read_weights(config, make_network(config, problem, job, "map"), example(problem))
+    classes = () if problem.values or problem.tasks else problem.target.classes
+    weights = read_weights(config, make_network(config, problem, job, "map"), example(problem), classes)
     new = {path for path in weights.report.reinitialised if path.startswith("bottleneck/")}
     if config.kind != "inductive" or not new:
         return config, weights
@@ -161,7 +162,7 @@ def _begun(config: Config, problem: Problem, job: Job) -> tuple[Config, Weights]
         )
     arguments = ", ".join(f"{k}={v!r}" for k, v in {**call.arguments, "bottleneck": 0}.items())
     config = dataclasses.replace(config, network=f"{call.text.partition('(')[0]}({arguments})")
-    return config, read_weights(config, make_network(config, problem, job, "map"), example(problem))
+    return config, read_weights(config, make_network(config, problem, job, "map"), example(problem), classes)
 
 
 def domain_names(given: Sequence[str | Domain]) -> tuple[tuple[str, ...], dict[str, Domain]]:

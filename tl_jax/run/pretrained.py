@@ -13,6 +13,7 @@ from tl_jax.core.batching import sent_in_batches
 from tl_jax.core.errors import UserError
 from tl_jax.core.places import keep_in_cache, say, user_cache
 from tl_jax.data.domain import Examples, changed
+from tl_jax.run.config import network_call
 from tl_jax.run.init_from import Weights, for_trials
 from tl_jax.run.problem import Problem
 from tl_jax.run.rundir import packed, unpacked
@@ -23,6 +24,7 @@ from tl_jax.training.state import domains_of
 from tl_jax.training.strategies import full
 
 HEAD_ALONE = "mlp(bottleneck=0, hidden=())"
+"""With the head of the network whose features it takes."""
 
 
 def pretrained(task: Task, model: Any) -> Any:
@@ -72,7 +74,8 @@ def on_features(task: Task, model: Any) -> Task:
         kept = _features(task, (params, stats), splits)
         keep_in_cache(cache, packed(kept))
     seen = {name: Examples(kept[name], part.y) for name, part in splits.items()}
-    config = dataclasses.replace(task.config, network=HEAD_ALONE)
+    network = f"{HEAD_ALONE[:-1]}, head='{network_call(task.config)().head}')"
+    config = dataclasses.replace(task.config, network=network)
     job = dataclasses.replace(task.job, strategy=full(), start=None)
     return make_task(config, Problem((), changed(target, **seen)), job)
 

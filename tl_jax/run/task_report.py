@@ -133,5 +133,5 @@ def _footnote(config: Config, compared: bool) -> str:
         "trunk, steps and batch. Δm: mean over metrics of the relative loss in percent, LOWER is better. Δp: mean over "
         "tasks of the mean relative gain in percent, HIGHER is better. A task loses where its own mean gain is "
         "negative. Steps are made comparable: weights of losses sum to 1, combined gradients are as long as the mean "
-        "gradient (at most ten times their own length)."
+        "gradient (shorter where less than a tenth of what they add up is left)."
     )

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core.balance import Seen, combine, shared_direction, weighted_loss
+from tl_jax.core.balance import Seen, afterwards, combine, shared_direction, weighted_loss
 from tl_jax.core.types import Array, Tree
 from tl_jax.methods.base import Balancing, Method, TermsFunction
 from tl_jax.training.forward import Forward, stream
@@ -62,7 +62,7 @@ def after(parts: Parts, moved: Now, found: Gradient) -> Any:
     if balancing.balance.after is None:
         return found.memory
     later = _stacked(unweighted(*parts)(*moved)[0], balancing)
-    return balancing.balance.after(found.memory, found.losses, later)
+    return afterwards(balancing.balance, found.memory, (found.losses, later), _present(balancing, moved[1]))
 
 
 def _of_weighted_losses(parts: Parts, balancing: Balancing, now: Now, memory: Any):
@@ -74,7 +74,9 @@ def _of_weighted_losses(parts: Parts, balancing: Balancing, now: Now, memory: An
         found, aux = each(trained, around)
         losses = _stacked(found, balancing)
         if balancing.balance.needs == "losses":
-            value, told = weighted_loss(balancing.balance, memory, Seen(losses, key))
+            value, told = weighted_loss(
+                balancing.balance, memory, Seen(losses, key, present=_present(balancing, around))
+            )
         else:
             value, told = losses.mean(), (jnp.full_like(losses, 1 / len(losses)), memory)
         return value, (aux, losses, told)
@@ -103,9 +105,15 @@ def _of_gradients(parts: Parts, balancing: Balancing, now: Now, memory: Any):
     gradients = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(rows[name] for name in balancing.terms))
     common = shared(gradients)
     own = {path: g for path, g in gradients.items() if path not in common}
-    seen = Seen(losses, stream(around.at.key, "balance"), gradients=common)
+    key, present = stream(around.at.key, "balance"), _present(balancing, around)
+    seen = Seen(losses, key, gradients=common, present=present)
     direction, weights, memory = shared_direction(balancing.balance, memory, seen)
     return direction | combine(jnp.full_like(losses, 1 / len(losses)), own), aux, losses, (weights, memory)
+
+
+def _present(balancing: Balancing, around: Surroundings) -> Array | None:
+    """Which terms have a label in the batch [k]; None: all."""
+    return None if balancing.present is None else balancing.present(around.batch)
 
 
 def _stacked(losses: Mapping[str, Array], balancing: Balancing) -> Array:

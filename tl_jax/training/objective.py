@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from tl_jax.core.masking import view_key
 from tl_jax.core.trees import unflatten
@@ -70,14 +71,17 @@ def objective(method: Method, forward: Forward, terms: TermsFunction) -> Callabl
 
 
 def _outputs(method: Method, forward: Forward, params: Tree, around: Surroundings):
-    """Every view's outputs: the trained network's under the forward plan, then the teachers'."""
+    """Every view's outputs: the trained network's under the forward plan, then the others'."""
     entries = lambda name, view: _entries(name, view, around, forward.labelled_target)
-    trained = [e for name, v in method.views.items() if v.weights is None for e in entries(name, v)]
+    moving = {name: view for name, view in method.views.items() if view.weights is None and view.train}
+    trained = [entry for name, view in moving.items() for entry in entries(name, view)]
     outputs, stats = forward(Weights(params, around.stats, around.at.key), trained)
     for name, view in method.views.items():
         if view.weights is not None:
             (entry,) = entries(name, view)
             outputs[name] = jax.lax.stop_gradient(_teacher(forward, view, entry, around))
+        elif not view.train:
+            outputs[name] = _inference(forward, (params, around.stats), entries(name, view))
     return outputs, stats
 
 
@@ -97,5 +101,14 @@ def _teacher(forward: Forward, view: View, entry: Entry, around: Surroundings) -
     """A pass through the weights a view names, frozen where the student is; its statistics are thrown away."""
     assert view.weights is not None
     params, stats = view.weights(around.memory)
+    if not view.train:
+        return _inference(forward, (params, stats), [entry])
     weights = Weights(params, stats, around.at.key)
     return forward.one_pass(weights, stats_of(stats, entry.domain), entry.x, f"teacher {entry.view}")[0]
+
+
+def _inference(forward: Forward, model: tuple[Tree, Mapping[str, Tree]], entries: list[Entry]) -> Output:
+    """Each entry as the model predicts it, with the statistics of its domain; several are joined."""
+    params, stats = model
+    found = [forward.network.apply(params, stats_of(stats, one.domain), one.x)[0] for one in entries]
+    return Output(*(jnp.concatenate(parts) for parts in zip(*found, strict=True)))

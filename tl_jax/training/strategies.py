@@ -8,24 +8,26 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from tl_jax.core.errors import UserError
-from tl_jax.core.types import Network
+from tl_jax.core.types import Network, Tree
 from tl_jax.methods.base import Method
 from tl_jax.methods.prototypical import prototypical as class_means
 from tl_jax.training.adapters import with_adapters
 from tl_jax.training.freezing import Rule
 from tl_jax.training.layout import Layout
-from tl_jax.training.lora import with_lora
+from tl_jax.training.lora import merged, with_lora
 
 
 class Strategy(NamedTuple):
     """rules(layout, total steps) -> freezing rules; pretrained: whether it begins from the source's weights;
-    cached: whether the trunk's features can be computed once; adapt: what it adds to the network; method: what it
-    does in the place of the method."""
+    cached: whether the trunk's features can be computed once; adapt: what it adds to the network; merge: from its
+    parameters those of the plain network that computes the same, None where there is none; method: what it does in the
+    place of the method."""
 
     rules: Callable[[Layout, int], tuple[Rule, ...]]
     pretrained: bool = True
     cached: bool = False
     adapt: Callable[[Network], Network] = lambda network: network
+    merge: Callable[[Tree], Tree] | None = None
     method: Method | None = None
 
 
@@ -127,6 +129,7 @@ def lora(rank: int = 4, alpha: float = 4.0) -> Strategy:
     return Strategy(
         lambda net, total: _set(net, net.blocks[:-1], "frozen"),
         adapt=lambda network: with_lora(network, rank, alpha),
+        merge=lambda params: merged(params, alpha / rank),
     )
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tl_jax.models.names.conv import MOBILENET, MOBILENET_HF, MOBILENET_TIMM, RESNET, RESNET_HF, VGG, VGG_TIMM
 from tl_jax.models.names.layouts import KERNEL, SAME, Layout
-from tl_jax.models.names.patch import CONVNEXT, CONVNEXT_HF, CONVNEXT_TIMM, VIT, VIT_HF, VIT_TIMM
+from tl_jax.models.names.patch import CONVNEXT, CONVNEXT_HF, CONVNEXT_TIMM, VIT, VIT_HF, VIT_TIMM, VIT_TRANSFORMERS
 from tl_jax.models.names.rules import Naming
 
 WORDS = {"kernel": "weight", "scale": "weight", "bias": "bias", "mean": "running_mean", "var": "running_var"}
@@ -14,7 +14,7 @@ NAMINGS: dict[str, dict[str, Naming]] = {
     "resnet": {"torchvision": RESNET, "timm": RESNET, "huggingface": RESNET_HF},
     "vgg": {"torchvision": VGG, "timm": VGG_TIMM},
     "mobilenet_v2": {"torchvision": MOBILENET, "timm": MOBILENET_TIMM, "huggingface": MOBILENET_HF},
-    "vit": {"torchvision": VIT, "timm": VIT_TIMM, "huggingface": VIT_HF},
+    "vit": {"torchvision": VIT, "timm": VIT_TIMM, "huggingface": VIT_HF, "transformers": VIT_TRANSFORMERS},
     "convnext": {"torchvision": CONVNEXT, "timm": CONVNEXT_TIMM, "huggingface": CONVNEXT_HF},
 }
 MARKS = {"vgg": "backbone/conv13/kernel"}

@@ -60,6 +60,26 @@ VIT_HF = Naming(
     "vit.",
 )
 
+
+def _qkv(block: int, word: str) -> tuple[str, ...]:
+    return tuple(f"layers.{block - 1}.attention.{part}_proj.{word}" for part in "qkv")
+
+
+VIT_TRANSFORMERS = Naming(
+    (
+        *VIT_HF.rules[:4],
+        Rule(r"block(\d+)/norm1", lambda b: f"layers.{b - 1}.layernorm_before"),
+        Rule(r"block(\d+)/norm2", lambda b: f"layers.{b - 1}.layernorm_after"),
+        Rule(r"block(\d+)/attention/qkv/kernel", lambda b: _qkv(b, "weight"), SPLIT),
+        Rule(r"block(\d+)/attention/qkv/bias", lambda b: _qkv(b, "bias"), SPLIT),
+        Rule(r"block(\d+)/attention/out", lambda b: f"layers.{b - 1}.attention.o_proj"),
+        Rule(r"block(\d+)/dense(\d)", lambda b, k: f"layers.{b - 1}.mlp.fc{k}"),
+    ),
+    "classifier",
+    "vit.",
+)
+"""What `state_dict()` says since transformers 5; `save_pretrained` still writes the names above."""
+
 BLOCK = r"stage(\d+)/block(\d+)/"
 CONVNEXT = Naming(
     (
