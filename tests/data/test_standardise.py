@@ -14,7 +14,7 @@ def by_itself(x):
 
 
 def test_features_have_mean_zero_and_deviation_one_whatever_their_units():
-    z = by_itself(X * np.float32([1e-6, 1, 1e6, 1e12, 3]) + np.float32([0, 1e3, -5e6, 0, 2]))
+    z = by_itself(X * np.array([1e-6, 1, 1e6, 1e12, 3], np.float32) + np.array([0, 1e3, -5e6, 0, 2], np.float32))
     np.testing.assert_allclose(z.mean(0), 0, atol=2e-3)
     np.testing.assert_allclose(z.std(0), 1, atol=2e-3)
     assert z.dtype == np.float32

@@ -1,5 +1,7 @@
 """Learning curves: what is one line, and what the panels are called."""
 
+import numpy as np
+
 from tl_jax.core.tasks import TaskHead
 from tl_jax.run import plots, task_plots
 
@@ -20,7 +22,11 @@ def labels(figure) -> list[str]:
 def test_swept_values_are_lines_of_their_own_and_seeds_are_one():
     figure = plots.curves(LINES, list(OWNERS), plots.panels("accuracy", OWNERS))
     assert labels(figure) == ["dann, lam 0.1", "dann, lam 1", "target_only"]
-    assert [list(line.get_ydata()) for line in figure.axes[0].get_lines()] == [[0.1, 0.1], [1.0, 1.0], [1.0, 1.0]]
+    assert [np.asarray(line.get_ydata()).tolist() for line in figure.axes[0].get_lines()] == [
+        [0.1, 0.1],
+        [1.0, 1.0],
+        [1.0, 1.0],
+    ]
 
 
 def test_the_loss_on_the_targets_labels_is_not_called_the_sources():
@@ -52,5 +58,5 @@ def test_gains_are_over_the_single_model_of_the_same_swept_values():
         record("equal", 0.2, 0.8),
     ]
     head = TaskHead("t", "classes", ("a", "b", "c"), 0, 0, 0, 3, 0.0, 1.0)
-    bars = [patch.get_height() for patch in task_plots.relative(records, [head]).axes[0].patches]
+    bars = [patch.get_bbox().height for patch in task_plots.relative(records, [head]).axes[0].patches]  # pyright: ignore
     assert [round(height, 6) for height in bars] == [20.0, 0.0]

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from tiny import NETWORK, domain
@@ -16,7 +17,7 @@ from tl_jax.run.prepare import prepare
 from tl_jax.run.scaling import chosen
 from tl_jax.run.setup import Options
 
-UNITS = np.float32([1e-3, 1, 1, 1e4, 1, 1, 1, 1])
+UNITS = np.array([1e-3, 1, 1, 1e4, 1, 1, 1, 1], np.float32)
 
 
 def in_units(one):
@@ -60,7 +61,7 @@ def test_an_exported_program_takes_features_as_they_are():
     problem = set_up().tasks[1].problem
     assert problem.scale is not None
     np.testing.assert_allclose(
-        standardised(DOMAINS["far"].test.x, problem.scale), problem.target.test.x, rtol=1e-5, atol=1e-5
+        standardised(jnp.asarray(DOMAINS["far"].test.x), problem.scale), problem.target.test.x, rtol=1e-5, atol=1e-5
     )
 
 

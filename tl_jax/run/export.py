@@ -89,7 +89,8 @@ def _of_features(root: Path, task: Task, weights: Weights | None) -> tuple[int, 
 
 def standardised(x: Array, scale: Scale) -> Array:
     """x [b, d] or [b, t, c] as data/standardise.py has it, on the device."""
-    found = jnp.clip((x - scale.center) / scale.spread, -FURTHEST, FURTHEST)
+    center, spread = (jnp.expand_dims(v, range(x.ndim - 1)) for v in scale)
+    found = jnp.clip((x - center) / spread, -FURTHEST, FURTHEST)
     return found if x.ndim == 2 else found * valid(x)[:, :, None]
 
 
