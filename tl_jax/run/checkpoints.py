@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ from tl_jax.run.names import slug
 
 DIGESTS = "sha256.json"
 """In the folder of a checkpoint, written when all else is there: without it the checkpoint is not complete."""
+TIMES = "_CHECKPOINT_METADATA"
+LATER = (DIGESTS, TIMES, "commit_success.txt")
+"""What Orbax writes after the digests: when it was done, and a mark."""
 
 
 class Checkpoints:
@@ -31,9 +35,12 @@ class Checkpoints:
         self.path = (root / "checkpoints" / slug(job)).absolute()
         self.job = job
         ready = ocp.options.AsyncOptions(post_finalization_callback=self._note)
-        options = ocp.CheckpointManagerOptions(
-            max_to_keep=2, cleanup_tmp_directories=not read_only, read_only=read_only, async_options=ready
-        )
+        if read_only:
+            options = ocp.CheckpointManagerOptions(
+                read_only=True, create=False, max_to_keep=None, save_interval_steps=0
+            )
+        else:
+            options = ocp.CheckpointManagerOptions(max_to_keep=2, cleanup_tmp_directories=True, async_options=ready)
         with self._faults():
             self._manager = ocp.CheckpointManager(self.path, options=options)
 
@@ -83,9 +90,9 @@ class Checkpoints:
             self._manager.close()
 
     def _note(self) -> None:
-        """Write the digests of the checkpoint that has just been completed."""
-        for folder in self.path.iterdir():
-            if folder.name.isdigit() and not (folder / DIGESTS).exists():
+        """Write the digests of the checkpoint that is about to be renamed to its step: they come and go with it."""
+        for folder in self.path.glob("*.orbax-checkpoint-tmp"):
+            if not (folder / DIGESTS).exists():
                 write_atomically(folder / DIGESTS, seal(digests(folder)).encode())
 
     def _whole(self, step: int) -> bool:
@@ -98,6 +105,10 @@ class Checkpoints:
             noted = {DIGESTS: "damaged"}
         found = digests(folder)
         bad = sorted(name for name in noted.keys() | found.keys() if noted.get(name) != found.get(name))
+        try:
+            json.loads((folder / TIMES).read_bytes())
+        except (OSError, ValueError):
+            bad.append(TIMES)
         if bad:
             say(f"{self.job}: the checkpoint of step {step} is damaged ({bad[0]}): it is not used.")
         return not bad
@@ -120,10 +131,11 @@ _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """{file below the folder: sha256} of all but the digests themselves."""
+    """{file below the folder: sha256} of all but the digests themselves and what is written after them."""
     found = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != DIGESTS and not path.name.startswith("."):
+        late = path.parent == folder and path.name in LATER
+        if path.is_file() and not late and not path.name.startswith("."):
             with path.open("rb") as file:
                 found[str(path.relative_to(folder))] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
