@@ -19,7 +19,7 @@ from launch.command import launch
 from launch.flags import FLAGS, SPECS, config_fields, define, train
 from tl_jax.run.config import INDUCTIVE
 from tl_jax.run.devices import setup as setup_devices
-from tl_jax.run.names import slug
+from tl_jax.run.names import readable, slug
 from tl_jax.training.strategies import STRATEGIES
 
 flags.DEFINE_multi_string("source", list(INDUCTIVE.source), f"Repeatable. Domain to pretrain on: {SPECS}.")
@@ -43,8 +43,10 @@ def main() -> None:
         pretrain_steps=FLAGS.pretrain_steps,
         **config_fields(),
     )
+    plain = [readable(target) for target in FLAGS.target]
+    named = readable if len(set(plain)) == len(plain) else slug
     for target in FLAGS.target:
-        train(dataclasses.replace(config, target=target), slug(target) if len(FLAGS.target) > 1 else "")
+        train(dataclasses.replace(config, target=target), named(target) if len(FLAGS.target) > 1 else "")
 
 
 if __name__ == "__main__":

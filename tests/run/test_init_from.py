@@ -71,6 +71,7 @@ def test_weights_are_where_training_begins(trained):
 
 def test_in_inductive_transfer_the_trunk_comes_from_the_file_and_nothing_is_pretrained(trained, tmp_path):
     settings = {**INDUCTIVE, "strategies": ["scratch", "linear_probe"], "init_from": str(trained.run_dir / "out")}
+    settings |= {"standardise": "none"}
     result = tl_jax.fit([], OTHER, "fine_tune", run_dir=str(tmp_path / "run"), **settings)
     assert {path.name for path in (result.run_dir / "checkpoints").iterdir()} == {"scratch", "linear_probe"}
     assert "Weights of" in result.table

@@ -57,6 +57,15 @@ def test_none_leaves_the_features_as_they_are():
     assert setup.tasks[0].problem.scale is None
 
 
+def test_weights_of_a_file_get_features_as_they_were_unless_it_says_that_they_were_standardised(tmp_path):
+    problem = set_up(standardise="none").problem
+    config = dataclasses.replace(CONFIG, init_from=str(tmp_path / "weights.safetensors"))
+    assert chosen(config, problem).standardise == "none"
+    (tmp_path / "model.json").write_text(json.dumps({"standardise": {"center": [0.0], "spread": [1.0]}}))
+    assert chosen(config, problem).standardise == "source"
+    assert chosen(dataclasses.replace(config, standardise="none"), problem).standardise == "none"
+
+
 def test_an_exported_program_takes_features_as_they_are():
     problem = set_up().tasks[1].problem
     assert problem.scale is not None

@@ -1,6 +1,8 @@
 """Which training examples the scale of a method's features is fitted on: what it may see, and no more."""
 
 import dataclasses
+import json
+from pathlib import Path
 
 from tl_jax.core.errors import UserError
 from tl_jax.data.standardise import MODALITIES, fitted, standardised
@@ -13,7 +15,8 @@ NONE, SOURCE, PER_DOMAIN = STANDARDISE
 
 def chosen(config: Config, problem: Problem) -> Config:
     """The config with what `auto` stands for: of vectors and series each domain by itself where the forward plan tells
-    domains apart, else all by the source; nothing for others.
+    domains apart, else all by the source; nothing for others. Weights of --init_from have seen features as they were,
+    unless the model.json of an export beside them says otherwise: then the source's scale is the nearest.
 
     Raises UserError where it is asked for and there is nothing to do.
     """
@@ -21,6 +24,8 @@ def chosen(config: Config, problem: Problem) -> Config:
     apart = config.forward_plan == PER_DOMAIN and config.kind == "transductive"
     if config.standardise == AUTO:
         usual = (PER_DOMAIN if apart else SOURCE) if able else NONE
+        if config.init_from:
+            usual = SOURCE if able and _standardised_before(Path(config.init_from)) else NONE
         return dataclasses.replace(config, standardise=usual)
     if config.standardise != NONE and not able:
         raise UserError(
@@ -30,6 +35,15 @@ def chosen(config: Config, problem: Problem) -> Config:
     if config.standardise == PER_DOMAIN and problem.tasks:
         raise UserError("--standardise=per_domain: tasks share their network, so they have one scale: use source.")
     return config
+
+
+def _standardised_before(weights: Path) -> bool:
+    """Whether the export that these weights come from was trained on standardised features."""
+    beside = (weights if weights.is_dir() else weights.parent) / "model.json"
+    try:
+        return "standardise" in json.loads(beside.read_text())
+    except (OSError, ValueError):
+        return False
 
 
 def sees_target(method: Method) -> bool:
