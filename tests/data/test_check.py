@@ -73,7 +73,7 @@ def test_imbalance_missing_classes_and_dead_features():
     v.train.x[:, 3] *= 1e6
     text = warned(single(v))
     assert "1 of 5 features are constant" in text
-    assert "--standardise=auto" in text
+    assert "--standardise=source" in text
 
 
 def test_regression_is_summed_up():

@@ -88,15 +88,17 @@ def test_interrupted_then_run_again(tmp_path):
     assert "This run is complete" in launch(*flags, cwd=tmp_path).stdout
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path):
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(tmp_path):
     """In a process of its own: Orbax leaves the errors of its other reads to whoever collects the garbage."""
     flags = [*PAIR, *TINY, "--method=source_only", "--run_dir=run"]
     assert launch(*flags, cwd=tmp_path).returncode == 0
+    results = (tmp_path / "run" / "results.json").read_bytes()
     (tmp_path / "run" / "records" / "source_only" / "features.npz").unlink()
     for path in (tmp_path / "run" / "checkpoints" / "source_only" / "8").rglob("*"):
         if path.is_file() and "_METADATA" not in path.name:
             path.write_bytes(b"")
     done = launch(*flags, cwd=tmp_path)
-    assert done.returncode == 2, done.stderr
-    assert "source_only/8 cannot be restored" in done.stderr
-    assert "Nothing was loaded" in done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "source_only was finished, but features.npz of it is lost or damaged: made again." in done.stderr
+    assert "source_only: the checkpoint of step 8 is damaged" in done.stderr
+    assert (tmp_path / "run" / "results.json").read_bytes() == results

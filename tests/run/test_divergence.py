@@ -78,7 +78,7 @@ def test_the_reasons_of_a_stopped_run_are_read_from_its_last_record():
 
 def test_a_job_none_of_whose_trials_is_left_ends_and_does_not_blame_the_rate_for_its_first_step(tmp_path):
     huge = SOURCE.train._replace(x=SOURCE.train.x * np.float32(3e37))
-    how = {**HOW, "network": "mlp(bottleneck=0, hidden=(16,))"}
+    how = {**HOW, "network": "mlp(bottleneck=0, hidden=(16,))", "standardise": "none"}
     source = tl_jax.Domain("huge", SOURCE.classes, huge, SOURCE.validation, SOURCE.test)
     with pytest.raises(UserError, match=r"source_only, step 0: .*not the cause: look at the data .*huge [\d.]+e\+38"):
         tl_jax.fit(source, TARGET, "source_only", run_dir=str(tmp_path / "run"), **how)

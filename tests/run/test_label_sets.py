@@ -11,6 +11,7 @@ from tiny import FAST, SOURCE, TARGET, domain
 
 import tl_jax
 from tl_jax.core.errors import UserError
+from tl_jax.data.domain import changed
 from tl_jax.data.labels import balanced
 from tl_jax.methods.source_only import source_only
 from tl_jax.run.problem import Problem
@@ -35,7 +36,7 @@ def test_own_classes_of_the_target_have_scores_of_their_own(tmp_path):
 
 
 def test_a_class_that_the_network_lacks_is_never_drawn_with_its_label():
-    target = dataclasses.replace(STRANGE, classes=("a", "b", "c"))
+    target = changed(STRANGE, classes=("a", "b", "c"))
     method = source_only()._replace(labels="target")
     data = Problem((SOURCE,), target).training(method)
     rows = data.list_of(0)

@@ -74,7 +74,7 @@ def test_a_network_of_another_kind_is_refused_with_those_that_fit(network, domai
 
 def test_images_too_small_for_a_network_are_refused_with_their_size(tmp_path):
     small = made("image", shape=(3, 3, 1))
-    with pytest.raises(UserError, match=r"--network=cnn cannot take examples \[3, 3, 1\] of other"):
+    with pytest.raises(UserError, match=r"--network=cnn cannot be built for image 3x3x1"):
         tl_jax.fit(
             small,
             Domain("other", ("a", "b"), *small.splits.values()),

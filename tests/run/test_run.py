@@ -145,7 +145,8 @@ def test_several_sources_are_trained_on_together(tmp_path):
 def test_bfloat16_computes_and_float32_is_kept(tmp_path):
     result = fit(tmp_path / "run", precision="bfloat16")
     assert result.complete
-    assert {a.dtype for a in records(tmp_path / "run").values()} == {np.dtype(np.float32)}
+    floats = {a.dtype for a in records(tmp_path / "run").values() if a.dtype.kind == "f"}
+    assert floats == {np.dtype(np.float32)}
 
 
 @pytest.mark.parametrize("n", [1, EVALUATION_BATCH - 1, EVALUATION_BATCH, EVALUATION_BATCH + 1])

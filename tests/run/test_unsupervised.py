@@ -10,15 +10,17 @@ from tiny import FAST, SOURCE, TARGET
 
 import tl_jax
 from tl_jax import Domain, Examples
+from tl_jax.core.batching import some
 from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten
 from tl_jax.models.networks import build
 from tl_jax.models.pretrained import load
 from tl_jax.run import loop
-from tl_jax.run.unsupervised import MOST, chosen
+from tl_jax.run.names import slug
+from tl_jax.run.unsupervised import MOST
 
 SETTINGS = {**FAST, "kind": "unsupervised", "devices": 1, "trials": "map", "steps": 12, "view": "strong"}
-SETTINGS["align"] = ["none", "coral"]
+SETTINGS |= {"align": ["none", "coral"], "standardise": "none"}
 METHODS = ["byol", "untrained", "pixels"]
 NETWORK = ("mlp", {"bottleneck": 8, "hidden": (16,)})
 
@@ -33,7 +35,7 @@ def finished(tmp_path_factory):
 
 
 def stored(result, job, step=12):
-    with np.load(result.run_dir / "records" / job / f"{step:08d}.npz") as file:
+    with np.load(result.run_dir / "records" / slug(job) / f"{step:08d}.npz") as file:
         return dict(file)
 
 
@@ -52,9 +54,9 @@ def test_every_method_is_judged_with_and_without_alignment_and_baselines_once(fi
 
 
 def test_numbers_are_those_of_the_stored_features(finished):
-    features = {name: x[1] for name, x in stored(finished, "byol-coral").items()}
+    features = {name: x[1] for name, x in stored(finished, "byol + coral").items()}
     unit = {name: x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12) for name, x in features.items()}
-    y_g, y_q = SOURCE.train.y[chosen(60, MOST)], TARGET.test.y[chosen(33, MOST)]
+    y_g, y_q = SOURCE.train.y[some(60, MOST)], TARGET.test.y[some(33, MOST)]
     nearest = (unit["queries"] @ unit["gallery"].T).argmax(1)
     (record,) = (r for r in finished.records if (r["method"], r["seed"]) == ("byol + coral", 1))
     want = (y_g[nearest] == y_q).mean()
@@ -63,8 +65,8 @@ def test_numbers_are_those_of_the_stored_features(finished):
 
 def test_pixels_are_the_examples_themselves(finished):
     features = stored(finished, "pixels", 1)
-    np.testing.assert_array_equal(features["queries"][0], TARGET.test.x[chosen(33, MOST)])
-    np.testing.assert_array_equal(features["gallery"][0], SOURCE.train.x[chosen(60, MOST)])
+    np.testing.assert_array_equal(features["queries"][0], TARGET.test.x[some(33, MOST)])
+    np.testing.assert_array_equal(features["gallery"][0], SOURCE.train.x[some(60, MOST)])
 
 
 def with_noise(domain: Domain) -> Domain:
@@ -85,13 +87,13 @@ def test_other_labels_leave_every_feature_bit_equal(finished, tmp_path):
     assert score(noisy) != score(finished)
 
 
-@pytest.mark.parametrize("job", ["byol", "byol-coral"])
+@pytest.mark.parametrize("job", ["byol", "byol + coral"])
 def test_the_trunk_is_loaded_by_a_network_of_other_classes(finished, job):
     network = build(NETWORK, 7)
-    x = TARGET.test.x[chosen(33, MOST)]
+    x = TARGET.test.x[some(33, MOST)]
     params, stats = network.init(jax.random.key(5), x[:2])
     drawn = flatten(params)
-    params, stats, report = load(str(finished.run_dir / f"{job}.safetensors"), params, stats)
+    params, stats, report = load(str(finished.run_dir / f"{slug(job)}.safetensors"), params, stats)
     assert not report.missing
     assert not report.unused
     assert set(report.reinitialised) == {path for path in drawn if path.startswith("head/")}
@@ -101,7 +103,7 @@ def test_the_trunk_is_loaded_by_a_network_of_other_classes(finished, job):
 
 def test_the_teacher_is_kept_where_it_predicts(tmp_path):
     result = pretrain(tmp_path / "run", methods=["dino(prototypes=8)"], align=["none"], seeds=1)
-    network, x = build(NETWORK, 3), TARGET.test.x[chosen(33, MOST)]
+    network, x = build(NETWORK, 3), TARGET.test.x[some(33, MOST)]
     params, stats = network.init(jax.random.key(5), x[:2])
     (path,) = result.run_dir.glob("*.safetensors")
     params, stats, _ = load(str(path), params, stats)
@@ -113,15 +115,15 @@ def test_the_teacher_is_kept_where_it_predicts(tmp_path):
 
 
 def test_stopped_and_run_again_gives_the_same_results(finished, tmp_path, monkeypatch):
-    calls, evaluate = [0], loop._evaluate
+    calls, keep = [0], loop._keep
 
     def stops(*args):
         calls[0] += 1
         if calls[0] == 3:
             raise KeyboardInterrupt
-        return evaluate(*args)
+        return keep(*args)
 
-    monkeypatch.setattr(loop, "_evaluate", stops)
+    monkeypatch.setattr(loop, "_keep", stops)
     with pytest.raises(KeyboardInterrupt):
         pretrain(tmp_path / "run")
     again = pretrain(tmp_path / "run")

@@ -144,7 +144,7 @@ def check(config: Config) -> None:
         ("label space", config.label_space, LABEL_SPACES),
     ):
         require(kind, value, choices)
-    if not config.source and not config.init_from:
+    if not config.source and not config.init_from and config.kind != "multitask":
         raise UserError(
             f"No source: {config.kind} transfer needs at least one, or weights to begin from (--init_from)."
         )
