@@ -26,7 +26,7 @@ def test_symmetric_and_blind_to_rotation_and_to_a_common_translation(name):
     np.testing.assert_allclose(VALUE[name](s @ rotation + 7, t @ rotation + 7), value, rtol=1e-9)
 
 
-@pytest.mark.parametrize("name", sorted({*DISTANCES} - {"mmd linear"}))
+@pytest.mark.parametrize("name", sorted({*DISTANCES} - {"mmd linear", "mmd cyclic"}))
 def test_the_order_of_rows_does_not_matter(name):
     s, t = draw(0), draw(1, shift=0.5)
     order = np.random.default_rng(3).permutation
