@@ -10,11 +10,12 @@ from tl_jax.methods.base import NOTHING_LEARNT, Method, Own, View
 
 
 def prototypical(form: str = "plain") -> Method:
-    """Nothing is trained: logits_ic = -||f_i - mu_c||^2, mu_c the mean of the labelled features of class c.
+    """Nothing is trained: logits_ic = -||f_i - mu_c||^2 + a_i, mu_c the mean of the labelled features of class c.
 
-    -inf for a class without a labelled example. form="unit": features less the mean of all labelled ones, then of
-    length 1. Labels are the target's. Snell et al. 2017, arXiv 1703.05175 (an episode's prototypes); Wang et al. 2019,
-    arXiv 1911.04623 ("unit", its CL2N).
+    a_i is one for all classes of an example, so that a linear head has these very logits; -inf for a class without a
+    labelled example. form="unit": features less the mean of all labelled ones, then of length 1. Labels are the
+    target's. Snell et al. 2017, arXiv 1703.05175 (an episode's prototypes); Wang et al. 2019, arXiv 1911.04623
+    ("unit", its CL2N).
     """
 
     def seen_as(features, centre):
@@ -32,7 +33,7 @@ def prototypical(form: str = "plain") -> Method:
         origin = model.memory["means"].mean(0, keepdims=True)  # far from it the squares would cancel badly
         f, means = seen_as(features, model.memory["centre"]) - origin, model.memory["means"] - origin
         cross = jnp.matmul(f, means.T, precision="highest")
-        scores = 2 * cross - jnp.square(f).sum(1)[:, None] - jnp.square(means).sum(1)[None, :]
+        scores = 2 * cross - jnp.square(means).sum(1)[None, :]  # the example's own ||f||^2 is the same for all classes
         return Output(features, jnp.where(model.memory["seen"][None, :], scores, -jnp.inf))
 
     def plain(model, domain):
