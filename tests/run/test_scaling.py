@@ -14,6 +14,7 @@ from tl_jax.run import baselines, report
 from tl_jax.run.config import Config
 from tl_jax.run.export import standardised
 from tl_jax.run.prepare import prepare
+from tl_jax.run.problem import Problem
 from tl_jax.run.scaling import chosen
 from tl_jax.run.setup import Options
 
@@ -129,3 +130,15 @@ def test_large_sets_are_drawn_evenly_and_the_row_says_so(monkeypatch):
     monkeypatch.setattr(baselines, "ROWS", 20)
     found = baselines.records(set_up())
     assert {record["baseline"] for record in found} == {"on 20 of 60 training examples"}
+
+
+def test_rows_that_are_drawn_are_of_every_source_and_class_and_keep_their_labels(monkeypatch):
+    monkeypatch.setattr(baselines, "ROWS", 24)
+    one, other = domain("near", 0.0), domain("second", 3.0)
+    x, y, share = baselines._training(Problem((one, other), one))
+    assert share == "on 24 of 120 training examples"
+    assert len(set(y.tolist())) == 3
+    rows = [(a, b) for d in (one, other) for a, b in zip(d.train.x, d.train.y, strict=True)]
+    origin = [next(i for i, (a, b) in enumerate(rows) if np.array_equal(a, x[k]) and b == y[k]) for k in range(24)]
+    assert len(set(origin)) == 24
+    assert min(origin) < 60 <= max(origin)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tl_jax.core.batching import some
 from tl_jax.data.domain import Domain, Examples, changed
 
 MODALITIES = ("vector", "series")
@@ -38,12 +39,12 @@ def fitted(parts: list[np.ndarray]) -> Scale:
     center = rows.mean(0, dtype=np.float64)
     blocks = np.array_split(rows, -(-len(rows) // ROWS))  # in float64, never whole
     spread = np.sqrt(sum(np.square(block - center).sum(0) for block in blocks) / len(rows))
-    some = rows[np.linspace(0, len(rows) - 1, min(len(rows), ROWS)).astype(np.int64)]
-    low, middle, high = np.percentile(some, (25, 50, 75), axis=0)
+    drawn = rows[some(len(rows), ROWS)]
+    low, middle, high = np.percentile(drawn, (25, 50, 75), axis=0)
     half = (high - low) / NORMAL
     heavy = (half > 0) & (spread > HEAVY * half)
     center, spread = np.where(heavy, middle, center), np.where(heavy, half, spread)
-    center = np.where((some == 0).mean(0) > 0.5, 0.0, center)
+    center = np.where((drawn == 0).mean(0) > 0.5, 0.0, center)
     tiny = spread <= 1e-7 * np.abs(center)  # rounding of a constant
     return Scale(center.astype(np.float32), np.where(tiny, 1.0, spread).astype(np.float32))
 

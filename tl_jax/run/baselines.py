@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tl_jax.core.batching import some
 from tl_jax.data.domain import known
 from tl_jax.run.config import Config
 from tl_jax.run.problem import Problem
@@ -18,7 +19,7 @@ KINDS = ("vector", "text", "series")
 """The modalities that have them."""
 ROWS = 10_000
 VALUES = 10_000_000
-"""Training examples, and numbers in them, beyond which examples are drawn evenly."""
+"""Training examples, and numbers in them, beyond which some examples are drawn once."""
 SEED = None
 """Nothing is drawn at random: one row each."""
 
@@ -79,13 +80,17 @@ def _records(setup: Setup) -> list[dict[str, Any]]:
 
 def _training(problem: Problem) -> tuple[Any, np.ndarray, str]:
     """x, y of the sources' labelled training examples and, in words, which of them these are."""
+    most = min(ROWS, max(2, VALUES // max(1, problem.target.train.x[0].size)))
     rows = [np.flatnonzero(known(source.train.y)) for source in problem.sources]
-    y = np.concatenate([source.train.y[r] for source, r in zip(problem.sources, rows, strict=True)])
-    x = np.concatenate([source.train.x[r] for source, r in zip(problem.sources, rows, strict=True)])
-    most = min(ROWS, max(2, VALUES // max(1, x[0].size)))
-    some = np.linspace(0, len(y) - 1, min(len(y), most)).astype(np.int64)
-    share = f"on {len(some)} of {len(y)} training examples" if len(some) < len(y) else ""
-    return _flat(problem, x[some]), y[some], share
+    total, first = sum(map(len, rows)), 0
+    chosen, parts = np.sort(some(total, most)), []
+    for source, mine in zip(problem.sources, rows, strict=True):
+        here = mine[chosen[(chosen >= first) & (chosen < first + len(mine))] - first]
+        parts.append((source.train.x[here], source.train.y[here]))
+        first += len(mine)
+    x, y = map(np.concatenate, zip(*parts, strict=True))
+    share = f"on {len(y)} of {total} training examples" if len(y) < total else ""
+    return _flat(problem, x), y, share
 
 
 def _flat(problem: Problem, x: np.ndarray) -> Any:
