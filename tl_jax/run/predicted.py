@@ -61,9 +61,9 @@ def write(setup: Setup, directory: RunDirectory) -> None:
     sheet = csv.writer(text, lineterminator="\n")
     sheet.writerow(["method", "seed", *swept, "step", "split", "example", *columns])
     for task, arrays in kept.values():
-        reasons = divergence.so_far(directory.records(task.job.name), task.job.steps, len(task.job.trials))
+        last = directory.record(task.job.name, task.job.steps)
         for i, (seed, values) in enumerate(task.job.trials):
-            if reasons[i]:
+            if divergence.described(last, i):
                 continue
             about = [task.job.name, seed, *(f"{dict(values)[n]:g}" if n in dict(values) else "" for n in swept)]
             for split in setup.problem.target.splits:

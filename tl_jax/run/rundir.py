@@ -112,6 +112,11 @@ class RunDirectory:
         modes = {job: mode for job in jobs if (mode := self.manifest(job).mode)}
         return bring(self.root / "execution.json", (json.dumps(modes, indent=1) + "\n").encode()) if modes else False
 
+    def record(self, job: str, step: int) -> dict[str, np.ndarray]:
+        """The stored evaluation of a job at one step; {} where it is not there or not as it was written."""
+        content = self.read_file(job, self.record_path(job, step).name)
+        return unpacked(content) if content else {}
+
     def records(self, job: str) -> dict[int, dict[str, np.ndarray]]:
         """Every stored evaluation of a job by step. Raises UserError for one that is not as it was written."""
         manifest, found = self.manifest(job), {}

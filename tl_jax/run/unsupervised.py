@@ -20,7 +20,7 @@ from tl_jax.run.config import Config
 from tl_jax.run.names import slug
 from tl_jax.run.problem import Problem
 from tl_jax.run.report import Table
-from tl_jax.run.rundir import RunDirectory, read_lines, unpacked
+from tl_jax.run.rundir import RunDirectory, read_lines
 from tl_jax.run.setup import Setup, Task
 from tl_jax.run.trials import Programs, predict_all
 from tl_jax.training.forward import stats_of
@@ -144,8 +144,7 @@ def _judged(task: Task, stored: Mapping[str, np.ndarray]) -> list[dict[str, floa
 
 def last_record(directory: RunDirectory, task: Task) -> dict[str, np.ndarray]:
     """What was observed at the last step of a job; empty if it is not finished."""
-    content = directory.read_file(task.job.name, directory.record_path(task.job.name, task.job.steps).name)
-    return unpacked(content) if content else {}
+    return directory.record(task.job.name, task.job.steps)
 
 
 def keep(task: Task, directory: RunDirectory, states: State) -> None:
