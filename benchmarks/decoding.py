@@ -56,7 +56,7 @@ def peer(folder: str, usual: bool) -> tuple[int, Callable[[], None]]:
     import torch
     from PIL import Image
 
-    from tl_jax.data.decoder import Look, decode
+    from tl_jax.data.files.decoder import Look, decode
 
     files = sorted(Path(folder).rglob("*.jpg"))
     look = Look(SIZE, RESIZE, 3)

@@ -25,12 +25,12 @@ from conv import clock_on, torch_resnet18
 
 from tl_jax import Domain, Examples
 from tl_jax.core.trees import flatten, size_of
-from tl_jax.run.config import INDUCTIVE
-from tl_jax.run.execution import execution
-from tl_jax.run.prepare import prepare
-from tl_jax.run.pretrained import on_features
-from tl_jax.run.setup import Options, Task, make_network, plain
-from tl_jax.run.trials import programs
+from tl_jax.run.execute.begin import on_features
+from tl_jax.run.execute.execution import execution
+from tl_jax.run.execute.trials import programs
+from tl_jax.run.plan.config import INDUCTIVE
+from tl_jax.run.plan.prepare import prepare
+from tl_jax.run.plan.setup import Options, Task, make_network, plain
 from tl_jax.training.freezing import resolve
 
 STRATEGIES = ("full", "linear_probe", "last_k(k=2)", "last_k(k=4)", "bn_only", "bitfit", "lora(rank=4)", "layer_decay")

@@ -17,11 +17,11 @@ from sklearn import datasets
 
 import tl_jax
 from experiments.page import finished, script, write
-from tl_jax.data.assemble import make
 from tl_jax.data.domain import Domain, changed
 from tl_jax.data.load import load
 from tl_jax.data.match import matched
-from tl_jax.run.report import Table
+from tl_jax.data.readers.assemble import make
+from tl_jax.kinds.predicting.table import Table
 
 PAGE = Path("docs/results/default_networks.md")
 MOST = 1500

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from experiments.page import script, table_of, write
 from tl_jax import fit_tasks
-from tl_jax.core.strategies import STRATEGIES
+from tl_jax.balancing.table import STRATEGIES
 
 TASKS = ("multi_mnist/left", "multi_mnist/right")
 SAME = ("fixed", "mean")

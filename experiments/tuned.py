@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tl_jax.run.config import MULTITASK
-from tl_jax.run.report import Table
-from tl_jax.run.task_report import table
+from tl_jax.kinds.multitask.table import table
+from tl_jax.kinds.predicting.table import Table
+from tl_jax.run.plan.config import MULTITASK
 
 Records = Sequence[Mapping[str, Any]]
 Key = tuple[str, str]

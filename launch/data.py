@@ -17,14 +17,17 @@ from launch.command import launch
 from launch.flags import FLAGS
 from tl_jax.core.errors import UserError, require
 from tl_jax.core.printable import printable
-from tl_jax.data import check, folder, images, where
 from tl_jax.data.benchmarks import table
-from tl_jax.data.check_pair import pair
+from tl_jax.data.check import domain as check
+from tl_jax.data.check import where
+from tl_jax.data.check.pair import pair
+from tl_jax.data.check.prefetch import prefetch
+from tl_jax.data.files import images
 from tl_jax.data.load import load
 from tl_jax.data.match import named, renamed
-from tl_jax.data.prefetch import prefetch
+from tl_jax.data.readers import folder
 from tl_jax.data.spec import SCHEME_FREE, parse
-from tl_jax.run import plots
+from tl_jax.run.report import plots
 
 COMMANDS = {"check": (1, 2), "where": (1, 1), "prefetch": (1, 1), "list": (0, 0)}
 """{command: least and greatest number of specs}."""

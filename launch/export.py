@@ -16,7 +16,7 @@ from absl import flags
 from launch.command import launch
 from launch.flags import FLAGS
 from tl_jax.core.errors import UserError
-from tl_jax.run.export import Choice, export
+from tl_jax.programs.export import Choice, export
 
 flags.DEFINE_string("job", "", "Which method or strategy of the run, as in its table; needed if there are several.")
 flags.DEFINE_integer("trial", 0, "Which of its trials, in the order of results.json.")

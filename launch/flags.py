@@ -12,13 +12,13 @@ from tl_jax.data.match import LABEL_SPACES
 from tl_jax.evaluation.selection import CRITERIA
 from tl_jax.methods import BY_KIND
 from tl_jax.models.networks import NETWORKS
-from tl_jax.run.calibration import MODES
-from tl_jax.run.config import PRECISIONS, STANDARDISE, Config, counted
-from tl_jax.run.devices import PLATFORMS
+from tl_jax.programs.preview import dry_run, parameters
+from tl_jax.run.execute.calibration import MODES
 from tl_jax.run.experiment import run
-from tl_jax.run.prepare import prepare
-from tl_jax.run.preview import dry_run, parameters
-from tl_jax.run.setup import Options
+from tl_jax.run.plan.config import PRECISIONS, STANDARDISE, Config, counted
+from tl_jax.run.plan.devices import PLATFORMS
+from tl_jax.run.plan.prepare import prepare
+from tl_jax.run.plan.setup import Options
 from tl_jax.training.forward import PLANS
 from tl_jax.training.optimizer import RULES
 

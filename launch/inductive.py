@@ -17,10 +17,10 @@ from absl import flags
 
 from launch.command import launch
 from launch.flags import FLAGS, SPECS, config_fields, define, train
-from tl_jax.run.config import INDUCTIVE
-from tl_jax.run.devices import setup as setup_devices
-from tl_jax.run.names import readable, slug
-from tl_jax.training.strategies import STRATEGIES
+from tl_jax.fine_tuning.strategies import STRATEGIES
+from tl_jax.run.plan.config import INDUCTIVE
+from tl_jax.run.plan.devices import setup as setup_devices
+from tl_jax.run.store.names import readable, slug
 
 flags.DEFINE_multi_string("source", list(INDUCTIVE.source), f"Repeatable. Domain to pretrain on: {SPECS}.")
 flags.DEFINE_multi_string("target", [INDUCTIVE.target, "digits:parity"], "Repeatable. Labelled domain to transfer to.")

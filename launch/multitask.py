@@ -16,10 +16,10 @@ from absl import flags
 
 from launch.command import launch
 from launch.flags import FLAGS, SPECS, config_fields, define, train
-from tl_jax.core.strategies import STRATEGIES
+from tl_jax.balancing.table import STRATEGIES
 from tl_jax.models.sharing import SHARING
-from tl_jax.run.config import MULTITASK
-from tl_jax.run.devices import setup as setup_devices
+from tl_jax.run.plan.config import MULTITASK
+from tl_jax.run.plan.devices import setup as setup_devices
 
 flags.DEFINE_multi_string("task", list(MULTITASK.source), f"Repeatable. Labelled domain: {SPECS}.")
 flags.DEFINE_multi_string(

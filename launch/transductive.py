@@ -12,8 +12,8 @@ from absl import flags
 
 from launch.command import launch
 from launch.flags import DEFAULT, FLAGS, SPECS, config_fields, define, train
-from tl_jax.run.config import Config
-from tl_jax.run.devices import setup as setup_devices
+from tl_jax.run.plan.config import Config
+from tl_jax.run.plan.devices import setup as setup_devices
 
 flags.DEFINE_multi_string("source", list(DEFAULT.source), f"Repeatable. Labelled domain: {SPECS}.")
 flags.DEFINE_string("target", DEFAULT.target, "Domain whose training labels no method sees (but target_only).")

@@ -15,11 +15,11 @@ from absl import flags
 
 from launch.command import launch
 from launch.flags import FLAGS, SPECS, config_fields, define, train
-from tl_jax.data.augment import VIEWS
+from tl_jax.data.views.augment import VIEWS
+from tl_jax.kinds.unsupervised.observe import UNSUPERVISED
+from tl_jax.kinds.unsupervised.views import PRETRAIN_ON
 from tl_jax.methods.aligned import ALIGNMENTS
-from tl_jax.run.devices import setup as setup_devices
-from tl_jax.run.pretraining import PRETRAIN_ON
-from tl_jax.run.unsupervised import UNSUPERVISED
+from tl_jax.run.plan.devices import setup as setup_devices
 
 flags.DEFINE_multi_string("source", list(UNSUPERVISED.source), f"Repeatable. Domain of the gallery: {SPECS}.")
 flags.DEFINE_string("target", UNSUPERVISED.target, "Domain of the queries, on whose test split features are judged.")

@@ -16,3 +16,10 @@ def _forget():
     """What a module compiled is of no use to the next, and all of it together takes gigabytes."""
     yield
     jax.clear_caches()
+
+
+@pytest.fixture
+def double():
+    """Double precision, for the tests that ask for it."""
+    with jax.enable_x64(True):
+        yield

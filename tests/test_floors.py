@@ -10,17 +10,20 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROOMS = {
     "core": set(),
+    "losses": {"core"},
+    "balancing": {"core", "losses"},
     "evaluation": {"core"},
     "data": {"core"},
     "models": {"core"},
-    "methods": {"core"},
+    "methods": {"core", "losses", "balancing"},
     # Batches are drawn and augmented on the device, inside the step. Networks come as core.types.Network.
-    "training": {"core", "data", "methods"},
-    "run": {"core", "evaluation", "data", "models", "methods", "training"},
+    "training": {"core", "losses", "balancing", "data", "methods"},
+    "fine_tuning": {"core", "methods", "training"},
+    "run": {"core", "losses", "balancing", "evaluation", "data", "models", "methods", "training", "fine_tuning"},
 }
 """What each room may import besides itself. Launch scripts and experiments may import all of them."""
 FILES = sorted(path for room in ("tl_jax", "launch", "experiments") for path in (ROOT / room).rglob("*.py"))
-TFDS_FILES = ("tl_jax/data/tfds.py", "tl_jax/data/tfds_builders.py")
+TFDS_FILES = ("tl_jax/data/readers/tfds.py", "tl_jax/data/readers/tfds_builders.py")
 NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 
 
@@ -79,7 +82,7 @@ def test_tensorflow_datasets_is_imported_where_it_is_used(name):
 def test_no_method_imports_another():
     for name in (name for name in NAMES if name.startswith("tl_jax/methods/") and not name.endswith("__init__.py")):
         siblings = {module for module, _ in imports(read(name)) if module.startswith("tl_jax.methods")}
-        assert all(module.startswith("tl_jax.methods.base.") for module in siblings), name
+        assert all(module.startswith("tl_jax.methods.contract.") for module in siblings), name
 
 
 def test_a_launch_script_loads_neither_torch_nor_tensorflow():

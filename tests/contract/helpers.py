@@ -8,7 +8,7 @@ import numpy as np
 
 from tl_jax.core.types import Network, Output
 from tl_jax.data.domain import Domain, Examples
-from tl_jax.run.problem import Problem
+from tl_jax.run.plan.problem import Problem
 
 CLASSES = 3
 WIDTHS = {"backbone": 16, "bottleneck": 8}

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import pytest
 
 from tl_jax.core.trees import flatten
+from tl_jax.fine_tuning.adapters import adapted, with_adapters
+from tl_jax.fine_tuning.layout import layout
+from tl_jax.fine_tuning.lora import with_lora
+from tl_jax.fine_tuning.strategies import STRATEGIES
 from tl_jax.models.networks import NETWORKS, build
-from tl_jax.training.adapters import adapted, with_adapters
 from tl_jax.training.freezing import resolve
-from tl_jax.training.layout import layout
-from tl_jax.training.lora import with_lora
-from tl_jax.training.strategies import STRATEGIES
 
 IDS, SERIES, IMAGE = ((2, 9), jnp.int32), ((2, 20, 3), jnp.float32), ((2, 32, 32, 3), jnp.float32)
 INPUTS = {"gru": IDS, "text_cnn": IDS, "text_transformer": IDS, "conv1d": SERIES, "audio_cnn": ((2, 4000), jnp.float32)}

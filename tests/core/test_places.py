@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from tl_jax.core import places
+from tl_jax.core import files as places
 from tl_jax.core.errors import MachineError, machine_faults
-from tl_jax.core.places import keep_in_cache, sweep, temporary_beside, user_cache, write_atomically
+from tl_jax.core.files import keep_in_cache, sweep, temporary_beside, user_cache, write_atomically
 from tl_jax.core.sealed import opened, seal
 
 

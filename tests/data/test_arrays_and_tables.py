@@ -9,8 +9,8 @@ from sklearn.datasets import dump_svmlight_file
 from sklearn.feature_extraction.text import CountVectorizer
 
 from tl_jax.core.errors import UserError
-from tl_jax.data import text
 from tl_jax.data.load import load
+from tl_jax.data.readers import text
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(40, 5)).astype(np.float32), np.arange(40) % 2

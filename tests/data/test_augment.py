@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tl_jax.core.errors import UserError
-from tl_jax.data.augment import VIEWS, augment, modality, to_float
+from tl_jax.data.views.augment import VIEWS, augment, modality, to_float
 
 KEY = jax.random.key(0)
 X = np.random.default_rng(0).uniform(-1, 1, (6, 8, 12, 3)).astype(np.float32)

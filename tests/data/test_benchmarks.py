@@ -16,10 +16,10 @@ from PIL import Image
 from sklearn.datasets import dump_svmlight_file
 
 from tl_jax.core.errors import UserError
-from tl_jax.data import where
 from tl_jax.data.benchmarks.table import BENCHMARKS
+from tl_jax.data.check import where
+from tl_jax.data.check.prefetch import prefetch
 from tl_jax.data.load import load
-from tl_jax.data.prefetch import prefetch
 
 RNG = np.random.default_rng(0)
 DIGITS = tuple("0123456789")

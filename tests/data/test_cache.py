@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pictures import encoded
 
-from tl_jax.data import cache
+from tl_jax.data.files import cache
 from tl_jax.data.load import load
 
 SHAPE = (50, 4)
@@ -154,7 +154,7 @@ def test_a_remark_is_kept_beside_the_array_and_guarded_like_it():
 
 def _build(barrier, home, results):
     os.environ["XDG_CACHE_HOME"] = home
-    from tl_jax.data import cache
+    from tl_jax.data.files import cache
 
     def slow(out):
         for row in range(len(out)):

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tl_jax.data.check import single
-from tl_jax.data.check_pair import pair
+from tl_jax.data.check.domain import single
+from tl_jax.data.check.pair import pair
 from tl_jax.data.domain import Domain, Examples
-from tl_jax.data.folder import listing
-from tl_jax.data.images import unreadable
+from tl_jax.data.files.images import unreadable
 from tl_jax.data.load import load
+from tl_jax.data.readers.folder import listing
 from tl_jax.data.spec import parse
 
 

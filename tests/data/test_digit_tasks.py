@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tl_jax.data import digit_tasks, digits
+from tl_jax.data.embedded import digit_tasks, digits
 
 
 @pytest.fixture(scope="module")

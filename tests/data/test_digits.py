@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from tl_jax.data import digits
+from tl_jax.data.embedded import digits
 
 LOADERS = (digits.handwritten, digits.printed, digits.photo)
 COUNTS = {"handwritten": (1200, 150, 447), "printed": (3000, 300, 500), "photo": (1200, 150, 447)}

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tl_jax.core.errors import UserError
-from tl_jax.data import archives, files
+from tl_jax.data.files import archives, containers
 from tl_jax.data.load import load
 
 
@@ -217,7 +217,7 @@ def test_a_large_member_of_a_tar_is_never_held_in_memory(tmp_path, picture, monk
 
 
 def test_a_file_that_no_memory_holds_is_not_read(shop, monkeypatch):
-    monkeypatch.setattr(files, "LARGEST", 100)
+    monkeypatch.setattr(containers, "LARGEST", 100)
     assert "bike/03.png has 0.0 GB" in said(f"folder:{shop}?size=8")
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tl_jax.core.errors import UserError
-from tl_jax.data.labels import labelled_rows, repeated
+from tl_jax.data.pipeline.rows import labelled_rows, repeated
 
 Y = np.repeat([0, 1, 2], [20, 10, 5])
 

@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 from tl_jax.core.errors import UserError
-from tl_jax.data.check import single
+from tl_jax.data.check.domain import single
 from tl_jax.data.domain import Domain, Examples
 from tl_jax.data.load import load
 from tl_jax.data.match import matched
-from tl_jax.run.problem import describe
+from tl_jax.run.plan.problem import describe
 
 
 def domain(classes=("a", "b", "c"), shape=(6, 6, 3), name="d", modality="image", **rest):

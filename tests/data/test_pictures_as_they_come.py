@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 from tl_jax.core.errors import UserError
-from tl_jax.data import decoder, images
+from tl_jax.data.files import decoder, images
 from tl_jax.data.load import load
 
 RAMP = np.tile(np.linspace(0, 1, 16), (16, 1))

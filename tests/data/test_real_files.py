@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tl_jax.data import where
-from tl_jax.data.check_pair import pair
+from tl_jax.data.check import where
+from tl_jax.data.check.pair import pair
 from tl_jax.data.load import load
 
 ROOT = os.environ.get("TL_JAX_DATA", "")

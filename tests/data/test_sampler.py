@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tl_jax.data import host_sampler
-from tl_jax.data.sampler import ROUNDS, indices, permute
+from tl_jax.data.pipeline import host_sampler
+from tl_jax.data.pipeline.sampler import ROUNDS, indices, permute
 
 KEY = jax.random.key(0)
 

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from tl_jax.data.augment import augment
+from tl_jax.data.views.augment import augment
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)

@@ -7,7 +7,7 @@ import pytest
 from test_sound import said, wave
 
 from tl_jax.core.errors import UserError
-from tl_jax.data import waves
+from tl_jax.data.files import waves
 from tl_jax.data.load import load
 
 
@@ -88,7 +88,7 @@ def test_recordings_without_folders_have_no_labels(rooms, tmp_path):
     ],
 )
 def test_lengths_rates_and_patterns_that_mean_nothing_are_answered(rooms, query, message, monkeypatch):
-    from tl_jax.data import sound
+    from tl_jax.data.readers import sound
 
     monkeypatch.setattr(sound, "LARGEST", 1 << 30)
     assert message in said(f"wav:{rooms}?{query}")

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from tl_jax.core.errors import UserError
-from tl_jax.data import text
-from tl_jax.data.check_pair import pair
+from tl_jax.data.check.pair import pair
 from tl_jax.data.domain import known
 from tl_jax.data.load import load
 from tl_jax.data.match import matched
-from tl_jax.run.problem import describe
+from tl_jax.data.readers import text
+from tl_jax.run.plan.problem import describe
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 
 from tl_jax.core.errors import UserError
 from tl_jax.data.load import load
+from tl_jax.data.readers.tfds import prepared
 from tl_jax.data.spec import parse
-from tl_jax.data.tfds import prepared
 
 tfds = pytest.importorskip("tensorflow_datasets")
 

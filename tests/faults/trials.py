@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "1")
 os.environ.setdefault("MPLBACKEND", "agg")
-sys.path.insert(0, str(Path(__file__).parents[1] / "run"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 from tiny import FAST, SOURCE, TARGET
@@ -27,7 +27,8 @@ from tiny import FAST, SOURCE, TARGET
 import tl_jax
 from tl_jax.core.errors import MachineError, UserError
 from tl_jax.data.domain import Domain
-from tl_jax.run import checkpoints, conclude, contents
+from tl_jax.run import conclude
+from tl_jax.run.store import checkpoints, contents
 
 SETTINGS: dict[str, Any] = {**FAST, "steps": 6, "eval_every": 2, "seeds": 1, "trials": "map", "devices": 1}
 

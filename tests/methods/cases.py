@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tl_jax.core.types import At, Batch, Labeled, Output, Unlabeled
-from tl_jax.methods.base import Own
+from tl_jax.methods.contract import Own
 
 N, M, D, C = 6, 8, 5, 4
 RNG = np.random.default_rng(0)

@@ -7,8 +7,8 @@ from cases import CE, OUT, C, D, M, N, S, T, entropy, gradient, perceptron, slop
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.types import Model, Output
-from tl_jax.methods.base import Own
 from tl_jax.methods.cdan import RANDOM_WIDTH, cdan
+from tl_jax.methods.contract import Own
 from tl_jax.methods.dann import dann
 
 LAM = 0.3

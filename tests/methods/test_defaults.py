@@ -4,9 +4,9 @@ import inspect
 
 import pytest
 
-from tl_jax.core.trained_weighting import gradnorm
+from tl_jax.balancing.by_trained_weights import gradnorm
 from tl_jax.methods import BASELINES, METHODS
-from tl_jax.methods.base import Method
+from tl_jax.methods.contract import Method
 
 ARGUMENTS = {
     "source_only": {"smoothing": 0.0},

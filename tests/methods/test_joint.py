@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tl_jax.core.types import At, Batch, Labeled, Output, Unlabeled
-from tl_jax.methods.base import Own
+from tl_jax.methods.contract import Own
 from tl_jax.methods.joint import joint
 
 RNG = np.random.default_rng(0)

@@ -5,7 +5,7 @@ import numpy as np
 from cases import CE, C, D, S, T, Y, cross_entropy, gradient, perceptron, softmax, terms, weights
 
 from tl_jax.core.types import Model, Network, Output
-from tl_jax.methods.base import Example
+from tl_jax.methods.contract import Example
 from tl_jax.methods.mcd import mcd
 
 OWN = {"head": weights(3, D, C)["dense0"]}

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from cases import OTHER, D, M, T, gradient, perceptron, softmax, terms, weights
 
-from tl_jax.core.masking import view_key
-from tl_jax.core.mlp import apply
+from tl_jax.core.patches import view_key
 from tl_jax.core.types import At, Batch, Model, Output, Unlabeled
-from tl_jax.data.augment import augment
+from tl_jax.data.views.augment import augment
+from tl_jax.losses.mlp import apply
 from tl_jax.methods import METHODS
-from tl_jax.methods.base import Example, Own
+from tl_jax.methods.contract import Example, Own
 
 NAMES = [name for name, make in METHODS.items() if make().labels == "none"]
 THIRD = Output(np.random.default_rng(5).normal(size=(M, D)), T.logits)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from cases import BATCH, D, M, N
 
-from tl_jax.core.gram import inverse_gram_alignment
 from tl_jax.core.types import At, Model, Output
+from tl_jax.losses.inverse_gram import inverse_gram_alignment
 from tl_jax.methods import METHODS
-from tl_jax.methods.base import Example
+from tl_jax.methods.contract import Example
 
 RNG = np.random.default_rng(1)
 Y = RNG.normal(size=N)

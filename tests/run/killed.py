@@ -4,12 +4,13 @@ import os
 import signal
 import sys
 
-sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(0, os.path.dirname(os.path.dirname(__file__)))
 
 from tiny import FAST, SOURCE, TARGET
 
 import tl_jax
-from tl_jax.run import checkpoints, loop, rundir
+from tl_jax.run import loop
+from tl_jax.run.store import checkpoints, rundir
 
 run_dir, moment, kind = sys.argv[1:]
 SETTINGS = {"seeds": 2, "run_dir": run_dir, "devices": 1, "trials": "map", **FAST}

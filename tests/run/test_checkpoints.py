@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tl_jax.run.checkpoints import DIGESTS, Checkpoints
+from tl_jax.run.store.checkpoints import DIGESTS, Checkpoints
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_every_checkpoint_has_its_digests_as_soon_as_it_is_there(saved):
 
 def test_one_flipped_bit_in_any_file_is_seen_and_the_one_before_is_used(saved, monkeypatch):
     said = []
-    monkeypatch.setattr("tl_jax.run.checkpoints.say", said.append)
+    monkeypatch.setattr("tl_jax.run.store.checkpoints.say", said.append)
     folder = saved / "checkpoints" / "job" / "2"
     checked = 0
     marks = ("commit_success.txt",)  # nothing reads what stands in it

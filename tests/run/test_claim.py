@@ -5,13 +5,13 @@ import json
 import pytest
 
 from tl_jax.core.errors import UserError
-from tl_jax.core.places import PART
-from tl_jax.run.claim import claim, refuse_foreign
-from tl_jax.run.config import Config
+from tl_jax.core.files import PART
+from tl_jax.run.plan.config import Config
+from tl_jax.run.store.claim import claim, refuse_foreign
 
 SPLIT = {"x": "<f4 60x8 aa", "labels": "<i4 60 bb"}
 DOMAIN = {"name": "near", "is": "vector 3 classes cc", "train": SPLIT, "validation": SPLIT, "test": SPLIT}
-MADE = {"domains": [DOMAIN, {**DOMAIN, "name": "far"}], "weights": "", "code": {"core/losses.py": "dd"}}
+MADE = {"domains": [DOMAIN, {**DOMAIN, "name": "far"}], "weights": "", "code": {"losses/classes.py": "dd"}}
 CONFIG = Config()
 
 
@@ -28,7 +28,7 @@ CHANGES = {
     "the labels of far (test)": changed("domains", 1, "test", "labels", to="<i4 60 ee"),
     "the examples of near (train)": changed("domains", 0, "train", "x", to="<f4 60x8 ee"),
     "the weights of --init_from": changed("weights", to="ff"),
-    "the code (core/losses.py)": changed("code", "core/losses.py", to="ee"),
+    "the code (losses/classes.py)": changed("code", "losses/classes.py", to="ee"),
     "the code (core/new.py)": changed("code", "core/new.py", to="ee"),
 }
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tl_jax.core.errors import UserError
-from tl_jax.run import calibration
-from tl_jax.run.config import Config, check
-from tl_jax.run.devices import place
-from tl_jax.run.jobs import jobs
+from tl_jax.run.execute import calibration
+from tl_jax.run.plan.config import Config, check
+from tl_jax.run.plan.devices import place
+from tl_jax.run.plan.jobs import jobs
 from tl_jax.training.state import Data, Start
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tiny import SOURCE
 
-from tl_jax.run import contents
-from tl_jax.run.contents import changes, of_array, of_domain, of_tree
+from tl_jax.run.store import contents
+from tl_jax.run.store.contents import changes, of_array, of_domain, of_tree
 
 X = np.random.default_rng(0).normal(size=(50, 7)).astype(np.float32)
 
@@ -64,5 +64,5 @@ def test_weights_are_told_apart_by_path_and_value():
 
 def test_the_code_is_every_source_file_of_the_package():
     files = dict(contents.code())
-    assert "core/losses.py" in files
+    assert "losses/classes.py" in files
     assert "__init__.py" in files

@@ -8,7 +8,7 @@ from tiny import FAST, SOURCE, TARGET
 
 import tl_jax
 from tl_jax.core.errors import UserError
-from tl_jax.run import divergence
+from tl_jax.run.execute import divergence
 from tl_jax.training.step import Progress
 
 HOW = {**FAST, "steps": 12, "eval_every": 6, "seeds": 1, "optimizer": "sgd", "trials": "map"}

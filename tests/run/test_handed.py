@@ -5,10 +5,10 @@ import pytest
 from tiny import FAST, SOURCE, TARGET, domain
 
 import tl_jax
+from tl_jax import api
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain
-from tl_jax.run import api
-from tl_jax.run.prepare import domain_names, prepare
+from tl_jax.run.plan.prepare import domain_names, prepare
 
 
 @pytest.fixture(autouse=True)

@@ -15,11 +15,11 @@ from tl_jax.core.calls import parse
 from tl_jax.core.errors import UserError
 from tl_jax.models.networks import NETWORKS, build
 from tl_jax.models.pretrained import Report, load
-from tl_jax.run import prepare
-from tl_jax.run.config import Config
-from tl_jax.run.export import Choice, export
-from tl_jax.run.init_from import read_weights, tensorflow_hint
-from tl_jax.run.rank import Candidate, labelled, score_all, table
+from tl_jax.programs.export import Choice, export
+from tl_jax.programs.rank import Candidate, labelled, score_all, table
+from tl_jax.run.plan import prepare
+from tl_jax.run.plan.config import Config
+from tl_jax.run.plan.weights import read_weights, tensorflow_hint
 
 OTHER = domain("other", 0.5, classes=("p", "q"))
 INDUCTIVE = {**FAST, "kind": "inductive", "devices": 1, "trials": "map", "steps": 1, "seeds": 1, "labels_per_class": []}

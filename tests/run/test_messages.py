@@ -116,7 +116,7 @@ def test_nan_names_the_term_the_step_and_the_last_finite_checkpoint(tmp_path):
 
 def test_nan_keeps_the_last_finite_checkpoint(tmp_path, monkeypatch):
     from tl_jax.methods import ADAPTATION
-    from tl_jax.methods.base import Method, Terms
+    from tl_jax.methods.contract import Method, Terms
 
     def explodes() -> Method:
         def terms(own, out, batch, at):

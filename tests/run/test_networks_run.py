@@ -10,8 +10,8 @@ import tl_jax
 from tl_jax import Domain, Examples
 from tl_jax.core.errors import UserError
 from tl_jax.models.networks import NETWORKS, TAKES, modalities
-from tl_jax.run.config import Config
-from tl_jax.run.networks import OWN, USUAL, resolved
+from tl_jax.run.plan.config import Config
+from tl_jax.run.plan.networks import OWN, USUAL, resolved
 
 SHAPES = {
     "image": ((16, 16, 1), np.uint8),

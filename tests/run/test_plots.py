@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from tl_jax.core.tasks import TaskHead
-from tl_jax.run import plots, task_plots
+from tl_jax.balancing.tasks import TaskHead
+from tl_jax.kinds.multitask import plots as task_plots
+from tl_jax.run.report import plots
 
 LINES = [
     {"job": job, "step": step, "seed": seed, "values": {"lr": 0.1, "lam": lam}, "target/accuracy": lam, "source": 1.0}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tl_jax.run.projection import projected
+from tl_jax.run.report.projection import projected
 
 DRAWN = np.random.default_rng(0).normal(size=(60, 8))
 CASES = {

@@ -4,13 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from tiny import FAST, SOURCE, TARGET, domain
+from tiny import FAST, SOURCE, TARGET, domain, records
 
 import tl_jax
 from tl_jax.core.types import Output
+from tl_jax.kinds.predicting.observe import label_free
 from tl_jax.run import experiment
-from tl_jax.run.prediction import label_free
-from tl_jax.run.trials import EVALUATION_BATCH, Programs, predict_all
+from tl_jax.run.execute.trials import EVALUATION_BATCH, Programs, predict_all
 
 
 def fit(run_dir, methods="mcc", target=TARGET, **change):
@@ -28,11 +28,6 @@ def stop_at_the_first_evaluation(monkeypatch) -> None:
 def losses(run_dir) -> np.ndarray:
     lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
     return np.array([[line["source"], line["total"], line["grad_norm"]] for line in lines])
-
-
-def records(run_dir) -> dict:
-    paths = sorted(run_dir.glob("records/*/*.npz"))
-    return {f"{p.parent.name}/{p.name}/{k}": v for p in paths for k, v in np.load(p).items() if not k.endswith("_y")}
 
 
 def test_the_run_directory_holds_what_it_should(tmp_path):

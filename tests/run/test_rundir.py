@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tl_jax.core.errors import UserError
-from tl_jax.core.places import write_atomically
-from tl_jax.run.manifest import Manifest, append
-from tl_jax.run.names import slug
-from tl_jax.run.rundir import RunDirectory, bring, read_lines, write_json
+from tl_jax.core.files import write_atomically
+from tl_jax.run.store.manifest import Manifest, append
+from tl_jax.run.store.names import slug
+from tl_jax.run.store.rundir import RunDirectory, bring, read_lines, write_json
 
 
 def line(job: str, step: int) -> dict:

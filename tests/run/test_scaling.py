@@ -10,13 +10,14 @@ from tiny import NETWORK, domain
 
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import changed
-from tl_jax.run import baselines, report
-from tl_jax.run.config import Config
-from tl_jax.run.export import standardised
-from tl_jax.run.prepare import prepare
-from tl_jax.run.problem import Problem
-from tl_jax.run.scaling import chosen
-from tl_jax.run.setup import Options
+from tl_jax.kinds.predicting import table as report
+from tl_jax.kinds.transductive import baselines
+from tl_jax.programs.export import standardised
+from tl_jax.run.plan.config import Config
+from tl_jax.run.plan.prepare import prepare
+from tl_jax.run.plan.problem import Problem
+from tl_jax.run.plan.scaling import chosen
+from tl_jax.run.plan.setup import Options
 
 UNITS = np.array([1e-3, 1, 1, 1e4, 1, 1, 1, 1], np.float32)
 

@@ -5,14 +5,14 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
-from test_run import records, stop_at_the_first_evaluation
-from tiny import FAST, domain
+from test_run import stop_at_the_first_evaluation
+from tiny import FAST, domain, records
 
 import tl_jax
 from tl_jax.core.errors import UserError
-from tl_jax.data.window import Window
-from tl_jax.run import streaming
-from tl_jax.run.streaming import Draws, feed, plan
+from tl_jax.data.pipeline.window import Window
+from tl_jax.run.execute import streaming
+from tl_jax.run.execute.streaming import Draws, feed, plan
 from tl_jax.training.state import Data
 
 SOURCE, TARGET = domain("near", 0.0, size=600), domain("far", 1.0, size=600)

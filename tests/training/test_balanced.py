@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tl_jax.core import balance
-from tl_jax.core.strategies import STRATEGIES
-from tl_jax.core.tasks import TaskHead
+from tl_jax.balancing import contract
+from tl_jax.balancing.table import STRATEGIES
+from tl_jax.balancing.tasks import TaskHead
 from tl_jax.core.types import Batch, Labeled, Network, Output, Unlabeled
 from tl_jax.methods.multitask import multitask
-from tl_jax.training import balanced
+from tl_jax.training import several_losses
 from tl_jax.training.forward import Forward, stream
 from tl_jax.training.freezing import carry_over, resolve
 from tl_jax.training.objective import Surroundings, unweighted
@@ -68,15 +68,15 @@ def assert_equal_trees(a, b, rtol=2e-5):
 def test_the_gradient_is_that_of_a_loop_over_the_tasks(network, tasks, strategy, plan):
     recipe, state, factors = begin(network, tasks, strategy, plan=plan)
     parts, now = at_once(recipe, state, factors, tasks)
-    got = balanced.gradient(parts, now, state.opt["balance"])
+    got = several_losses.gradient(parts, now, state.opt["balance"])
     losses, gradients = one_by_one(parts, now)
     how, key = STRATEGIES[strategy](), stream(now[1].at.key, "balance")
-    seen = balance.Seen(losses, key, gradients=shared(gradients))
+    seen = contract.Seen(losses, key, gradients=shared(gradients))
     if how.needs == "losses":
-        weights = balance.comparable(how.weigh(state.opt["balance"], seen)[0])
-        wanted = balance.combine(weights, gradients)
+        weights = contract.comparable(how.weigh(state.opt["balance"], seen)[0])
+        wanted = contract.combine(weights, gradients)
     else:
-        common, _, _ = balance.shared_direction(how, state.opt["balance"], seen)
+        common, _, _ = contract.shared_direction(how, state.opt["balance"], seen)
         wanted = {path: g.mean(0) for path, g in gradients.items()} | common
     np.testing.assert_allclose(got.losses, losses, rtol=1e-5)
     assert_equal_trees(got.grads, wanted)
@@ -87,7 +87,7 @@ def test_equal_weights_are_the_mean_of_the_losses(network, tasks):
     recipe, state, factors = begin(network, tasks, "equal")
     parts, now = at_once(recipe, state, factors, tasks)
     mean = lambda t: sum(unweighted(*parts)(t, now[1])[0].values()) / 2
-    assert_equal_trees(balanced.gradient(parts, now, ()).grads, jax.grad(mean)(now[0]))
+    assert_equal_trees(several_losses.gradient(parts, now, ()).grads, jax.grad(mean)(now[0]))
 
 
 @pytest.mark.parametrize("strategy", ["uncertainty", "cagrad", "db_mtl"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tl_jax.core.types import At, Batch, Labeled, Unlabeled
-from tl_jax.methods.base import Method, Terms, View
+from tl_jax.methods.contract import Method, Terms, View
 from tl_jax.training.forward import Forward
 from tl_jax.training.objective import Surroundings, objective, split_params
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tl_jax.core.types import Output
-from tl_jax.methods.base import Method, Own, Terms
+from tl_jax.methods.contract import Method, Own, Terms
 from tl_jax.methods.source_only import source_only
 from tl_jax.training.state import Data, Start, accepting_bytes, create, model_of, target_model, with_optimizer
 

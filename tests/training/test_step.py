@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tl_jax.core.types import Output
-from tl_jax.methods.base import Method, Terms
+from tl_jax.methods.contract import Method, Terms
 from tl_jax.methods.mcd import mcd
 from tl_jax.methods.source_only import source_only
 from tl_jax.methods.wdgrl import wdgrl

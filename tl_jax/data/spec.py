@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from tl_jax.core.errors import UserError, unknown
-from tl_jax.data.files import refuse_html
+from tl_jax.data.files.containers import refuse_html
 
 SCHEME_FREE = ""
 

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tl_jax.core.discrepancy import squared_distances
 from tl_jax.core.errors import UserError
 from tl_jax.core.types import Array
+from tl_jax.losses.discrepancy import squared_distances
 
 
 class Shape(NamedTuple):

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.batching import in_batches
-from tl_jax.core.discrepancy import squared_distances
 from tl_jax.core.errors import UserError
 from tl_jax.core.types import Array
 from tl_jax.evaluation.neighbours import unit
+from tl_jax.losses.discrepancy import squared_distances
 
 
 @jax.jit

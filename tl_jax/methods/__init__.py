@@ -6,7 +6,6 @@ from tl_jax.methods.adabn import adabn
 from tl_jax.methods.adamatch import adamatch
 from tl_jax.methods.afn import afn
 from tl_jax.methods.barlow_twins import barlow_twins
-from tl_jax.methods.base import Method
 from tl_jax.methods.bi_tuning import bi_tuning
 from tl_jax.methods.bnm import bnm
 from tl_jax.methods.bsp import bsp
@@ -14,6 +13,7 @@ from tl_jax.methods.bss import bss
 from tl_jax.methods.byol import byol
 from tl_jax.methods.cdan import cdan
 from tl_jax.methods.co_tuning import co_tuning
+from tl_jax.methods.contract import Method
 from tl_jax.methods.dan import dan
 from tl_jax.methods.dann import dann
 from tl_jax.methods.dare_gram import dare_gram

@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.batching import some
-from tl_jax.core.losses import supervised
-from tl_jax.methods.base import Method, Terms, View
+from tl_jax.losses.classes import supervised
+from tl_jax.methods.contract import Method, Terms, View
 
 
 def adabn(examples: int = 1000) -> Method:

@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core.losses import cross_entropies, cross_entropy
-from tl_jax.methods.base import Method, Terms, View
+from tl_jax.losses.classes import cross_entropies, cross_entropy
+from tl_jax.methods.contract import Method, Terms, View
 
 
 def adamatch(threshold: float = 0.9) -> Method:

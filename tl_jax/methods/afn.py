@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core.losses import supervised
-from tl_jax.methods.base import Method, Terms
+from tl_jax.losses.classes import supervised
+from tl_jax.methods.contract import Method, Terms
 
 
 def afn(step: float = 1.0) -> Method:

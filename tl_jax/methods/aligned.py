@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 
-from tl_jax.core import mlp
-from tl_jax.core.discrepancy import coral_mean, mmd
 from tl_jax.core.errors import require
-from tl_jax.core.losses import domain_logistic, gradient_reversal
 from tl_jax.core.types import Array
-from tl_jax.methods.base import Method, Own, Terms
+from tl_jax.losses import mlp
+from tl_jax.losses.classes import domain_logistic, gradient_reversal
+from tl_jax.losses.discrepancy import coral_mean, mmd
+from tl_jax.methods.contract import Method, Own, Terms
 
 DISTANCES: Mapping[str, Callable[[Array, Array], Array]] = {"coral": coral_mean, "mmd": mmd}
 ALIGNMENTS = ("none", *DISTANCES, "dann")

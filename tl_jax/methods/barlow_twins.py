@@ -1,8 +1,8 @@
 """Barlow Twins: two views correlate feature by feature, and no feature repeats another."""
 
-from tl_jax.core import mlp
-from tl_jax.core.contrastive import barlow
-from tl_jax.methods.base import HEAD_FROZEN, Method, Own, Terms, two_views
+from tl_jax.losses import mlp
+from tl_jax.losses.contrastive import barlow
+from tl_jax.methods.contract import HEAD_FROZEN, Method, Own, Terms, two_views
 
 
 def barlow_twins(redundancy: float = 5e-3, width: int = 512, view: str = "strong") -> Method:

@@ -3,12 +3,12 @@
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core import mlp
-from tl_jax.core.contrastive import unit
 from tl_jax.core.errors import require
-from tl_jax.core.losses import cross_entropy
 from tl_jax.core.trees import moving_average
-from tl_jax.methods.base import Method, Own, Terms, View
+from tl_jax.losses import mlp
+from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.contrastive import unit
+from tl_jax.methods.contract import Method, Own, Terms, View
 
 
 def bi_tuning(

@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core.losses import cross_entropy
-from tl_jax.methods.base import Method, Terms
+from tl_jax.losses.classes import cross_entropy
+from tl_jax.methods.contract import Method, Terms
 
 
 def bnm() -> Method:

@@ -2,8 +2,8 @@
 
 import jax.numpy as jnp
 
-from tl_jax.core.losses import supervised
-from tl_jax.methods.base import Method, Terms, View
+from tl_jax.losses.classes import supervised
+from tl_jax.methods.contract import Method, Terms, View
 
 
 def bss(smallest: int = 1) -> Method:

@@ -1,10 +1,10 @@
 """BYOL: the network predicts what its own moving average says of another view."""
 
-from tl_jax.core import mlp
-from tl_jax.core.contrastive import negative_cosine
 from tl_jax.core.schedules import cosine
 from tl_jax.core.trees import moving_average
-from tl_jax.methods.base import HEAD_FROZEN, Method, Own, Terms, View, two_views
+from tl_jax.losses import mlp
+from tl_jax.losses.contrastive import negative_cosine
+from tl_jax.methods.contract import HEAD_FROZEN, Method, Own, Terms, View, two_views
 
 
 def byol(decay: float = 0.99, hidden: int = 512, width: int = 128, view: str = "strong") -> Method:

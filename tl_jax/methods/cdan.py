@@ -3,9 +3,9 @@
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core import losses, mlp
 from tl_jax.core.errors import require
-from tl_jax.methods.base import Method, Own, Terms
+from tl_jax.losses import classes, mlp
+from tl_jax.methods.contract import Method, Own, Terms
 
 LARGEST_OUTER_PRODUCT = 4096
 RANDOM_WIDTH = 1024
@@ -31,7 +31,7 @@ def cdan(entropy: bool = False, hidden: int = 1024, form: str = "paper") -> Meth
 
     def terms(own, out, batch, at):
         def score(o):
-            f, g = losses.gradient_reversal(o.features, at.lam), jax.nn.softmax(jax.lax.stop_gradient(o.logits))
+            f, g = classes.gradient_reversal(o.features, at.lam), jax.nn.softmax(jax.lax.stop_gradient(o.logits))
             if own.memory:
                 h = (f @ own.memory["f"]) * (g @ own.memory["g"]) / RANDOM_WIDTH**0.5
             else:
@@ -39,14 +39,14 @@ def cdan(entropy: bool = False, hidden: int = 1024, form: str = "paper") -> Meth
             return mlp.apply(own.params["discriminator"], h)[:, 0]
 
         weights = _weights(out["source"].logits, out["target"].logits, form) if entropy else (None, None)
-        domain = losses.domain_logistic(score(out["source"]), score(out["target"]), *weights)
-        return Terms({"source": losses.cross_entropy(out["source"].logits, batch.y), "domain": domain})
+        domain = classes.domain_logistic(score(out["source"]), score(out["target"]), *weights)
+        return Terms({"source": classes.cross_entropy(out["source"].logits, batch.y), "domain": domain})
 
     return Method(terms, init, weights=lambda at: {"domain": 1.0}, lam_schedule="dann")
 
 
 def _weights(logits_s, logits_t, form):
     """Certainty weights ([n], [m]) of mean 1, without gradient."""
-    w_s, w_t = (1 + jnp.exp(-losses.entropy(jax.lax.stop_gradient(g))) for g in (logits_s, logits_t))
+    w_s, w_t = (1 + jnp.exp(-classes.entropy(jax.lax.stop_gradient(g))) for g in (logits_s, logits_t))
     mean = jnp.concatenate([w_s, w_t]).mean()
     return (w_s / w_s.mean(), w_t / w_t.mean()) if form == "paper" else (w_s / mean, w_t / mean)

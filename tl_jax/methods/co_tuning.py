@@ -3,10 +3,10 @@
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core import mlp
 from tl_jax.core.batching import in_batches
-from tl_jax.core.losses import cross_entropy
-from tl_jax.methods.base import Method, Own, Terms, View
+from tl_jax.losses import mlp
+from tl_jax.losses.classes import cross_entropy
+from tl_jax.methods.contract import Method, Own, Terms, View
 
 
 def co_tuning(temperature: float = 1.0) -> Method:

@@ -2,10 +2,10 @@
 
 import jax.numpy as jnp
 
-from tl_jax.core.discrepancy import mmd
 from tl_jax.core.errors import require
-from tl_jax.core.losses import supervised
-from tl_jax.methods.base import Method, Terms
+from tl_jax.losses.classes import supervised
+from tl_jax.losses.discrepancy import mmd
+from tl_jax.methods.contract import Method, Terms
 
 FORMS = {"quadratic": "unbiased", "paper": "linear", "tllib": "cyclic"}
 

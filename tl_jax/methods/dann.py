@@ -1,8 +1,8 @@
 """Domain-adversarial neural network."""
 
-from tl_jax.core import mlp
-from tl_jax.core.losses import domain_logistic, gradient_reversal, supervised
-from tl_jax.methods.base import Method, Own, Terms
+from tl_jax.losses import mlp
+from tl_jax.losses.classes import domain_logistic, gradient_reversal, supervised
+from tl_jax.methods.contract import Method, Own, Terms
 
 
 def dann(hidden: int = 256) -> Method:

@@ -1,9 +1,9 @@
 """Deep CORAL: align second-order statistics."""
 
-from tl_jax.core.discrepancy import coral, coral_mean
 from tl_jax.core.errors import require
-from tl_jax.core.losses import supervised
-from tl_jax.methods.base import Method, Terms
+from tl_jax.losses.classes import supervised
+from tl_jax.losses.discrepancy import coral, coral_mean
+from tl_jax.methods.contract import Method, Terms
 
 
 def deep_coral(form: str = "paper") -> Method:

@@ -1,9 +1,9 @@
 """DINO: self-distillation without labels."""
 
-from tl_jax.core import contrastive, mlp
 from tl_jax.core.schedules import cosine
 from tl_jax.core.trees import moving_average
-from tl_jax.methods.base import HEAD_FROZEN, Method, Own, Terms, View, two_views
+from tl_jax.losses import contrastive, mlp
+from tl_jax.methods.contract import HEAD_FROZEN, Method, Own, Terms, View, two_views
 
 
 def dino(

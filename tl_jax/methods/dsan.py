@@ -2,9 +2,9 @@
 
 import jax
 
-from tl_jax.core.joint_discrepancy import local_mmd
-from tl_jax.core.losses import cross_entropy
-from tl_jax.methods.base import Method, Terms
+from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.joint_discrepancy import local_mmd
+from tl_jax.methods.contract import Method, Terms
 
 
 def dsan() -> Method:

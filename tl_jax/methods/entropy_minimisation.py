@@ -1,7 +1,7 @@
 """Entropy minimisation: confident predictions on the target."""
 
-from tl_jax.core.losses import cross_entropy, entropy
-from tl_jax.methods.base import Method, Terms
+from tl_jax.losses.classes import cross_entropy, entropy
+from tl_jax.methods.contract import Method, Terms
 
 
 def entropy_minimisation() -> Method:

@@ -1,7 +1,7 @@
 """FixMatch, its unlabelled part on the target."""
 
-from tl_jax.core.losses import cross_entropy, pseudo_label_loss
-from tl_jax.methods.base import Method, Terms, View
+from tl_jax.losses.classes import cross_entropy, pseudo_label_loss
+from tl_jax.methods.contract import Method, Terms, View
 
 
 def fixmatch(threshold: float = 0.95) -> Method:
@@ -10,7 +10,7 @@ def fixmatch(threshold: float = 0.95) -> Method:
     Sohn et al. 2020, arXiv 2001.07685. Sources are seen in the weak view, targets in both. With the forward
     plan `joint` the strong views share batch statistics with everything else: `separate` suits it better. Apart from
     the published code: as many targets as sources in a batch, not seven times as many; the last weights predict, not
-    their moving average; "strong" is the view of data/augment.py, not RandAugment.
+    their moving average; "strong" is the view of data/views/augment.py, not RandAugment.
     """
 
     def terms(own, out, batch, at):

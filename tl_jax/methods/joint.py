@@ -1,7 +1,7 @@
 """The objective itself with labels on both sides."""
 
-from tl_jax.core.losses import supervised
-from tl_jax.methods.base import Method, Terms, View
+from tl_jax.losses.classes import supervised
+from tl_jax.methods.contract import Method, Terms, View
 
 
 def joint() -> Method:

@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core.losses import supervised
-from tl_jax.methods.base import Method, Own, Terms, View
+from tl_jax.losses.classes import supervised
+from tl_jax.methods.contract import Method, Own, Terms, View
 
 
 def l2_sp(head: float = 1.0) -> Method:

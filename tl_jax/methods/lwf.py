@@ -2,10 +2,10 @@
 
 import jax
 
-from tl_jax.core import mlp
 from tl_jax.core.errors import require
-from tl_jax.core.losses import cross_entropy
-from tl_jax.methods.base import Method, Own, Terms, View
+from tl_jax.losses import mlp
+from tl_jax.losses.classes import cross_entropy
+from tl_jax.methods.contract import Method, Own, Terms, View
 
 
 def lwf(temperature: float = 3.0, form: str = "paper") -> Method:

@@ -3,10 +3,10 @@
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core import mlp
-from tl_jax.core.masking import hidden, patch_grid, patches, view_key
-from tl_jax.core.stored import to_float
-from tl_jax.methods.base import HEAD_FROZEN, Method, Own, Terms, View
+from tl_jax.core.floats import to_float
+from tl_jax.core.patches import hidden, patch_grid, patches, view_key
+from tl_jax.losses import mlp
+from tl_jax.methods.contract import HEAD_FROZEN, Method, Own, Terms, View
 
 
 def mae(width: int = 256) -> Method:

@@ -1,7 +1,7 @@
 """Minimum class confusion."""
 
-from tl_jax.core.losses import confusion, cross_entropy
-from tl_jax.methods.base import Method, Terms
+from tl_jax.losses.classes import confusion, cross_entropy
+from tl_jax.methods.contract import Method, Terms
 
 
 def mcc(temperature: float = 2.5) -> Method:

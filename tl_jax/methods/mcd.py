@@ -2,10 +2,10 @@
 
 import jax
 
-from tl_jax.core import heads, mlp
-from tl_jax.core.losses import cross_entropy, l1_discrepancy
 from tl_jax.core.types import Output
-from tl_jax.methods.base import Method, Own, Phase, Terms
+from tl_jax.losses import heads, mlp
+from tl_jax.losses.classes import cross_entropy, l1_discrepancy
+from tl_jax.methods.contract import Method, Own, Phase, Terms
 
 
 def mcd(generator_steps: int = 4) -> Method:

@@ -3,9 +3,9 @@
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core import mlp
-from tl_jax.core.losses import cross_entropy, gradient_reversal
-from tl_jax.methods.base import Method, Own, Terms
+from tl_jax.losses import mlp
+from tl_jax.losses.classes import cross_entropy, gradient_reversal
+from tl_jax.methods.contract import Method, Own, Terms
 
 
 def mdd(margin: float = 4.0, hidden: int = 256) -> Method:

@@ -3,9 +3,9 @@
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core.losses import cross_entropy
 from tl_jax.core.trees import moving_average
-from tl_jax.methods.base import Method, Own, Terms, View
+from tl_jax.losses.classes import cross_entropy
+from tl_jax.methods.contract import Method, Own, Terms, View
 
 
 def mean_teacher(decay: float = 0.99, threshold: float = 0.968, balance: float = 0.005) -> Method:

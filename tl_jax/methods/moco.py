@@ -1,10 +1,10 @@
 """Momentum contrast, the third version: the batch's own keys in the place of a queue."""
 
-from tl_jax.core import mlp
-from tl_jax.core.contrastive import info_nce
 from tl_jax.core.schedules import cosine
 from tl_jax.core.trees import moving_average
-from tl_jax.methods.base import HEAD_FROZEN, Method, Own, Terms, View, two_views
+from tl_jax.losses import mlp
+from tl_jax.losses.contrastive import info_nce
+from tl_jax.methods.contract import HEAD_FROZEN, Method, Own, Terms, View, two_views
 
 
 def moco(

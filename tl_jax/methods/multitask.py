@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tl_jax.core.balance import Balance
-from tl_jax.core.tasks import TaskHead, task_loss
-from tl_jax.methods.base import Balancing, Method, Terms, View
+from tl_jax.balancing.contract import Balance
+from tl_jax.balancing.tasks import TaskHead, task_loss
+from tl_jax.methods.contract import Balancing, Method, Terms, View
 
 
 def multitask(tasks: Sequence[TaskHead], balance: Balance | None = None) -> Method:

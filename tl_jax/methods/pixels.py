@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from tl_jax.core.types import Output
-from tl_jax.methods.base import HEAD_FROZEN, NOTHING_LEARNT, Method, View
+from tl_jax.methods.contract import HEAD_FROZEN, NOTHING_LEARNT, Method, View
 
 
 def pixels() -> Method:

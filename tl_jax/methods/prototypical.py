@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.batching import in_batches
-from tl_jax.core.contrastive import unit
 from tl_jax.core.types import Output
-from tl_jax.methods.base import NOTHING_LEARNT, Method, Own, View
+from tl_jax.losses.contrastive import unit
+from tl_jax.methods.contract import NOTHING_LEARNT, Method, Own, View
 
 
 def prototypical(form: str = "plain") -> Method:

@@ -1,7 +1,7 @@
 """Pseudo-labels: the network's own confident predictions as labels."""
 
-from tl_jax.core.losses import cross_entropy, pseudo_label_loss
-from tl_jax.methods.base import Method, Terms
+from tl_jax.losses.classes import cross_entropy, pseudo_label_loss
+from tl_jax.methods.contract import Method, Terms
 
 
 def pseudo_label(threshold: float = 0.95) -> Method:

@@ -2,9 +2,9 @@
 
 import jax.numpy as jnp
 
-from tl_jax.core import mlp
-from tl_jax.core.losses import cross_entropy
-from tl_jax.methods.base import HEAD_FROZEN, Method, Own, Terms, View
+from tl_jax.losses import mlp
+from tl_jax.losses.classes import cross_entropy
+from tl_jax.methods.contract import HEAD_FROZEN, Method, Own, Terms, View
 
 VIEWS = {"upright": "none", "quarter": "rotate90", "half": "rotate180", "three_quarters": "rotate270"}
 

@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.batching import in_batches
-from tl_jax.core.losses import cross_entropy, entropy, marginal_entropy
-from tl_jax.methods.base import Method, Terms, View
+from tl_jax.losses.classes import cross_entropy, entropy, marginal_entropy
+from tl_jax.methods.contract import Method, Terms, View
 
 
 def shot(smoothing: float = 0.1) -> Method:

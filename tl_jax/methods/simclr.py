@@ -1,8 +1,8 @@
 """SimCLR: two views of an example attract, views of different examples repel."""
 
-from tl_jax.core import mlp
-from tl_jax.core.contrastive import nt_xent
-from tl_jax.methods.base import HEAD_FROZEN, Method, Own, Terms, two_views
+from tl_jax.losses import mlp
+from tl_jax.losses.contrastive import nt_xent
+from tl_jax.methods.contract import HEAD_FROZEN, Method, Own, Terms, two_views
 
 
 def simclr(temperature: float = 0.5, hidden: int = 256, width: int = 128, view: str = "strong") -> Method:

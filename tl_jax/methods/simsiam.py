@@ -1,8 +1,8 @@
 """SimSiam: each view predicts the other, and a stopped gradient keeps it from collapse."""
 
-from tl_jax.core import mlp
-from tl_jax.core.contrastive import negative_cosine
-from tl_jax.methods.base import HEAD_FROZEN, Method, Own, Terms, two_views
+from tl_jax.losses import mlp
+from tl_jax.losses.contrastive import negative_cosine
+from tl_jax.methods.contract import HEAD_FROZEN, Method, Own, Terms, two_views
 
 
 def simsiam(width: int = 256, hidden: int = 64, view: str = "strong") -> Method:

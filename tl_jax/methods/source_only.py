@@ -1,7 +1,7 @@
 """No adaptation: the lower bound."""
 
-from tl_jax.core.losses import supervised
-from tl_jax.methods.base import Method, Terms, View
+from tl_jax.losses.classes import supervised
+from tl_jax.methods.contract import Method, Terms, View
 
 
 def source_only(smoothing: float = 0.0) -> Method:

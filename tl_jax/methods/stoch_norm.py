@@ -2,11 +2,11 @@
 
 import jax
 
-from tl_jax.core.losses import supervised
-from tl_jax.core.mlp import named
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Network
-from tl_jax.methods.base import Method, Terms, View
+from tl_jax.losses.classes import supervised
+from tl_jax.losses.mlp import named
+from tl_jax.methods.contract import Method, Terms, View
 
 
 def stoch_norm(p: float = 0.5) -> Method:

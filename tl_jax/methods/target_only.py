@@ -1,7 +1,7 @@
 """Supervised training on the target: the upper bound."""
 
-from tl_jax.core.losses import supervised
-from tl_jax.methods.base import Method, Terms
+from tl_jax.losses.classes import supervised
+from tl_jax.methods.contract import Method, Terms
 
 
 def target_only() -> Method:

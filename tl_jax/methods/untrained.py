@@ -1,6 +1,6 @@
 """The network as it was drawn: what pretraining has to beat."""
 
-from tl_jax.methods.base import HEAD_FROZEN, NOTHING_LEARNT, Method, View
+from tl_jax.methods.contract import HEAD_FROZEN, NOTHING_LEARNT, Method, View
 
 
 def untrained() -> Method:

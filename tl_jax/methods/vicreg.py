@@ -1,7 +1,7 @@
 """VICReg: views agree, features vary, features do not repeat each other."""
 
-from tl_jax.core import contrastive, mlp
-from tl_jax.methods.base import HEAD_FROZEN, Method, Own, Terms, two_views
+from tl_jax.losses import contrastive, mlp
+from tl_jax.methods.contract import HEAD_FROZEN, Method, Own, Terms, two_views
 
 
 def vicreg(

@@ -3,9 +3,9 @@
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core import mlp
-from tl_jax.core.losses import supervised
-from tl_jax.methods.base import Method, Own, Phase, Terms
+from tl_jax.losses import mlp
+from tl_jax.losses.classes import supervised
+from tl_jax.methods.contract import Method, Own, Phase, Terms
 
 
 def wdgrl(critic_steps: int = 5, penalty: float = 10.0, hidden: int = 256) -> Method:

@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core.losses import cross_entropy
-from tl_jax.methods.base import Method, Own, Terms, View
+from tl_jax.losses.classes import cross_entropy
+from tl_jax.methods.contract import Method, Own, Terms, View
 
 
 def wise_ft(alpha: float = 0.5) -> Method:

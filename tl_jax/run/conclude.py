@@ -5,20 +5,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tl_jax.core.places import say
-from tl_jax.run import baselines, divergence
-from tl_jax.run.kinds import KINDS
-from tl_jax.run.plots import save
-from tl_jax.run.progress import Reporter
-from tl_jax.run.rundir import RunDirectory, bring
-from tl_jax.run.scoring import scoring
-from tl_jax.run.setup import Setup
+from tl_jax.core.files import say
+from tl_jax.kinds.predicting.scoring import scoring
+from tl_jax.kinds.table import KINDS
+from tl_jax.kinds.transductive import baselines
+from tl_jax.run.execute import divergence
+from tl_jax.run.plan.setup import Setup
+from tl_jax.run.report.plots import save
+from tl_jax.run.report.reporter import Reporter
+from tl_jax.run.store.rundir import RunDirectory, bring
 
 
 class Result(NamedTuple):
     """records: as in results.json; table: text; run_dir: where everything lies; complete: no job missing.
 
-    baselines: records of what needs no network (see run/baselines.py), as in baselines.json.
+    baselines: records of what needs no network (see kinds/transductive/baselines.py), as in baselines.json.
     """
 
     records: list[dict[str, Any]]

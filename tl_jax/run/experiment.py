@@ -6,25 +6,25 @@ from typing import Any
 
 from tl_jax.core.errors import machine_faults
 from tl_jax.data.domain import Domain
-from tl_jax.run.claim import claim, refuse_foreign
+from tl_jax.kinds.table import KINDS
 from tl_jax.run.conclude import Result, conclude
-from tl_jax.run.config import Config
-from tl_jax.run.contents import contents
-from tl_jax.run.environment import note_environment
-from tl_jax.run.execution import execution
-from tl_jax.run.kinds import KINDS
-from tl_jax.run.lock import locked
+from tl_jax.run.execute.begin import from_file, on_features, pretrained
+from tl_jax.run.execute.execution import execution
+from tl_jax.run.execute.trials import Programs
 from tl_jax.run.loop import StoppedError, Work, run_job
-from tl_jax.run.names import readable
-from tl_jax.run.prepare import prepare
-from tl_jax.run.pretrained import from_file, on_features, pretrained
-from tl_jax.run.problem import describe
-from tl_jax.run.progress import Reporter, StopRequest
-from tl_jax.run.resume import every_job, inspect
-from tl_jax.run.rules import without_effect
-from tl_jax.run.rundir import FEATURES, RunDirectory, packed
-from tl_jax.run.setup import Options, Setup, Task
-from tl_jax.run.trials import Programs
+from tl_jax.run.plan.config import Config
+from tl_jax.run.plan.prepare import prepare
+from tl_jax.run.plan.problem import describe
+from tl_jax.run.plan.rules import without_effect
+from tl_jax.run.plan.setup import Options, Setup, Task
+from tl_jax.run.report.reporter import Reporter, StopRequest
+from tl_jax.run.store.claim import claim, refuse_foreign
+from tl_jax.run.store.contents import contents
+from tl_jax.run.store.environment import note_environment
+from tl_jax.run.store.lock import locked
+from tl_jax.run.store.names import readable
+from tl_jax.run.store.resume import every_job, inspect
+from tl_jax.run.store.rundir import FEATURES, RunDirectory, packed
 from tl_jax.training.state import State
 
 Ears = tuple[Reporter, StopRequest]

@@ -11,16 +11,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tl_jax.run import divergence
-from tl_jax.run.checkpoints import Checkpoints
-from tl_jax.run.execution import Feed
-from tl_jax.run.jobs import Job
-from tl_jax.run.kinds import KINDS
-from tl_jax.run.resume import standing
-from tl_jax.run.rundir import RunDirectory
-from tl_jax.run.setup import Task
-from tl_jax.run.streaming import none_yet
-from tl_jax.run.trials import Programs
+from tl_jax.kinds.table import KINDS
+from tl_jax.run.execute import divergence
+from tl_jax.run.execute.execution import Feed
+from tl_jax.run.execute.streaming import none_yet
+from tl_jax.run.execute.trials import Programs
+from tl_jax.run.plan.jobs import Job
+from tl_jax.run.plan.setup import Task
+from tl_jax.run.store.checkpoints import Checkpoints
+from tl_jax.run.store.resume import standing
+from tl_jax.run.store.rundir import RunDirectory
 from tl_jax.training.freezing import Rule, boundaries, carry_over, resolve
 from tl_jax.training.state import Data, State
 from tl_jax.training.step import Progress

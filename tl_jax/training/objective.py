@@ -6,11 +6,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core.masking import view_key
+from tl_jax.core.patches import view_key
 from tl_jax.core.trees import unflatten
 from tl_jax.core.types import Array, At, Batch, Output, Tree
-from tl_jax.data.augment import augment
-from tl_jax.methods.base import Method, Own, TermsFunction, View
+from tl_jax.data.views.augment import augment
+from tl_jax.methods.contract import Method, Own, TermsFunction, View
 from tl_jax.training.forward import Entry, Forward, Weights, stats_of
 
 

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Array, Labeled, Model, Network, Tree
-from tl_jax.data.augment import to_float
-from tl_jax.methods.base import Example, Method
+from tl_jax.data.views.augment import to_float
+from tl_jax.methods.contract import Example, Method
 from tl_jax.training.forward import initial_stats, stats_of, stream
 from tl_jax.training.freezing import in_group
 from tl_jax.training.objective import split_params
@@ -23,7 +23,7 @@ class State(NamedTuple):
 
     opt["balance"] is the memory of a multi-task strategy: like moments, it exists for what is trained alone.
 
-    rows: the labelled rows of the target [L], where it is labelled in part (see data/labels.py).
+    rows: the labelled rows of the target [L], where it is labelled in part (see data/pipeline/rows.py).
     """
 
     step: Array

@@ -9,9 +9,9 @@ import optax
 
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
 from tl_jax.core.types import Array, At, Batch, Labeled, Network, Tree, Unlabeled
-from tl_jax.data.sampler import indices
-from tl_jax.methods.base import Method, Phase
-from tl_jax.training import balanced
+from tl_jax.data.pipeline.sampler import indices
+from tl_jax.methods.contract import Method, Phase
+from tl_jax.training import several_losses
 from tl_jax.training.forward import Forward, normalised_modules, stream
 from tl_jax.training.freezing import frozen_modules
 from tl_jax.training.objective import Surroundings, objective
@@ -129,7 +129,7 @@ def _advance(recipe: Recipe, factors: Mapping[str, float], phase: Phase, now: tu
     if recipe.method.balancing is None:
         (_, (stats, logged)), grads = jax.value_and_grad(objective(*parts), has_aux=True)(trained, around)
     else:
-        found = balanced.gradient(parts, (trained, around), state.opt["balance"])
+        found = several_losses.gradient(parts, (trained, around), state.opt["balance"])
         grads, stats, logged = found.grads, found.stats, found.logged
     grads, logged["grad_norm"] = clip(grads, recipe.clip_norm)
 
@@ -142,7 +142,7 @@ def _advance(recipe: Recipe, factors: Mapping[str, float], phase: Phase, now: tu
         moved: Any = optax.apply_updates(groups[group], updates)
         params |= moved
     if found is not None:
-        opt["balance"] = balanced.after(parts, ({path: params[path] for path in trained}, around), found)
+        opt["balance"] = several_losses.after(parts, ({path: params[path] for path in trained}, around), found)
     return state._replace(params=params, stats=stats, opt=opt), logged
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from tl_jax.core.errors import UserError
-from tl_jax.data.assemble import make
 from tl_jax.data.benchmarks.matlab import matlab, svmlight
 from tl_jax.data.benchmarks.record import Asked, Benchmark, File
 from tl_jax.data.domain import Domain
-from tl_jax.data.files import open_files, refuse_html
-from tl_jax.data.images import Look
+from tl_jax.data.files.containers import open_files, refuse_html
+from tl_jax.data.files.images import Look
+from tl_jax.data.readers.assemble import make
 from tl_jax.data.splits import Rows, hold_out
 
 CLASSES = tuple("0123456789")

@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 
-from tl_jax.data.assemble import make
 from tl_jax.data.benchmarks.digit_sets import CLASSES, MNIST, mnist
 from tl_jax.data.benchmarks.record import Asked
 from tl_jax.data.domain import Domain, Examples
+from tl_jax.data.readers.assemble import make
 from tl_jax.data.splits import Rows
 
 CANVAS, SHIFT, SIDE = 36, 6, 28

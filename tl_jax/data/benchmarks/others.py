@@ -4,14 +4,14 @@ import io
 
 import numpy as np
 
-from tl_jax.data.assemble import make
 from tl_jax.data.benchmarks.matlab import matlab, svmlight
 from tl_jax.data.benchmarks.record import Asked, Benchmark, File
 from tl_jax.data.domain import Domain
-from tl_jax.data.files import chosen, open_files, refuse_html
-from tl_jax.data.sound import read_waves
+from tl_jax.data.files.containers import chosen, open_files, refuse_html
+from tl_jax.data.readers.assemble import make
+from tl_jax.data.readers.sound import read_waves
+from tl_jax.data.readers.text import unit_rows
 from tl_jax.data.splits import Rows, given, hold_out
-from tl_jax.data.text import unit_rows
 
 OFFICE_CALTECH_CLASSES = (
     *("back_pack", "bike", "calculator", "headphones", "keyboard"),

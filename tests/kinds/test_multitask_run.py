@@ -1,0 +1,202 @@
+"""Multi-task runs: domains as tasks, missing labels, baselines, records, the table, and resuming."""
+
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+from tiny import FAST, domain
+
+import tl_jax
+from tl_jax.balancing.table import STRATEGIES
+from tl_jax.balancing.tasks import TaskHead
+from tl_jax.core.errors import UserError
+from tl_jax.data.domain import Domain, Examples
+from tl_jax.kinds.multitask.observe import metrics
+from tl_jax.kinds.multitask.tasks import task_problem
+from tl_jax.run import experiment
+from tl_jax.run.store.checkpoints import Checkpoints
+
+NEAR, FAR = domain("near", 0.0), domain("far", 1.0)
+SETTINGS = {**FAST, "devices": 1, "trials": "map", "steps": 12, "eval_every": 4, "forward_plan": "separate"}
+
+
+def relabelled(name: str, classes: tuple[str, ...], label) -> Domain:
+    """The examples of NEAR under other labels, every third of them missing in training."""
+    parts = [
+        Examples(part.x, label(part).astype(np.float32 if not classes else np.int32)) for part in NEAR.splits.values()
+    ]
+    parts[0].y[::3] = -1 if classes else np.nan
+    return Domain(name, classes, *parts)
+
+
+PAIR = relabelled("pair", ("no", "yes"), lambda part: part.y == 1)
+SUM = relabelled("sum", (), lambda part: 5 + 2 * part.x.sum(1))
+TASKS = [PAIR, FAR, SUM, NEAR]
+
+
+def train(run_dir, tasks=TASKS, strategies=("single", "equal", "cagrad"), **change):
+    return tl_jax.fit_tasks(tasks, list(strategies), run_dir=str(run_dir), **{**SETTINGS, "seeds": 2, **change})
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    return train(tmp_path_factory.mktemp("multitask") / "run", steps=60, eval_every=30, lr=0.03)
+
+
+# Domains as tasks -------------------------------------------------------------------------------
+
+
+def test_equal_examples_are_one_input_with_labels_side_by_side():
+    problem = task_problem(TASKS)
+    assert [domain.name for domain in problem.sources] == ["pair + sum + near", "far"]
+    places = [(t.name, t.kind, t.input, t.column, t.begin, t.end) for t in problem.tasks]
+    assert places == [
+        ("pair", "binary", 0, 0, 0, 1),
+        ("far", "classes", 1, 0, 1, 4),
+        ("sum", "values", 0, 1, 4, 5),
+        ("near", "classes", 0, 2, 5, 8),
+    ]
+    y = problem.sources[0].train.y
+    assert y.dtype == np.float32
+    assert np.isnan(y[::3, :2]).all()
+    np.testing.assert_array_equal(y[:, 2], NEAR.train.y)
+    known = ~np.isnan(SUM.train.y)
+    np.testing.assert_allclose([y[known, 1].mean(), y[known, 1].std()], [0, 1], atol=1e-5)
+    np.testing.assert_allclose(
+        y[known, 1] * problem.tasks[2].scale + problem.tasks[2].center, SUM.train.y[known], rtol=1e-4
+    )
+
+
+def test_one_input_alone_has_its_tasks_renumbered():
+    alone = task_problem(TASKS).of_input(0)
+    assert [(t.name, t.input, t.column, t.begin, t.end) for t in alone.tasks] == [
+        ("pair", 0, 0, 0, 1),
+        ("sum", 0, 1, 1, 2),
+        ("near", 0, 2, 2, 5),
+    ]
+
+
+def test_metrics_are_of_labelled_rows_in_the_labels_own_units():
+    head = TaskHead("v", "values", (), 0, 0, 1, 2, center=10.0, scale=2.0)
+    logits, y = np.array([[9.0, 0.5], [9, 1], [9, 7]]), np.array([0.0, 1.5, np.nan])
+    found = metrics(head, logits, y)
+    np.testing.assert_allclose(found["mae"], (1.0 + 1.0) / 2)
+    np.testing.assert_allclose(found["rmse"], 1.0)
+    np.testing.assert_allclose(found["r2"], 1 - 2 / 4.5)
+    binary = TaskHead("b", "binary", ("n", "y"), 0, 0, 0, 1)
+    np.testing.assert_allclose(
+        metrics(binary, np.array([[2.0], [-1], [3], [-2]]), np.array([1, 1, 0, 0.0]))["accuracy"], 0.5
+    )
+    assert metrics(head, logits, np.full(3, np.nan)) == {}
+
+
+# A run ------------------------------------------------------------------------------------------
+
+
+def test_a_record_a_trial_with_every_task_and_one_a_task_for_single(finished):
+    many = [r for r in finished.records if r["method"] in ("equal", "cagrad")]
+    assert {(r["method"], r["seed"]) for r in many} == {(m, s) for m in ("equal", "cagrad") for s in (0, 1)}
+    names = {"pair/accuracy", "far/accuracy", "sum/r2", "sum/rmse", "near/accuracy", "near/macro_f1"}
+    for record in many:
+        assert names < set(record["selectors"]["last"])
+        assert record["source"] == "pair+far+sum+near"
+        assert set(record["values"]) == {"lr", "weight_decay"}
+    alone = [r for r in finished.records if r["method"] == "single"]
+    assert {(r["task"], r["seed"]) for r in alone} == {(t.name, s) for t in TASKS for s in (0, 1)}
+    for record in alone:
+        assert all(name.startswith(f"{record['task']}/") for name in record["selectors"]["last"] if name != "step")
+
+
+def test_tasks_are_learnt_although_labels_are_missing(finished):
+    for record in finished.records:
+        for name, value in record["selectors"]["last"].items():
+            assert not name.endswith("accuracy") or value > 0.7, (record["method"], name, value)
+
+
+def test_the_table_says_both_deltas_and_who_loses(finished):
+    assert "Δm % (lower is better)" in finished.table
+    assert "Δp % (higher is better)" in finished.table
+    assert "baseline: every task alone" in finished.table
+    assert "loses: " in finished.table or "no task loses" in finished.table
+    for name in ("curves.png", "relative.png"):
+        assert (finished.run_dir / name).stat().st_size > 5000
+
+
+def test_the_metrics_hold_losses_and_weights_by_task(finished):
+    lines = [json.loads(line) for line in (finished.run_dir / "metrics.jsonl").read_text().splitlines()]
+    line = next(line for line in lines if line["job"] == "equal")
+    np.testing.assert_allclose([line[f"weight {task.name}"] for task in TASKS], 0.25)
+    np.testing.assert_allclose(line["total"], np.mean([line[task.name] for task in TASKS]), rtol=1e-4)
+
+
+def test_a_finished_run_is_read_back(finished):
+    again = train(finished.run_dir, steps=60, eval_every=30, lr=0.03)
+    assert again.records == finished.records
+
+
+def test_stopped_and_run_again_gives_the_same_to_the_bit(tmp_path, monkeypatch):
+    strategies = ("famo", "db_mtl")
+    whole = train(tmp_path / "whole", strategies=strategies)
+    original, stops = experiment.StopRequest.listening, []
+
+    def listening(self):
+        stops.append(self)
+        return original(self)
+
+    monkeypatch.setattr(experiment.StopRequest, "listening", listening)
+    monkeypatch.setattr(experiment.Reporter, "at", lambda *_: setattr(stops[-1], "signal", 2))
+    assert not train(tmp_path / "cut", strategies=strategies).complete
+    monkeypatch.undo()
+    assert train(tmp_path / "cut", strategies=strategies).records == whole.records
+    for name in ("results.json", "metrics.jsonl"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+@pytest.mark.parametrize("strategy", ["equal", "dwa", "uncertainty", "gradnorm", "famo", "gradvac", "db_mtl"])
+def test_the_memory_of_a_strategy_is_restored_to_the_bit(strategy, tmp_path):
+    shared = {"backbone/kernel": jax.numpy.ones((3, 2))}
+    memory = {"balance": STRATEGIES[strategy]().init(2, shared), "step": jax.numpy.int32(4)}
+    rng = np.random.default_rng(0)
+    memory = jax.tree.map(lambda x: jax.numpy.asarray(rng.normal(size=x.shape).astype(x.dtype)), memory)
+    kept = Checkpoints(tmp_path, "job")
+    kept.save(1, memory)
+    kept.wait()
+    jax.tree.map(np.testing.assert_array_equal, kept.restore(1, memory), memory)
+    kept.close()
+
+
+@pytest.mark.parametrize("sharing", ["cross_stitch", "mmoe(experts=2)"])
+def test_soft_sharing_trains(sharing, tmp_path):
+    result = train(tmp_path / "run", [NEAR, FAR], ["pcgrad"], sharing=sharing, seeds=1)
+    assert result.records[0]["sharing"] == sharing
+    assert "no single-task baseline in this run" in result.table
+
+
+# Mistakes ---------------------------------------------------------------------------------------
+
+WIDE = dataclasses.replace(
+    NEAR, name="wide", **{n: Examples(np.tile(p.x, (1, 2)), p.y) for n, p in NEAR.splits.items()}
+)
+NONE = relabelled("none", (), lambda part: np.full(len(part.y), np.nan))
+MISTAKES = {
+    "wide has examples of shape": {"tasks": [NEAR, WIDE]},
+    "each only once": {"tasks": [NEAR, NEAR]},
+    "name at least one task": {"tasks": []},
+    "no training example has a label": {"tasks": [NEAR, NONE]},
+    "Unknown domain 'digits:partiy'": {"tasks": ["digits:partiy"]},
+    "Unknown strategy 'pc_grad'. Did you mean 'pcgrad'": {"strategies": ["pc_grad"]},
+    "name at least one strategy": {"strategies": []},
+    "has 3 weights for 4 tasks": {"strategies": ["fixed(weights=(1.0, 2.0, 1.0))"]},
+    "Unknown sharing 'soft'": {"sharing": "soft"},
+    "--sweep=lam": {"sweep": {"lam": [1.0]}},
+    "pretrained.*matches 0 of": {"freeze": [("pretrained", "frozen")], "strategies": ["equal"]},
+}
+
+
+@pytest.mark.parametrize("message", MISTAKES)
+def test_a_mistake_is_one_message_and_writes_nothing(message, tmp_path):
+    with pytest.raises(UserError, match=message.replace("(", r"\(") if "*" not in message else message):
+        train(tmp_path / "run", **MISTAKES[message])
+    assert not (tmp_path / "run").exists()

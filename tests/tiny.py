@@ -1,0 +1,30 @@
+"""A pair of small domains, and the settings that make a run of them take about a second."""
+
+import numpy as np
+
+from tl_jax import Domain, Examples
+
+NETWORK = "mlp(bottleneck=8, hidden=(16,))"
+FAST = {"network": NETWORK, "steps": 24, "batch_size": 16, "eval_every": 6, "lr": 0.01, "quiet": True}
+
+
+def domain(name: str, shift: float, classes: tuple[str, ...] = ("a", "b", "c"), size: int = 60) -> Domain:
+    """Three Gaussian classes in eight dimensions, moved by `shift`."""
+    centres = np.random.default_rng(0).normal(size=(len(classes), 8)) * 2
+
+    def split(n: int, seed: int) -> Examples:
+        rng = np.random.default_rng(seed)
+        y = np.arange(n, dtype=np.int32) % len(classes)
+        return Examples((centres[y] + rng.normal(size=(n, 8)) + shift).astype(np.float32), y)
+
+    seed = int(shift * 10)
+    return Domain(name, classes, split(size, seed), split(21, seed + 1), split(33, seed + 2))
+
+
+SOURCE, TARGET = domain("near", 0.0), domain("far", 1.0)
+
+
+def records(run_dir) -> dict:
+    """Everything that the jobs of a run stored, by job, file and name."""
+    paths = sorted(run_dir.glob("records/*/*.npz"))
+    return {f"{p.parent.name}/{p.name}/{k}": v for p in paths for k, v in np.load(p).items() if not k.endswith("_y")}

@@ -1,0 +1,109 @@
+"""The same run from Python, as in a notebook."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tl_jax import handed
+from tl_jax.core.errors import require
+from tl_jax.core.files import temporary_folder
+from tl_jax.data.domain import Domain
+from tl_jax.handed import one_domain, setting, several
+from tl_jax.kinds.unsupervised.observe import UNSUPERVISED
+from tl_jax.run.conclude import Result
+from tl_jax.run.experiment import run
+from tl_jax.run.plan.config import INDUCTIVE, MULTITASK, Config
+from tl_jax.run.plan.devices import setup as setup_devices
+from tl_jax.run.plan.prepare import domain_names
+from tl_jax.run.plan.setup import Options
+
+OPTIONS = ("data_dir", "devices", "trials", "device_bytes", "workers", "accept_changes")
+"""Settings that change no number."""
+DEFAULTS = {"transductive": Config(), "inductive": INDUCTIVE, "unsupervised": UNSUPERVISED}
+
+
+def fit(
+    source: str | Domain | Sequence[str | Domain] = Config.source,
+    target: str | Domain = Config.target,
+    methods: str | Sequence[str] = (),
+    *,
+    kind: str = "transductive",
+    seeds: int | Sequence[int] = Config.seeds,
+    sweep: Mapping[str, Sequence[float]] | None = None,
+    run_dir: str = "",
+    quiet: bool = False,
+    **settings: Any,
+) -> Result:
+    """Train every method with every seed (and every swept value) and return records, table and run directory.
+
+    source, target: specs ("digits:printed"), Domains, or arrays and frames (x, y) and {"x": x}, which are split at
+    random; several sources as a list. methods: names or calls ("cdan(entropy=True)"); those of the kind's script if
+    empty. kind: "transductive", "inductive" or "unsupervised". seeds: a count, or a list, range or array. freeze:
+    "pattern=action" or pairs. run_dir: as --run_dir; if empty, a temporary directory that goes when the process ends.
+    settings: any other field of Config (network, steps, lr, lam, ...), by default what the kind's script has, or
+    data_dir, devices, trials, device_bytes, accept_changes, workers (with worker processes the caller needs the guard
+    `if __name__ == "__main__"`). Raises UserError with the message that the launch script would print.
+    """
+    options = _options(settings)
+    require("kind", kind, DEFAULTS)
+    if settings.get("label_fraction"):
+        settings.setdefault("labels_per_class", ())  # the default gives way to what was asked for
+    names, domains = domain_names([*several(source, "source"), one_domain(target, "target")])
+    config = dataclasses.replace(
+        DEFAULTS[kind],
+        source=names[:-1],
+        target=names[-1],
+        methods=setting("methods", methods) or DEFAULTS[kind].methods,
+        **_shared(seeds, sweep, settings),
+    )
+    return _run(config, Options(run_dir, quiet=quiet, **options), domains)
+
+
+def fit_tasks(
+    tasks: Sequence[str | Domain] = MULTITASK.source,
+    strategies: str | Sequence[str] = MULTITASK.strategies,
+    *,
+    seeds: int | Sequence[int] = MULTITASK.seeds,
+    sweep: Mapping[str, Sequence[float]] | None = None,
+    run_dir: str = "",
+    quiet: bool = False,
+    **settings: Any,
+) -> Result:
+    """Train one network on all tasks under every strategy; the rest is as in `fit`.
+
+    tasks: specs or Domains, those with equal examples sharing one input. strategies: names or calls
+    ("cagrad(c=0.2)"); "single" trains each task alone, and Delta_m needs it.
+    """
+    options = _options(settings)
+    names, domains = domain_names(several(tasks, "task"))
+    config = dataclasses.replace(
+        MULTITASK,
+        source=names,
+        strategies=setting("strategies", strategies),
+        **_shared(seeds, sweep, settings),
+    )
+    return _run(config, Options(run_dir, quiet=quiet, **options), domains)
+
+
+def _options(settings: dict[str, Any]) -> dict[str, Any]:
+    """Take those of Options out of the settings. Raises UserError for what is then no field of Config."""
+    options = {k: settings.pop(k) for k in OPTIONS if k in settings}
+    fields = [field.name for field in dataclasses.fields(Config)]
+    for name in settings:
+        require("setting", name, fields)
+    return options
+
+
+def _shared(seeds: Any, sweep: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of Config in their types."""
+    return {
+        "seeds": handed.seeds(seeds),
+        "sweep": handed.sweep(sweep),
+        **{name: setting(name, value) for name, value in settings.items()},
+    }
+
+
+def _run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Result:
+    setup_devices(devices=options.devices)
+    where = options.run_dir or str(temporary_folder("tl_jax-"))
+    return run(config, options._replace(run_dir=where), domains)

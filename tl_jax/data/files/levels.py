@@ -1,0 +1,72 @@
+"""Which level of a folder's names are classes, and which are splits."""
+
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tl_jax.data.files.containers import counted
+from tl_jax.data.splits import SPLITS
+
+_UNLABELLED = ("unlabeled", "unlabelled", "unsup", "unsupervised", "unannotated", "extra")
+"""Folders beside those of splits whose images have no labels."""
+
+
+class Level(NamedTuple):
+    """Files that are examples, the class folder of each ('' where it has none), their splits [n] or None, and notes."""
+
+    found: list[str]
+    labels: list[str]
+    part: np.ndarray | None
+    notes: tuple[str, ...] = ()
+
+
+def by_classes(found: list[str]) -> Level:
+    """A folder a class; or no folder and no label."""
+    flat = [n for n in found if "/" not in n]
+    if len(flat) == len(found):
+        return Level(found, [""] * len(found), None, ("no sub-folders: the labels are unknown",) if found else ())
+    return Level(
+        [n for n in found if "/" in n],
+        [n.split("/")[0] for n in found if "/" in n],
+        None,
+        counted(len(flat), "images beside the class folders are left out", flat),
+    )
+
+
+def by_splits(found: list[str], path: Path | None) -> Level | None:
+    """The level below folders named for splits, where train is among them and test or validation; else None.
+
+    Folders of other names beside them are left out, and so are those for examples without labels. Without a test
+    folder validation is the test, and a tenth of train is held out. A split without class folders has no labels.
+    """
+    tops = Counter(n.split("/")[0] for n in found if "/" in n)
+    marks = {top: SPLITS[top.lower()] for top in tops if top.lower() in SPLITS}
+    parts = set(marks.values())
+    beside = sorted(set(tops) - set(marks))
+    inner = {top: {n.split("/")[1] for n in found if n.startswith(top + "/") and n.count("/") > 1} for top in marks}
+    alike = set.intersection(*filter(None, inner.values())) if any(inner.values()) else set()
+    strange = [top for top in beside if top.lower() not in _UNLABELLED]
+    if 0 not in parts or len(parts) < 2 or (strange and not alike):
+        return None
+    notes = [
+        f"{tops[top]} images in {top}/ are left out (folder:PATH/{top} reads them as a domain of their own)"
+        for top in beside
+    ]
+    if 2 not in parts:
+        if path is not None and path.is_dir() and any(SPLITS.get(p.name.lower()) == 2 for p in path.iterdir()):
+            return None  # a test folder that is still empty
+        marks = {top: part * 2 for top, part in marks.items()}
+        notes.append("there is no test folder: validation is the test, and a tenth of train is held out for validation")
+    kept, labels = [], []
+    for n in found:
+        top, *rest = n.split("/")
+        if top in marks and (len(rest) > 1 or not inner[top]):
+            kept.append(n)
+            labels.append(rest[0] if len(rest) > 1 else "")
+    bare = [top for top in marks if not inner[top]]
+    notes += [f"{tops[top]} images in {top}/ are in no class folder: their labels are unknown" for top in bare]
+    stray = [n for n in found if n not in set(kept) and n.split("/")[0] not in beside]
+    notes += counted(len(stray), "images beside the class folders are left out", stray)
+    return Level(kept, labels, np.array([marks[n.split("/")[0]] for n in kept]), tuple(notes))

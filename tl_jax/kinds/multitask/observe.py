@@ -1,0 +1,109 @@
+"""A run of several tasks: what is stored, and every task's metrics from that."""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from tl_jax.balancing.tasks import TaskHead
+from tl_jax.evaluation import regression
+from tl_jax.evaluation.metrics import accuracy, macro_f1
+from tl_jax.kinds.multitask import plots as task_plots
+from tl_jax.kinds.multitask.table import SHOWN
+from tl_jax.run.execute import divergence
+from tl_jax.run.execute.trials import Programs, predict_all
+from tl_jax.run.plan.setup import Setup, Task
+from tl_jax.run.store.rundir import RunDirectory, read_lines
+from tl_jax.training.state import State
+
+
+def observe(task: Task, programs: Programs, states: State) -> dict[str, np.ndarray]:
+    """Outputs [T, n, c] on every input's validation and test split."""
+    return {
+        f"source{i}_{split}": np.asarray(predict_all(programs, states, domain.splits[split].x, f"source{i}").logits)
+        for i, domain in enumerate(task.problem.sources)
+        for split in ("validation", "test")
+    }
+
+
+def metrics(head: TaskHead, logits: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """One task's metrics on its labelled rows, the first the one that tables show: logits [n, C], y [n].
+
+    Accuracy and macro F1 of classes; R2, RMSE and MAE of values, in the labels' own units. Empty without labels.
+    """
+    known = ~np.isnan(y)
+    z, y = np.asarray(logits[known, head.begin : head.end], np.float64), y[known].astype(np.float64)
+    if not len(y):
+        return {}
+    if head.kind == "values":
+        every = regression.scores(*(head.center + head.scale * v for v in (z[:, 0], y)))
+        return {name: value for name, value in every.items() if np.isfinite(value)}  # R2 of equal labels is not
+    z = np.concatenate([np.zeros_like(z), z], axis=1) if head.kind == "binary" else z
+    return {metric.__name__: metric(z, y.astype(int)) for metric in (accuracy, macro_f1)}
+
+
+def _all_metrics(task: Task, record: Mapping[str, np.ndarray], trial: int, split: str = "test") -> dict[str, float]:
+    """{"task/metric": value} of one trial; a trial of one task has that one's alone."""
+    alone = dict(task.job.trials[trial][1]).get("task")
+    found = {}
+    for number, head in enumerate(task.problem.tasks):
+        if alone is None or number == alone:
+            y = task.problem.sources[head.input].splits[split].y[:, head.column]
+            scores = metrics(head, record[f"source{head.input}_{split}"][trial], y)
+            found |= {f"{head.name}/{name}": value for name, value in scores.items()}
+    return found
+
+
+def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[float | None]]:
+    """Every task's first metric on its test split, None where the model is not trained on the task."""
+    rows = [_all_metrics(task, observed, i) for i in range(len(task.job.trials))]
+    names = [f"{head.name}/{SHOWN[head.kind]}" for head in task.problem.tasks]
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+def features(task: Task, programs: Programs, states: State) -> dict[str, np.ndarray]:
+    """Nothing is shown of them."""
+    return {}
+
+
+def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
+    """One record a trial of a finished job; none if its last evaluation is not there yet.
+
+    selected: the step with the greatest mean over the tasks of the first metric on the validation splits.
+    """
+    config, job = task.config, task.job
+    stored = directory.records(job.name)
+    if job.steps not in stored:
+        return []
+    method = job.name.partition(" ")[0] if "task" in dict(job.trials[0][1]) else job.name
+    shared = {**config.described(method), "target": "+".join(config.source), "sharing": config.sharing}
+    records = []
+    for i, (seed, values) in enumerate(job.trials):
+        plain = {name: value for name, value in values if name != "task"}
+        alone = {"task": task.problem.tasks[int(dict(values)["task"])].name} if len(plain) < len(values) else {}
+        scores = divergence.described(stored[job.steps], i) or {"selectors": _selectors(task, stored, i)}
+        records.append({**shared, **alone, "seed": seed, "values": plain, **scores})
+    return records
+
+
+def _selectors(task: Task, stored: Mapping[int, Mapping[str, np.ndarray]], trial: int) -> dict[str, Any]:
+    firsts = {f"{head.name}/{SHOWN[head.kind]}" for head in task.problem.tasks}
+    validation = lambda step: _all_metrics(task, stored[step], trial, "validation")
+    mean = lambda step: float(np.mean([v for name, v in validation(step).items() if name in firsts] or [0.0]))
+    best = max(stored, key=lambda step: (mean(step), step))
+    at = lambda step: {"step": step, **_all_metrics(task, stored[step], trial)}
+    return {"last": at(max(stored)), "selected": {**at(best), "criterion": "validation", "score": mean(best)}}
+
+
+def figures(
+    setup: Setup, directory: RunDirectory, records: Sequence[Mapping[str, Any]]
+) -> dict[str, Callable[[], Figure]]:
+    """Learning curves of every task, and its metrics against single-task training."""
+    heads = setup.problem.tasks
+    lines = functools.partial(read_lines, directory.root / "metrics.jsonl")
+    return {
+        "curves.png": lambda: task_plots.curves(lines(), heads),
+        "relative.png": lambda: task_plots.relative(records, heads),
+    }

@@ -1,0 +1,107 @@
+"""predictions.csv: what every job of a run predicts of every example of its target, at its last step."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from tl_jax.data.domain import Domain
+from tl_jax.evaluation.metrics import log_softmax, predictions
+from tl_jax.evaluation.open_set import rejected
+from tl_jax.kinds.predicting.table import is_open
+from tl_jax.run.execute import divergence
+from tl_jax.run.execute.trials import Programs, predict_all
+from tl_jax.run.plan.problem import Problem
+from tl_jax.run.plan.setup import Setup, Task
+from tl_jax.run.store.rundir import RunDirectory, bring
+from tl_jax.training.state import State
+
+NAME = "predictions.csv"
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a cell begins that a spreadsheet would compute."""
+
+
+def everything(task: Task, programs: Programs, states: State) -> dict[str, np.ndarray]:
+    """What is predicted of each split: {"predicted/train/class" int32 [T, n], "predicted/train/probability", ...}.
+
+    "unknown" bool [T, n] where an open label space is rejected; of values "value" [T, n] alone.
+    """
+    found = {}
+    for split, part in task.problem.target.splits.items():
+        outputs = np.asarray(predict_all(programs, states, part.x, "target").logits, np.float32)
+        columns = _columns(task.problem, outputs, is_open(task.config))
+        found |= {f"predicted/{split}/{name}": column for name, column in columns.items()}
+    return found
+
+
+def _columns(problem: Problem, outputs: np.ndarray, opened: bool) -> dict[str, np.ndarray]:
+    """Outputs [T, n, c] in the words of the table."""
+    if problem.values:
+        center, scale = problem.units
+        return {"value": center + scale * outputs[..., 0].astype(np.float64)}
+    probability = np.exp(log_softmax(outputs).max(-1)).astype(np.float32)
+    found = {"class": predictions(outputs).astype(np.int32), "probability": probability}
+    return found | ({"unknown": np.stack([rejected(logits) for logits in outputs])} if opened else {})
+
+
+def write(setup: Setup, directory: RunDirectory) -> None:
+    """The file, of the jobs that are finished and their trials that stayed finite; none if no job is."""
+    swept = [name for name, _ in setup.config.swept]
+    kept = {}
+    for task in setup.tasks:
+        arrays = directory.features(task.job.name)
+        if any(name.startswith("predicted/") for name in arrays):
+            kept[task.job.name] = task, arrays
+    if not kept:
+        return
+    columns = _names(next(iter(kept.values()))[1])
+    text = io.StringIO()
+    sheet = csv.writer(text, lineterminator="\n")
+    sheet.writerow(["method", "seed", *swept, "step", "split", "example", *columns])
+    for task, arrays in kept.values():
+        last = directory.record(task.job.name, task.job.steps)
+        for i, (seed, values) in enumerate(task.job.trials):
+            if divergence.described(last, i):
+                continue
+            about = [task.job.name, seed, *(f"{dict(values)[n]:g}" if n in dict(values) else "" for n in swept)]
+            for split in setup.problem.target.splits:
+                rows = _rows(setup.problem.target, split, {n: arrays[f"predicted/{split}/{n}"][i] for n in columns})
+                sheet.writerows([*about, task.job.steps, split, *row] for row in rows)
+    # A file name that is not Unicode is written with its bytes as \udc..: any reader opens the file.
+    bring(directory.root / NAME, text.getvalue().encode("utf-8", "backslashreplace"))
+
+
+def _names(arrays: Mapping[str, np.ndarray]) -> list[str]:
+    return [name.removeprefix("predicted/test/") for name in arrays if name.startswith("predicted/test/")]
+
+
+def _rows(target: Domain, split: str, columns: Mapping[str, np.ndarray]) -> Iterator[tuple[Any, ...]]:
+    """The example's name (its row number where it has none) and what is predicted of it."""
+    names = target.ids.get(split, ())
+    size = len(next(iter(columns.values())))
+    shown = [plain(name) for name in names] if len(names) == size else range(size)
+    classes = [
+        *map(plain, target.classes),
+        "",
+    ]  # the last where nothing is predicted: a prediction that is not a number
+    text = {
+        "class": lambda x: [classes[c] for c in x],
+        "unknown": lambda x: ["yes" if no else "no" for no in x],
+        "probability": lambda x: [f"{p:.6f}" for p in x],
+        "value": lambda x: [f"{v:.8g}" for v in x],
+    }
+    return zip(shown, *(text[name](column.tolist()) for name, column in columns.items()), strict=True)
+
+
+def plain(name: Any) -> str:
+    """A name that no spreadsheet takes for a formula: an apostrophe before one, numbers as they are."""
+    text = str(name)
+    if not text.startswith(FORMULA):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text

@@ -1,0 +1,75 @@
+"""How predictions are judged: by those labels that are known, which are classes, or values."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from tl_jax.data.domain import known
+from tl_jax.evaluation import regression
+from tl_jax.evaluation.metrics import accuracy, evaluate
+from tl_jax.evaluation.open_set import open_set
+from tl_jax.evaluation.selection import CRITERIA, Criterion
+from tl_jax.run.plan.problem import Problem
+
+Metrics = dict[str, float]
+
+
+class Scoring(NamedTuple):
+    """shown: the metric of tables and curves, HIGHER IS BETTER. of(outputs [n, c], labels [n]) -> that metric, or None.
+
+    every(outputs, labels) -> all of the target's metrics by name, those that the known labels allow, and "n", how many
+    they are, where they are not all; criteria: what may choose a step.
+    """
+
+    shown: str
+    of: Callable[[np.ndarray, np.ndarray], float | None]
+    every: Callable[[np.ndarray, np.ndarray], Metrics]
+    criteria: Mapping[str, Criterion]
+
+
+def scoring(problem: Problem) -> Scoring:
+    """Accuracy and its kin of classes; R2, RMSE and MAE of values, in the labels' own units."""
+    if not problem.values:
+        return Scoring("accuracy", _accuracy, lambda logits, y: _of_known(_classes, logits, y), CRITERIA)
+    center, scale = problem.units
+    scores = lambda outputs, y: _values(center + scale * outputs[:, 0].astype(np.float64), y)
+    every = lambda outputs, y: _of_known(scores, outputs, y)
+    r2 = lambda outputs, y: every(outputs, y).get("r2")
+    on_source: Criterion = lambda record: every(record["source_val/logits"], record["source_val/y"])["r2"]
+    return Scoring("r2", r2, every, {"source_val": on_source})
+
+
+def label_free_scores(by: Scoring, record: Mapping[str, np.ndarray]) -> dict[str, float | None]:
+    """Every criterion that a record allows: {"label_free/im": ...}, the curves where no target label is known."""
+    able = {name: of for name, of in by.criteria.items() if name != "source_val" or "source_val/y" in record}
+    return {f"label_free/{name}": of(record) for name, of in able.items()}
+
+
+def _of_known(scores: Callable[..., Metrics], outputs: np.ndarray, labels: np.ndarray) -> Metrics:
+    """Scores of the examples whose label is known; none of none."""
+    rows = known(labels)
+    if not rows.any():
+        return {}
+    return scores(outputs[rows], labels[rows]) | ({} if rows.all() else {"n": int(rows.sum())})
+
+
+def _values(found: np.ndarray, wanted: np.ndarray) -> Metrics:
+    scores = regression.scores(found, wanted)
+    return scores if np.ptp(wanted) else {name: x for name, x in scores.items() if name != "r2"}  # which has no value
+
+
+def _classes(logits: np.ndarray, labels: np.ndarray) -> Metrics:
+    opened = open_set(logits, labels) if labels.max() == logits.shape[1] else {}
+    inside = _inside(logits, labels)
+    return (evaluate(logits[inside], labels[inside]) if inside.any() else {}) | opened
+
+
+def _accuracy(logits: np.ndarray, labels: np.ndarray) -> float | None:
+    inside = _inside(logits, labels) & known(labels)
+    return accuracy(logits[inside], labels[inside]) if inside.any() else None
+
+
+def _inside(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Which examples have a class of the network: in an open label space the others are numbered as no output is."""
+    return labels < logits.shape[1]

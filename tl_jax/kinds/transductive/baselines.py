@@ -1,0 +1,127 @@
+"""What needs no network: the majority class, the nearest neighbour and a linear model, as rows of the table."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tl_jax.core.batching import some
+from tl_jax.data.domain import known
+from tl_jax.kinds.predicting.scoring import scoring
+from tl_jax.kinds.predicting.table import ALSO, Row, Table, cells
+from tl_jax.run.plan.config import Config
+from tl_jax.run.plan.problem import Problem
+from tl_jax.run.plan.scaling import scaled
+from tl_jax.run.plan.setup import Setup
+
+KINDS = ("vector", "text", "series")
+"""The modalities that have them."""
+ROWS = 10_000
+VALUES = 10_000_000
+"""Training examples, and numbers in them, beyond which some examples are drawn once."""
+SEED = None
+"""Nothing is drawn at random: one row each."""
+
+
+REMARKS = {
+    "majority": "baseline: the source's most frequent class",
+    "nearest_neighbour": "baseline: the nearest of the source (1-NN)",
+    "logistic_regression": "baseline: linear, of scikit-learn",
+    "mean": "baseline: the source's mean",
+    "nearest_neighbours": "baseline: the five nearest of the source",
+    "ridge": "baseline: linear, of scikit-learn",
+}
+"""What a table says of rows that need no network."""
+
+
+def records(setup: Setup) -> list[dict[str, Any]]:
+    """A record of each baseline, as in baselines.json; [] where there are none.
+
+    Trained on the sources' training examples, standardised as source_only has them; series are flat, texts are counts
+    of their token ids in rows of length 1. Nothing of it is stored: fitted again it gives the same.
+    """
+    target, kind = setup.problem.target, setup.config.kind
+    if kind != "transductive" or target.modality not in KINDS or not known(target.test.y).any():
+        return []
+    return _records(setup)
+
+
+def with_baselines(config: Config, table: Table, records: Sequence[Mapping[str, Any]], metric: str) -> Table:
+    """The table with the rows of baselines under it, whose one score stands in the column of the last step."""
+    scores = lambda last: {n: [last[f"target/{n}"]] for n in (metric, *ALSO) if f"target/{n}" in last}
+    found = []
+    for record in records:
+        said = ", ".join(filter(None, (REMARKS[record["method"]], record["baseline"])))
+        of = scores(record["selectors"]["last"])
+        found.append(Row(record["method"], {}, {"last": of.pop(metric), **of}, said))
+    note = " Baselines: trained on the source's training examples, tested once on the target's; nothing is chosen."
+    return Table([*table.cells, *cells(config, found, metric)[1:]], table.note + note)
+
+
+def _records(setup: Setup) -> list[dict[str, Any]]:
+    from threadpoolctl import threadpool_limits
+
+    problem, by = scaled(setup.config, setup.problem, False), scoring(setup.problem)
+    x, y, share = _training(problem)
+    rows = known(problem.target.test.y)
+    test = _flat(problem, problem.target.test.x[rows])
+    found = []
+    for name, model in _models(problem.values, y).items():
+        with threadpool_limits(1), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a fit ends by its limit of steps
+            outputs = _outputs(model.fit(x, y), test, problem)
+        metrics = by.every(outputs, problem.target.test.y[rows])
+        last = {f"target/{key}": value for key, value in metrics.items() if key not in ("nll", "ece")}
+        about = {**setup.config.described(name), "network": "", "baseline": share}
+        found.append({**about, "seed": SEED, "values": {}, "selectors": {"last": {"step": 0, **last}}})
+    return found
+
+
+def _training(problem: Problem) -> tuple[Any, np.ndarray, str]:
+    """x, y of the sources' labelled training examples and, in words, which of them these are."""
+    most = min(ROWS, max(2, VALUES // max(1, problem.target.train.x[0].size)))
+    rows = [np.flatnonzero(known(source.train.y)) for source in problem.sources]
+    total, first = sum(map(len, rows)), 0
+    chosen, parts = np.sort(some(total, most)), []
+    for source, mine in zip(problem.sources, rows, strict=True):
+        here = mine[chosen[(chosen >= first) & (chosen < first + len(mine))] - first]
+        parts.append((source.train.x[here], source.train.y[here]))
+        first += len(mine)
+    x, y = map(np.concatenate, zip(*parts, strict=True))
+    share = f"on {len(y)} of {total} training examples" if len(y) < total else ""
+    return _flat(problem, x), y, share
+
+
+def _flat(problem: Problem, x: np.ndarray) -> Any:
+    """x as rows of numbers; of token ids how often each stands in a text, rows of length 1 (sparse)."""
+    if problem.target.modality != "text":
+        return np.asarray(x.reshape(len(x), -1), np.float32)
+    from scipy.sparse import csr_array
+    from sklearn.preprocessing import normalize
+
+    width = 1 + max(int(p.x.max(initial=0)) for d in problem.domains for p in d.splits.values())
+    text, _ = place = np.nonzero(x)
+    return normalize(csr_array((np.ones(len(text), np.float32), (text, x[place])), shape=(len(x), width)))
+
+
+def _models(values: bool, y: np.ndarray) -> Mapping[str, Any]:
+    """{name: a scikit-learn model} for these labels."""
+    from sklearn.dummy import DummyClassifier, DummyRegressor
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+    if values:
+        return {"mean": DummyRegressor(), "nearest_neighbours": KNeighborsRegressor(min(5, len(y))), "ridge": Ridge()}
+    found = {"majority": DummyClassifier(strategy="most_frequent"), "nearest_neighbour": KNeighborsClassifier(1)}
+    return found | ({"logistic_regression": LogisticRegression(max_iter=300)} if len(np.unique(y)) > 1 else {})
+
+
+def _outputs(model: Any, x: Any, problem: Problem) -> np.ndarray:
+    """Log-probabilities [n, classes], -30 for a class that the training examples lack; values in units of training."""
+    if problem.values:
+        center, scale = problem.units
+        return ((np.asarray(model.predict(x), np.float64) - center) / scale).reshape(-1, 1)
+    found = np.full((x.shape[0], len(problem.target.classes)), -30.0)
+    found[:, model.classes_] = np.log(np.maximum(model.predict_proba(x), 1e-13))
+    return found

@@ -1,0 +1,190 @@
+"""A trained model of a run as files that others can load: weights, class names, preprocessing, a StableHLO program."""
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tl_jax.core.errors import UserError, require
+from tl_jax.core.files import write_atomically
+from tl_jax.core.types import Array, Model, Network, Tree
+from tl_jax.data.standardise import FURTHEST, Scale
+from tl_jax.models.masks import valid
+from tl_jax.models.networks import pixels_of
+from tl_jax.models.pretrained import load, save
+from tl_jax.programs.finished import began_from, last
+from tl_jax.run.execute.begin import on_features
+from tl_jax.run.plan.config import Config, network_call
+from tl_jax.run.plan.prepare import prepare
+from tl_jax.run.plan.setup import Options, Task, make_network, plain
+from tl_jax.run.plan.weights import Weights
+from tl_jax.run.store.rundir import write_json
+from tl_jax.training.forward import stats_of
+from tl_jax.training.state import State, model_of
+
+
+class Choice(NamedTuple):
+    """Which model of a run: its job (empty: the only one), its trial, and the naming of its weights."""
+
+    job: str = ""
+    trial: int = 0
+    naming: str = "plain"
+
+
+def export(root: Path, choice: Choice, out: Path, data_dir: str = "") -> list[Path]:
+    """Write weights.safetensors, model.json and model.stablehlo of a run's last checkpoint; returns their paths.
+
+    weights.safetensors is there only where the plain network with them predicts as the model does: low-rank pairs are
+    merged, WiSE-FT's two models interpolated, a teacher or a target's statistics taken. model.json says why if not.
+
+    model.json: class names, shape and scale of the input, job, seed, step. model.stablehlo: a serialised
+    jax.export of x [b, ...] (as the domain stores it, uint8 for images) -> logits [b, classes], with b free; of a
+    regression -> values [b, 1] in the labels' own units, center + scale * (what the weights give), both in model.json.
+    The weights take standardised features, the program takes them as they are; center and spread are in model.json.
+    Raises UserError for a directory that is no run, an unknown job or trial, or a job without a checkpoint.
+    """
+    config = config_of(root)
+    setup = prepare(config, Options(data_dir=data_dir, devices=1), {})
+    tasks = {task.job.name: task for task in setup.tasks}
+    if not choice.job and len(tasks) > 1:
+        raise UserError(f"{root} has several models: choose one with --job. There are: {', '.join(tasks)}.")
+    name = choice.job or next(iter(tasks))
+    require("job", name, tasks)
+    task = tasks[name]
+    if not 0 <= choice.trial < len(task.job.trials):
+        raise UserError(f"--trial={choice.trial}: {name} has trials 0 to {len(task.job.trials) - 1}.")
+    if task.job.strategy.cached:
+        step, state = _of_features(root, task, setup.weights)
+    else:
+        step, state = last(root, task, began_from(root, task, setup.weights))
+    one = jax.tree.map(lambda x: jnp.asarray(x[choice.trial]), state)
+    return _write(out, task, (choice, step), model_of(one))
+
+
+def config_of(root: Path) -> Config:
+    """The config of a run directory. Raises UserError where it is none."""
+    try:
+        fields = json.loads((root / "config.json").read_text())
+        return Config(**{name: _tuples(value) for name, value in fields.items()})
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{root} is not a run directory of this version: config.json: {error}.") from None
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _of_features(root: Path, task: Task, weights: Weights | None) -> tuple[int, State]:
+    """The step and the states of a job on cached features, with the trunk that gave them."""
+    trunk = began_from(root, task, weights)
+    step, states = last(root, on_features(task, trunk), None)
+    params = {path: x for path, x in trunk[0].items() if not path.startswith("head/")}
+    return step, states._replace(params={**params, **states.params}, stats=trunk[1])
+
+
+def standardised(x: Array, scale: Scale) -> Array:
+    """x [b, d] or [b, t, c] as data/standardise.py has it, on the device."""
+    center, spread = (jnp.expand_dims(v, range(x.ndim - 1)) for v in scale)
+    found = jnp.clip((x - center) / spread, -FURTHEST, FURTHEST)
+    return found if x.ndim == 2 else found * valid(x)[:, :, None]
+
+
+def _write(out: Path, task: Task, about: tuple[Choice, int], model: Model) -> list[Path]:
+    choice, step = about
+    network = make_network(task.config, task.problem, task.job, "map", form="lax")  # as any platform runs it
+    predict = task.job.method.predict
+    shown = model._replace(stats=stats_of(model.stats, "target"))
+    center, scale = task.problem.units
+    features = task.problem.scale
+
+    def logits(x: Array) -> Array:
+        found = predict(network, shown, x, "target") if predict else network.apply(shown.params, shown.stats, x)[0]
+        return found.logits
+
+    target = task.problem.target
+    shape, dtype = target.train.x.shape[1:], target.train.x.dtype
+    (batch,) = jax.export.symbolic_shape("b")
+    example = jax.ShapeDtypeStruct((batch, *shape), dtype)
+
+    def outputs(x: Array) -> Array:
+        found = logits(standardised(x, features) if features else x)
+        return center + scale * found if task.problem.values else found
+
+    program = jax.export.export(jax.jit(outputs), platforms=("cpu", "cuda", "tpu"))(example)
+    out.mkdir(parents=True, exist_ok=True)
+    files = [out / name for name in (WEIGHTS, "model.json", "model.stablehlo")]
+    lacking = _save_weights(files[0], task, choice.naming, (shown, logits))
+    write_atomically(files[2], bytes(program.serialize()))
+    seed, values = task.job.trials[choice.trial]
+    write_json(
+        files[1],
+        {
+            "network": task.config.network,
+            "job": task.job.name,
+            "seed": seed,
+            "values": dict(values),
+            "step": step,
+            "classes": list(target.classes),
+            **({"units": {"center": center, "scale": scale}} if task.problem.values else {}),
+            "input": {"shape": list(shape), "dtype": dtype.name, "pixels": pixels_of(network_call(task.config))},
+            **({"standardise": {k: v.tolist() for k, v in features._asdict().items()}} if features else {}),
+            "naming": choice.naming,
+            "weights": None if lacking else WEIGHTS,
+            **({"no weights because": lacking} if lacking else {}),
+        },
+    )
+    return files[1:] if lacking else files
+
+
+WEIGHTS = "weights.safetensors"
+CHECKED = 16
+"""Examples on which the weights must say what the program says."""
+
+
+def _save_weights(path: Path, task: Task, naming: str, predicted: tuple[Model, Callable[[Array], Array]]) -> str:
+    """Write the weights of a plain network that is the model, as read back from the file; "", or why there are none.
+
+    Then nothing is left under their name, of an earlier export neither.
+    """
+    (model, logits), job = predicted, task.job
+    params, stats = job.method.plain(model, "target") if job.method.plain else (model.params, model.stats)
+    params = job.strategy.merge(params) if job.strategy.merge else params
+    more = sorted(set(params) - {"backbone", "bottleneck", "head"})
+    network = make_network(task.config, task.problem, plain(job), "map", form="lax")
+    why = f"{job.name} has parameters under {', '.join(more)}" if more else ""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        file = Path(folder) / WEIGHTS
+        classes = () if task.problem.values else task.problem.target.classes
+        save(str(file), {name: x for name, x in params.items() if name not in more}, stats, naming, classes=classes)
+        why = why or _differs(file, (network, params, stats), task, logits)
+        if not why:
+            file.replace(path)
+            return ""
+    path.unlink(missing_ok=True)
+    return f"weights alone are not this model: {why}. Use model.stablehlo"
+
+
+def _differs(file: Path, model: tuple[Network, Tree, Tree], task: Task, logits: Callable[[Array], Array]) -> str:
+    """What the network with the weights of a file says differently from the program, on a few examples; "" if nothing.
+
+    Of classes it is their probabilities that count: logits may differ by a constant a row.
+    """
+    network, *trees = model
+    if not all(np.isfinite(x).all() for x in jax.tree.leaves(trees)):
+        return "they are not finite (a class without a labelled example, or a model that diverged)"
+    params, stats, _ = load(str(file), *jax.tree.map(jnp.zeros_like, trees))
+    target = task.problem.target
+    x = target.test.x if len(target.test.x) else target.train.x
+    x = jnp.asarray(x[:: -(-len(x) // CHECKED)])
+    scores = lambda z: z if task.problem.values else jax.nn.log_softmax(z)
+    got, want = jax.jit(lambda x: (scores(network.apply(params, stats, x)[0].logits), scores(logits(x))))(x)
+    gap, size = float(jnp.abs(got - want).max()), float(jnp.abs(want).max())
+    tolerance = 1e-3 if task.config.precision == "float32" else 5e-2
+    if gap <= tolerance * max(1.0, size):
+        return ""
+    return f"{task.job.name} predicts by more than its network, whose scores differ by up to {gap:.2g} (of {size:.2g})"

@@ -1,0 +1,90 @@
+"""How a job runs here: where its sets and trials lie on the devices, and in which of two ways the trials run."""
+
+import functools
+from collections.abc import Callable, Generator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from tl_jax.run.execute import streaming
+from tl_jax.run.execute.calibration import choose
+from tl_jax.run.execute.trials import Programs, programs
+from tl_jax.run.plan.devices import Placement, place
+from tl_jax.run.plan.setup import Options, Task, make_recipe
+from tl_jax.training.freezing import resolve
+from tl_jax.training.state import Data
+from tl_jax.training.step import Recipe
+
+Feed = Callable[[int], Generator[tuple[int, Data]]]
+
+
+class Execution(NamedTuple):
+    """How a job runs here: its recipe, data and placement, the mode of its trials and why.
+
+    feed(step) -> (first step after it, data) of the windows from that step on; without streaming, one to the end.
+    data: what training begins from; of sets that stream, the first window. factors, programs: what is trained at
+    first, and the programs for that.
+    """
+
+    recipe: Recipe
+    data: Data
+    placement: Placement
+    mode: str
+    reason: str
+    feed: Feed
+    factors: Mapping[str, float]
+    programs: Programs
+
+    def build(self, factors: Mapping[str, float]) -> Programs:
+        """Programs for a set of trained parameters; those that were measured are compiled already."""
+        return self.programs if factors == self.factors else programs(self.recipe, factors, self.mode)
+
+
+def execution(task: Task, options: Options, remembered: str | None) -> Execution:
+    """Decide how a job's trials run: as remembered, as asked for, or as measured on this machine."""
+    config, trials = task.config, len(task.job.trials)
+    factors = resolve(task.rules, task.shapes)
+    data = task.data
+    windows = streaming.plan(data, draws(task), options.device_bytes)
+    if windows is not None:
+        data = streaming.begin(windows, data)
+
+    @functools.cache
+    def built(mode: str) -> tuple[Recipe, Programs, Placement]:
+        placement = place(options.devices, trials, config.batch_size, mode == "vmap")
+        recipe = make_recipe(task, mode, placement)
+        return recipe, programs(recipe, factors, mode), placement
+
+    if not task.job.method.trained:
+        mode, reason = "map", "nothing is trained"
+    elif remembered or options.trials != "auto":
+        mode = remembered or options.trials
+        reason = f"{trials} trials, {mode} as {'before' if remembered else 'asked for'}"
+    else:
+        shape = ", ".join(map(str, data.target.shape[1:]))
+        described = f"{config.network}, {config.precision}, batch {config.batch_size} of {shape}"
+        mode, reason = choose(described, lambda mode: built(mode)[1:], task.starts(), data, steps=task.job.steps)
+    recipe, ready, placement = built(mode)
+    if windows is None:
+        data = placement.data(data)
+        feed: Feed = lambda step: (one for one in [(task.job.steps, data)])
+    else:
+        reason = f"{reason}; {streaming.described(windows, data, options.workers)}"
+        data = streaming.settled(windows, data, placement.data)
+        feed = lambda step: streaming.feed(windows, data, placement.data, step=step, workers=options.workers)
+    return Execution(recipe, data, placement, mode, reason, feed, factors, ready)
+
+
+def check_bytes(task: Task, options: Options) -> None:
+    """Raises UserError where a job and the one that it begins from do not fit in --device_bytes."""
+    if options.device_bytes:
+        streaming.plan(task.data, draws(task), options.device_bytes)
+        if task.start is not None:
+            check_bytes(task.start, options)
+
+
+def draws(task: Task) -> streaming.Draws:
+    """What decides which rows a job's trials draw."""
+    seeds = np.array([seed for seed, _ in task.job.trials], np.uint32)
+    whole = task.job.method.refresh is not None
+    return streaming.Draws(seeds, task.rows, task.config.batch_size, task.job.steps, whole)
