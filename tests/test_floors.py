@@ -12,7 +12,7 @@ ROOMS = {
     "core": set(),
     "losses": {"core"},
     "balancing": {"core", "losses"},
-    "evaluation": {"core"},
+    "evaluation": {"core", "losses"},
     "data": {"core"},
     "models": {"core"},
     "methods": {"core", "losses", "balancing"},

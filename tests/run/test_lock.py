@@ -10,7 +10,7 @@ import pytest
 from tl_jax.core.errors import BusyError, UserError
 from tl_jax.run.store.lock import locked
 
-HOLD = "import sys, time\nfrom pathlib import Path\nfrom tl_jax.run.lock import locked\n"
+HOLD = "import sys, time\nfrom pathlib import Path\nfrom tl_jax.run.store.lock import locked\n"
 HOLD += "with locked(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)\n"
 
 

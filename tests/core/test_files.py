@@ -67,7 +67,7 @@ def test_without_a_home_the_cache_lasts_as_long_as_the_process(monkeypatch, caps
 
 
 def test_temporary_folders_go_with_the_process():
-    code = "from tl_jax.core.places import temporary_folder; print(temporary_folder('tl_jax-'))"
+    code = "from tl_jax.core.files import temporary_folder; print(temporary_folder('tl_jax-'))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not os.path.exists(done.stdout.strip())
 
