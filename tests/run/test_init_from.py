@@ -90,7 +90,7 @@ def test_a_bottleneck_that_the_file_lacks_is_left_out(trained, tmp_path):
     save_file({n: a for n, a in arrays.items() if n.startswith("backbone")}, tmp_path / "trunk.safetensors")
     settings = {**INDUCTIVE, "strategies": ["linear_probe"], "init_from": str(tmp_path / "trunk.safetensors")}
     plain = {**settings, "network": "mlp(hidden=(16,))"}
-    assert "Network mlp(hidden=(16,), bottleneck=0)" in tl_jax.fit([], OTHER, "fine_tune", **plain).table
+    assert "Network mlp(bottleneck=0, hidden=(16,))" in tl_jax.fit([], OTHER, "fine_tune", **plain).table
     with pytest.raises(UserError, match="has no such bottleneck"):
         tl_jax.fit([], OTHER, "fine_tune", **settings)
 

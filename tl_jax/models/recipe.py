@@ -62,7 +62,7 @@ def features(module: nn.Module, x: Array, train: bool, frozen: Frozen) -> Array:
     """
     takes = inspect.signature(type(module).__call__).parameters
     found = module(x, **{name: value for name, value in (("train", train), ("frozen", frozen)) if name in takes})
-    if getattr(found, "ndim", 0) != 2 or len(found) != len(x):
+    if getattr(found, "ndim", 0) != 2 or found.shape[0] != x.shape[0]:
         shape = list(getattr(found, "shape", ())) or type(found).__name__
         raise UserError(
             f"{type(module).__name__} gives {shape} of examples {list(x.shape)}; a network's trunk gives features "
