@@ -23,7 +23,7 @@ ROOMS = {
 }
 """What each room may import besides itself. Launch scripts and experiments may import all of them."""
 FILES = sorted(path for room in ("tl_jax", "launch", "experiments") for path in (ROOT / room).rglob("*.py"))
-TFDS_FILES = ("tl_jax/data/readers/tfds.py", "tl_jax/data/readers/tfds_builders.py")
+TFDS_FILES = ("tl_jax/data/readers/tfds.py", "tl_jax/data/check/tfds_builders.py")
 NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 
 

@@ -10,7 +10,7 @@ import tl_jax
 from tl_jax.core.types import Output
 from tl_jax.kinds.predicting.observe import label_free
 from tl_jax.run import experiment
-from tl_jax.run.execute.trials import EVALUATION_BATCH, Programs, predict_all
+from tl_jax.training.trials import EVALUATION_BATCH, Programs, predict_all
 
 
 def fit(run_dir, methods="mcc", target=TARGET, **change):

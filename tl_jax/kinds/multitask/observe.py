@@ -10,13 +10,15 @@ from matplotlib.figure import Figure
 from tl_jax.balancing.tasks import TaskHead
 from tl_jax.evaluation import regression
 from tl_jax.evaluation.metrics import accuracy, macro_f1
-from tl_jax.kinds.multitask import plots as task_plots
+from tl_jax.kinds.multitask import plots
+from tl_jax.kinds.multitask import table as tables
 from tl_jax.kinds.multitask.table import SHOWN
 from tl_jax.run.execute import divergence
-from tl_jax.run.execute.trials import Programs, predict_all
-from tl_jax.run.plan.setup import Setup, Task
+from tl_jax.run.plan.types import Setup, Task
+from tl_jax.run.report.table import Table
 from tl_jax.run.store.rundir import RunDirectory, read_lines
 from tl_jax.training.state import State
+from tl_jax.training.trials import Programs, predict_all
 
 
 def observe(task: Task, programs: Programs, states: State) -> dict[str, np.ndarray]:
@@ -97,6 +99,12 @@ def _selectors(task: Task, stored: Mapping[int, Mapping[str, np.ndarray]], trial
     return {"last": at(max(stored)), "selected": {**at(best), "criterion": "validation", "score": mean(best)}}
 
 
+def table(setup: Setup, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str]) -> Table:
+    """The table of the trials that stayed finite, and a note on the others."""
+    found = tables.table(setup.config, divergence.alive(records), unfinished)
+    return found._replace(note=found.note + divergence.note(records))
+
+
 def figures(
     setup: Setup, directory: RunDirectory, records: Sequence[Mapping[str, Any]]
 ) -> dict[str, Callable[[], Figure]]:
@@ -104,6 +112,6 @@ def figures(
     heads = setup.problem.tasks
     lines = functools.partial(read_lines, directory.root / "metrics.jsonl")
     return {
-        "curves.png": lambda: task_plots.curves(lines(), heads),
-        "relative.png": lambda: task_plots.relative(records, heads),
+        "curves.png": lambda: plots.curves(lines(), heads),
+        "relative.png": lambda: plots.relative(records, heads),
     }

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,19 +14,12 @@ from tl_jax.data.match import alike
 from tl_jax.methods.multitask import multitask
 from tl_jax.models.sharing import SHARING
 from tl_jax.run.plan.config import Config
-from tl_jax.run.plan.jobs import Job, make_job
+from tl_jax.run.plan.jobs import make_job
 from tl_jax.run.plan.problem import Problem, joined
+from tl_jax.run.plan.types import Part
 
 SINGLE = "single"
 """The baseline: every task trained alone, with the trunk, the steps and the batches that the others have."""
-
-
-class Part(NamedTuple):
-    """A job with the config and the problem as it sees them."""
-
-    config: Config
-    problem: Problem
-    job: Job
 
 
 def task_problem(domains: Sequence[Domain]) -> Problem:

@@ -17,7 +17,7 @@ from tl_jax.core.files import keep_in_cache, user_cache
 from tl_jax.core.sealed import digest, opened, seal
 from tl_jax.data.domain import Domain
 from tl_jax.data.pipeline.window import stored
-from tl_jax.run.plan.setup import Setup
+from tl_jax.run.plan.types import Setup
 
 BLOCK = 1 << 24
 """Bytes that one thread reads at a time."""
