@@ -41,7 +41,7 @@ def partly(one: Domain, name: str = "", rows: slice = slice(0, None, 2)) -> Doma
     parts = {}
     for split, part in one.splits.items():
         y = part.y.copy()
-        y[rows] = np.nan if y.dtype.kind == "f" else -1
+        y[rows] = np.nan if np.issubdtype(y.dtype, np.floating) else -1
         parts[split] = part._replace(y=y)
     return dataclasses.replace(one, name=name or one.name, **parts)
 

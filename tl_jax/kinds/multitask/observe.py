@@ -39,10 +39,10 @@ def metrics(head: TaskHead, logits: np.ndarray, y: np.ndarray) -> dict[str, floa
     z, y = np.asarray(logits[known, head.begin : head.end], np.float64), y[known].astype(np.float64)
     if not len(y):
         return {}
-    if head.kind == "values":
+    if head.labels == "values":
         every = regression.scores(*(head.center + head.scale * v for v in (z[:, 0], y)))
         return {name: value for name, value in every.items() if np.isfinite(value)}  # R2 of equal labels is not
-    z = np.concatenate([np.zeros_like(z), z], axis=1) if head.kind == "binary" else z
+    z = np.concatenate([np.zeros_like(z), z], axis=1) if head.labels == "binary" else z
     return {metric.__name__: metric(z, y.astype(int)) for metric in (accuracy, macro_f1)}
 
 
@@ -61,7 +61,7 @@ def _all_metrics(task: Task, record: Mapping[str, np.ndarray], trial: int, split
 def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[float | None]]:
     """Every task's first metric on its test split, None where the model is not trained on the task."""
     rows = [_all_metrics(task, observed, i) for i in range(len(task.job.trials))]
-    names = [f"{head.name}/{SHOWN[head.kind]}" for head in task.problem.tasks]
+    names = [f"{head.name}/{SHOWN[head.labels]}" for head in task.problem.tasks]
     return {name: [row.get(name) for row in rows] for name in names}
 
 
@@ -91,7 +91,7 @@ def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
 
 
 def _selectors(task: Task, stored: Mapping[int, Mapping[str, np.ndarray]], trial: int) -> dict[str, Any]:
-    firsts = {f"{head.name}/{SHOWN[head.kind]}" for head in task.problem.tasks}
+    firsts = {f"{head.name}/{SHOWN[head.labels]}" for head in task.problem.tasks}
     validation = lambda step: _all_metrics(task, stored[step], trial, "validation")
     mean = lambda step: float(np.mean([v for name, v in validation(step).items() if name in firsts] or [0.0]))
     best = max(stored, key=lambda step: (mean(step), step))

@@ -48,9 +48,9 @@ def _problem(groups: list[list[Domain]], place: dict[str, tuple[int, int]], orde
         y = domain.train.y[known(domain.train.y)]
         if not len(y):
             raise UserError(f"{domain.name}: no training example has a label.")
-        kind = "values" if not domain.classes else "binary" if len(domain.classes) == 2 else "classes"
-        center, scale = (float(y.mean()), float(y.std()) or 1.0) if kind == "values" else (0.0, 1.0)
-        tasks.append(TaskHead(domain.name, kind, domain.classes, *place[domain.name], begin, end, center, scale))
+        labels = "values" if not domain.classes else "binary" if len(domain.classes) == 2 else "classes"
+        center, scale = (float(y.mean()), float(y.std()) or 1.0) if labels == "values" else (0.0, 1.0)
+        tasks.append(TaskHead(domain.name, labels, domain.classes, *place[domain.name], begin, end, center, scale))
     by_name = {task.name: task for task in tasks}
     inputs = tuple(_joined(group, by_name) for group in groups)
     return Problem(inputs, inputs[0], tuple(tasks))

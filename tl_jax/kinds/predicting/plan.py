@@ -103,6 +103,7 @@ def _by_labels(config: Config, problem: Problem, todo: Sequence[Job], table: Met
     for domain in (*problem.sources, problem.target):
         for split, part in domain.splits.items():
             y = part.y[known(part.y)]
-            if y.dtype.kind == "f" and len(y) and np.ptp(y) == 0 and (len(y) > 1 or domain is not problem.target):
+            several = len(y) > 1 or (len(y) == 1 and domain is not problem.target)
+            if np.issubdtype(y.dtype, np.floating) and several and np.ptp(y) == 0:
                 raise UserError(f"{domain.name}: every label of the {split} split is {y[0]:g}: nothing to learn.")
     return config, problem._replace(units=units(source.train.y for source in problem.sources))

@@ -81,7 +81,7 @@ def of_array(x: np.ndarray) -> str:
 
 
 def _read(x: np.ndarray) -> str:
-    if x.dtype.kind == "O":
+    if np.issubdtype(x.dtype, np.object_):
         return digest([str(value) for value in x.ravel()])
     rows = max(1, BLOCK // max(1, x.nbytes // max(1, len(x)))) if x.ndim else 1
     flat = x if x.ndim else x[None]
