@@ -12,8 +12,8 @@ from tl_jax.run.execute.trials import Programs, programs
 from tl_jax.run.plan.devices import Placement, place
 from tl_jax.run.plan.setup import Options, Task, make_recipe
 from tl_jax.training.freezing import resolve
+from tl_jax.training.recipe import Recipe
 from tl_jax.training.state import Data
-from tl_jax.training.step import Recipe
 
 Feed = Callable[[int], Generator[tuple[int, Data]]]
 
