@@ -21,8 +21,9 @@ from tl_jax.run.plan.devices import place
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.setup import make_task
 from tl_jax.run.plan.types import Options, Part
+from tl_jax.training.create import create
 from tl_jax.training.freezing import resolve
-from tl_jax.training.state import create, with_optimizer
+from tl_jax.training.state import with_optimizer
 from tl_jax.training.step import make_step
 
 TARGET, OTHER = domain("near too", 0.0), domain("other", 0.5, classes=("p", "q"))
@@ -50,9 +51,7 @@ def traced(task):
     factors = resolve(task.rules, task.shapes)
     recipe = make_recipe(task, "map", place(1, 1, 16, False))
     start = jax.tree.map(lambda x: jnp.asarray(x[0]), task.starts())
-    begin = lambda data: with_optimizer(
-        create(recipe.network, recipe.method, recipe.plan, data, start), recipe.method, "adamw", factors
-    )
+    begin = lambda data: with_optimizer(create(recipe, data, start), recipe.method, "adamw", factors)
     _, logged = jax.eval_shape(lambda data: make_step(recipe, factors)(begin(data), data), task.data)
     assert all(value.shape == () for value in logged.values())
 

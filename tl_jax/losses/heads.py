@@ -11,9 +11,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from tl_jax.core.errors import UserError
+from tl_jax.core.keys import named
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Array
-from tl_jax.losses.mlp import named
 
 COSINE_SCALE = 10.0
 MLP_DROPOUT = 0.5

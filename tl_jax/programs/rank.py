@@ -12,6 +12,7 @@ import numpy as np
 from tl_jax.core.batching import sent_in_batches
 from tl_jax.core.calls import parse
 from tl_jax.core.errors import UserError
+from tl_jax.core.floats import accepting_bytes
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Network
 from tl_jax.data import domain
@@ -23,7 +24,6 @@ from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import NETWORKS, build
 from tl_jax.models.pretrained import load
 from tl_jax.run.report.table import Table
-from tl_jax.training.state import accepting_bytes
 
 
 class Candidate(NamedTuple):

@@ -12,8 +12,8 @@ from tl_jax.run.plan.devices import Placement, place
 from tl_jax.run.plan.setup import make_network
 from tl_jax.run.plan.types import Options, Task
 from tl_jax.training.freezing import resolve
+from tl_jax.training.recipe import Recipe
 from tl_jax.training.state import Data
-from tl_jax.training.step import Recipe
 from tl_jax.training.trials import Programs, programs
 
 Feed = Callable[[int], Generator[tuple[int, Data]]]

@@ -8,6 +8,7 @@ import numpy as np
 
 from tl_jax.core.calls import parse
 from tl_jax.core.errors import UserError
+from tl_jax.core.floats import accepting_bytes
 from tl_jax.core.types import Network
 from tl_jax.data.pipeline.rows import balanced, labelled_rows, repeated
 from tl_jax.fine_tuning.layout import Layout, layout
@@ -18,8 +19,10 @@ from tl_jax.run.plan.config import AMOUNTS, Config, network_call
 from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem, check_batches, rows_known
 from tl_jax.run.plan.types import Part, Task
+from tl_jax.training.create import create
 from tl_jax.training.freezing import matches, resolve
-from tl_jax.training.state import State, accepting_bytes, create
+from tl_jax.training.recipe import Recipe
+from tl_jax.training.state import State
 
 
 def make_task(part: Part) -> Task:
@@ -37,7 +40,7 @@ def make_task(part: Part) -> Task:
     net = make_network(config, problem, job, "map")
     blocks = _blocks(config, problem, job)
     task = Task(job, config, problem, {}, (), rows, start)
-    begin = lambda one, data: create(net, job.method, config.forward_plan, data, one)
+    begin = lambda one, data: create(Recipe(net, job.method, config.forward_plan), data, one)
     state: State = jax.eval_shape(begin, jax.tree.map(lambda x: x[0], task.starts()), task.data)
     mine = tuple(rule for rule in config.freeze if matches(rule, state.params))
     rules = job.rules(dataclasses.replace(config, freeze=mine), blocks)
