@@ -10,15 +10,13 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
 from tl_jax.data.match import LABEL_SPACES
 from tl_jax.evaluation.selection import CRITERIA
+from tl_jax.kinds.table import prepare, run
 from tl_jax.methods import BY_KIND
 from tl_jax.models.networks import NETWORKS
 from tl_jax.programs.preview import dry_run, parameters
-from tl_jax.run.execute.calibration import MODES
-from tl_jax.run.experiment import run
 from tl_jax.run.plan.config import PRECISIONS, STANDARDISE, Config, counted
 from tl_jax.run.plan.devices import PLATFORMS
-from tl_jax.run.plan.prepare import prepare
-from tl_jax.run.plan.setup import Options
+from tl_jax.run.plan.types import MODES, Options
 from tl_jax.training.forward import PLANS
 from tl_jax.training.optimizer import RULES
 

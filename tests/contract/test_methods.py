@@ -11,15 +11,18 @@ import pytest
 from helpers import network, problem, with_noisy_target_labels
 from quick import QUICK
 
+from tl_jax.core.floats import accepting_bytes
 from tl_jax.core.trees import size_of
 from tl_jax.core.types import At, Batch, Labeled, Model, Network, Output, Unlabeled
 from tl_jax.methods import METHODS
 from tl_jax.methods.source_only import source_only
+from tl_jax.training.create import create
 from tl_jax.training.forward import PLANS, Entry, Forward, Weights
 from tl_jax.training.freezing import resolve
 from tl_jax.training.objective import Surroundings, objective, split_params
-from tl_jax.training.state import Data, Start, State, accepting_bytes, create, with_optimizer
-from tl_jax.training.step import Recipe, make_run, make_step
+from tl_jax.training.recipe import Recipe
+from tl_jax.training.state import Data, Start, State, with_optimizer
+from tl_jax.training.step import make_run, make_step
 
 FROZEN = (("backbone/*", "frozen"),)
 NEVER_CONFIDENT = {"threshold": 0.0}
@@ -90,12 +93,12 @@ def run(request):
     with jax.enable_x64(True):
         data = arrays(problem(), method)
         start = starts(method, (0, 1), (1.0, 0.3), (1e-2, 3e-3))
-        shapes = jax.eval_shape(lambda s: create(net, method, recipe.plan, data, s), one(start, 0))
+        shapes = jax.eval_shape(lambda s: create(recipe, data, s), one(start, 0))
         factors = resolve((*method.freeze, *FROZEN), shapes.params)
 
         @functools.partial(jax.jit, compiler_options=QUICK)
         def begin(start, data):
-            fresh = lambda s: with_optimizer(create(net, method, recipe.plan, data, s), method, "adamw", factors)
+            fresh = lambda s: with_optimizer(create(recipe, data, s), method, "adamw", factors)
             return jax.vmap(fresh)(start)
 
         program = jax.jit(jax.vmap(make_run(recipe, factors), (0, None, None)), compiler_options=QUICK)
@@ -209,7 +212,7 @@ def gradients(method):
 
     def look(params, around):
         found = [f(params, around) for f in of]
-        return [(logged, gradient) for (_, (_, logged)), gradient in found]
+        return [(aside.logged, gradient) for (_, aside), gradient in found]
 
     return jax.jit(look, compiler_options=QUICK)
 
@@ -301,12 +304,12 @@ def test_terms_are_finite_under_every_forward_plan(run, point):
 
     @functools.partial(jax.jit, compiler_options=QUICK)
     def logged(data, start, around):
-        state, found = create(net, method, "per_domain", data, start), {}
+        state, found = create(Recipe(net, method, "per_domain"), data, start), {}
         for plan in PLANS:
             stats = state.stats if plan == "per_domain" else {"all": state.stats["target"]}
             here = around._replace(stats=stats, memory=state.memory)
             totals = [objective(method, Forward(net, plan), phase.terms) for phase in method.steps()]
-            found[plan] = [total(state.params, here)[1][1] for total in totals]
+            found[plan] = [total(state.params, here)[1].logged for total in totals]
         return found
 
     for plan, phases in logged(data, start, point.around).items():
@@ -324,5 +327,5 @@ def test_every_target_is_predicted_and_a_refresh_keeps_the_shape_of_the_memory(r
     assert np.isfinite(out.logits).all()
     if run.method.refresh:
         # Another shape or type would compile the run again.
-        shapes = jax.eval_shape(lambda model: run.method.refresh(net, model, x), model)
+        shapes = jax.eval_shape(lambda model: run.method.refresh(net, model, x, point.around.at), model)
         assert shapes == jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), model.memory)

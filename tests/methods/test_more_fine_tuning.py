@@ -139,9 +139,9 @@ def test_wise_ft_begins_at_the_last_model_with_the_old_trunk_and_predicts_betwee
     start, probe, end = made([1.0, 2.0], [0.0], 0.0), made([1.0, 2.0], [4.0], 1.0), made([3.0, 2.0], [8.0], 5.0)
     as_model = lambda pair, memory: Model(pair[0], {"all": {"m": jnp.array(pair[1])}}, memory, {})
     memory = method.init(AT.key, S, as_model(start, {})).memory
-    memory = method.after(as_model(probe, memory), AT)
+    memory = method.after(as_model(probe, memory), {}, BATCH, AT)
     assert float(memory["params"]["head"]["b"][0]) == 4.0
-    memory = method.after(as_model(end, memory), AT)
+    memory = method.after(as_model(end, memory), {}, BATCH, AT)
     assert float(memory["params"]["head"]["b"][0]) == 4.0  # the trunk has moved
     here = Model(end[0], {"m": jnp.array(5.0)}, memory, {})
     params, stats = method.between(here, 0.25, "target")

@@ -18,7 +18,7 @@ def adabn(examples: int = 1000) -> Method:
     def terms(own, out, batch, at):
         return Terms({"source": supervised(out["source"].logits, batch.y)})
 
-    def refresh(network, model, x_t):
+    def refresh(network, model, x_t, at):
         x = x_t[some(len(x_t), examples)]
         # One pass returns a mixture m * old + (1 - m) * batch; two different olds give m and the batch's own.
         at_zero, at_one = (

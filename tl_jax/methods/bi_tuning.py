@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.errors import require
+from tl_jax.core.keys import named
 from tl_jax.core.trees import moving_average
 from tl_jax.losses import mlp
 from tl_jax.losses.classes import cross_entropy
@@ -25,7 +26,7 @@ def bi_tuning(
 
     def init(key, example, model):
         mlp.of_linear(model.params["head"], "bi_tuning")
-        own = {"projector": mlp.init(mlp.named(key, "projector"), (example.features.shape[-1], width))}
+        own = {"projector": mlp.init(named(key, "projector"), (example.features.shape[-1], width))}
         return Own(own, {"params": model.params, "stats": model.stats, "projector": own["projector"]})
 
     def contrast(similar, y, at):
@@ -43,7 +44,7 @@ def bi_tuning(
         losses = {"classifier": contrast(by_class, y, at), "projection": contrast(z @ z_keys.T, y, at)}
         return Terms({"source": cross_entropy(out["source"].logits, y), **losses})
 
-    def after(model, at):
+    def after(model, out, batch, at):
         now = {"params": model.params, "stats": model.stats, "projector": model.own["projector"]}
         return moving_average(model.memory, now, at.values["decay"])
 

@@ -1,5 +1,6 @@
 """BYOL: the network predicts what its own moving average says of another view."""
 
+from tl_jax.core.keys import named
 from tl_jax.core.schedules import cosine
 from tl_jax.core.trees import moving_average
 from tl_jax.losses import mlp
@@ -18,8 +19,8 @@ def byol(decay: float = 0.99, hidden: int = 512, width: int = 128, view: str = "
     def init(key, example, model):
         projector = (example.features.shape[-1], hidden, width)
         own = {
-            "projector": mlp.init(mlp.named(key, "projector"), projector, last_bias=False),
-            "predictor": mlp.init(mlp.named(key, "predictor"), (width, hidden, width)),
+            "projector": mlp.init(named(key, "projector"), projector, last_bias=False),
+            "predictor": mlp.init(named(key, "predictor"), (width, hidden, width)),
         }
         return Own(own, {"params": model.params, "stats": model.stats, "projector": own["projector"]})
 
@@ -32,7 +33,7 @@ def byol(decay: float = 0.99, hidden: int = 512, width: int = 128, view: str = "
 
         return Terms({"prediction": loss(out["one"].features) + loss(out["two"].features)})
 
-    def after(model, at):
+    def after(model, out, batch, at):
         slow = 1 - (1 - at.values["decay"]) * cosine(at.progress)
         now = {"params": model.params, "stats": model.stats, "projector": model.own["projector"]}
         return moving_average(model.memory, now, slow)

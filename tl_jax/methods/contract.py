@@ -108,10 +108,11 @@ class Method(NamedTuple):
     weights(at) -> {term: weight}: pure in (step, progress, values).
     values: the method's own scalars, readable as at.values[name] and sweepable without recompiling.
     lam, lam_schedule: its default trade-off (None: it has none) and the schedule of it (core/schedules.py).
-    after(model, at) -> memory: after each step (moving averages).
-    refresh(network, model, x_t [m, ...]) -> memory: over the whole unlabelled target, every
+    after(model, outputs by view, batch, at) -> memory: after each step (moving averages, banks, queues). The model is
+      the one after the update, the outputs those that the last gradient of the step was taken of.
+    refresh(network, model, x_t [m, ...], at) -> memory: over the whole unlabelled target, every
       `refresh_every` steps, the first time before step 0. Zero: once per pass over the target. With a
-      `predict` of its own, also before each evaluation.
+      `predict` of its own, also before each evaluation. at.key is apart from the step's.
     survey(network, model, labelled) -> memory: once, before step 0, over the labelled target [n, ...].
     adapt(network, at) -> the network as a step trains it.
     phases, groups: for algorithms that truly alternate. A group is a tuple of path patterns, first match
@@ -139,8 +140,8 @@ class Method(NamedTuple):
     values: Mapping[str, float] = NO_VALUES
     lam: float | None = 1.0
     lam_schedule: str = "constant"
-    after: Callable[[Model, At], Tree] | None = None
-    refresh: Callable[[Network, Model, Array], Tree] | None = None
+    after: Callable[[Model, Mapping[str, Output], Batch, At], Tree] | None = None
+    refresh: Callable[[Network, Model, Array, At], Tree] | None = None
     refresh_every: int = 0
     survey: Callable[[Network, Model, Labeled], Tree] | None = None
     adapt: Callable[[Network, At], Network] | None = None

@@ -1,5 +1,6 @@
 """DINO: self-distillation without labels."""
 
+from tl_jax.core.keys import named
 from tl_jax.core.schedules import cosine
 from tl_jax.core.trees import moving_average
 from tl_jax.losses import contrastive, mlp
@@ -17,7 +18,7 @@ def dino(
     """
 
     def init(key, example, model):
-        last = mlp.init(mlp.named(key, "prototypes"), (64, prototypes), last_bias=False)
+        last = mlp.init(named(key, "prototypes"), (64, prototypes), last_bias=False)
         own = {
             "projector": mlp.init(key, (example.features.shape[-1], 256, 256, 64)),
             "prototypes": last["dense0"],
@@ -34,7 +35,7 @@ def dino(
         loss = lambda o: contrastive.dino(scores(own.params, o.features), teacher, heat, centre)
         return Terms({"distillation": (loss(out["one"]) + loss(out["two"])) / 2})
 
-    def after(model, at):
+    def after(model, out, batch, at):
         now = {"params": model.params, "stats": model.stats, "own": model.own}
         return moving_average(model.memory, now, 1 - (1 - at.values["decay"]) * cosine(at.progress))
 

@@ -2,8 +2,9 @@
 
 import jax
 
+from tl_jax.core.keys import named
 from tl_jax.core.types import Output
-from tl_jax.losses import heads, mlp
+from tl_jax.losses import heads
 from tl_jax.losses.classes import cross_entropy, l1_discrepancy
 from tl_jax.methods.contract import Method, Own, Phase, Terms
 
@@ -21,7 +22,7 @@ def mcd(generator_steps: int = 4) -> Method:
         return Own({"head": heads.another(key, model.params["head"], "mcd")}, {})
 
     def second(own, out, domain, at):
-        return heads.apply(own.params["head"], out[domain].features, mlp.named(at.key, f"second head {domain}"))
+        return heads.apply(own.params["head"], out[domain].features, named(at.key, f"second head {domain}"))
 
     def supervised(own, out, batch, at):
         loss = cross_entropy(out["source"].logits, batch.y) + cross_entropy(second(own, out, "source", at), batch.y)

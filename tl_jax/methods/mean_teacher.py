@@ -29,7 +29,7 @@ def mean_teacher(decay: float = 0.99, threshold: float = 0.968, balance: float =
         losses = {"source": cross_entropy(out["source"].logits, batch.y), "consistency": consistency}
         return Terms({**losses, "balance": mask.mean() * uneven}, {"mask_rate": mask.mean()})
 
-    def after(model, at):
+    def after(model, out, batch, at):
         slow = jnp.minimum(at.values["decay"], 1 - 1 / (at.step + 2.0))
         return moving_average(model.memory, {"params": model.params, "stats": model.stats}, slow)
 

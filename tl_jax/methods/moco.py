@@ -1,5 +1,6 @@
 """Momentum contrast, the third version: the batch's own keys in the place of a queue."""
 
+from tl_jax.core.keys import named
 from tl_jax.core.schedules import cosine
 from tl_jax.core.trees import moving_average
 from tl_jax.losses import mlp
@@ -20,8 +21,8 @@ def moco(
     def init(key, example, model):
         projector = (example.features.shape[-1], hidden, width)
         own = {
-            "projector": mlp.init(mlp.named(key, "projector"), projector, last_bias=False),
-            "predictor": mlp.init(mlp.named(key, "predictor"), (width, hidden, width)),
+            "projector": mlp.init(named(key, "projector"), projector, last_bias=False),
+            "predictor": mlp.init(named(key, "predictor"), (width, hidden, width)),
         }
         return Own(own, {"params": model.params, "stats": model.stats, "projector": own["projector"]})
 
@@ -36,7 +37,7 @@ def moco(
 
         return Terms({"contrast": loss(out["one"].features) + loss(out["two"].features)})
 
-    def after(model, at):
+    def after(model, out, batch, at):
         slow = 1 - (1 - at.values["decay"]) * cosine(at.progress)
         now = {"params": model.params, "stats": model.stats, "projector": model.own["projector"]}
         return moving_average(model.memory, now, slow)

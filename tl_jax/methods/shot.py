@@ -28,7 +28,7 @@ def shot(smoothing: float = 0.1) -> Method:
         information = entropy(logits).mean() - marginal_entropy(logits)
         return Terms({"information": information, "pseudo": cross_entropy(logits, labels)})
 
-    def refresh(network, model, x_t):
+    def refresh(network, model, x_t, at):
         out = in_batches(lambda x: network.apply(model.params, model.stats, x)[0], x_t)
         return {"labels": pseudo_labels(out.features, out.logits)}
 

@@ -1,5 +1,6 @@
 """SimSiam: each view predicts the other, and a stopped gradient keeps it from collapse."""
 
+from tl_jax.core.keys import named
 from tl_jax.losses import mlp
 from tl_jax.losses.contrastive import negative_cosine
 from tl_jax.methods.contract import HEAD_FROZEN, Method, Own, Terms, two_views
@@ -15,8 +16,8 @@ def simsiam(width: int = 256, hidden: int = 64, view: str = "strong") -> Method:
     def init(key, example, model):
         projector = (example.features.shape[-1], width, width, width)
         own = {
-            "projector": mlp.init(mlp.named(key, "projector"), projector, last_bias=False),
-            "predictor": mlp.init(mlp.named(key, "predictor"), (width, hidden, width)),
+            "projector": mlp.init(named(key, "projector"), projector, last_bias=False),
+            "predictor": mlp.init(named(key, "predictor"), (width, hidden, width)),
         }
         return Own(own, {})
 

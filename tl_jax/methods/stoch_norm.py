@@ -2,10 +2,10 @@
 
 import jax
 
+from tl_jax.core.keys import named
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Network
 from tl_jax.losses.classes import supervised
-from tl_jax.losses.mlp import named
 from tl_jax.methods.contract import Method, Terms, View
 
 

@@ -19,7 +19,7 @@ def wise_ft(alpha: float = 0.5) -> Method:
     def terms(own, out, batch, at):
         return Terms({"source": cross_entropy(out["source"].logits, batch.y)})
 
-    def after(model, at):
+    def after(model, out, batch, at):
         trunk = lambda params: {group: tree for group, tree in params.items() if group != "head"}
         pairs = zip(*(jax.tree.leaves(trunk(p)) for p in (model.params, model.memory["params"])), strict=True)
         still = jnp.all(jnp.array([jnp.array_equal(now, then) for now, then in pairs], bool))

@@ -11,6 +11,7 @@ import numpy as np
 
 from tl_jax.core.batching import sent_in_batches
 from tl_jax.core.errors import UserError
+from tl_jax.core.floats import accepting_bytes
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Network
 from tl_jax.data import domain
@@ -18,12 +19,11 @@ from tl_jax.data.domain import Domain, Examples
 from tl_jax.data.pipeline.rows import labelled_rows
 from tl_jax.evaluation.transferability.ranking import Interval, agreement, chance, interval, regret
 from tl_jax.evaluation.transferability.scores import SCORES, Sample
-from tl_jax.kinds.predicting.table import Table
 from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import build
 from tl_jax.models.networks import network as named
 from tl_jax.models.pretrained import load
-from tl_jax.training.state import accepting_bytes
+from tl_jax.run.report.table import Table
 
 
 class Candidate(NamedTuple):

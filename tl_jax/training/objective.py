@@ -6,7 +6,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core.patches import view_key
+from tl_jax.core.errors import UserError
+from tl_jax.core.keys import of_view
 from tl_jax.core.trees import unflatten
 from tl_jax.core.types import Array, At, Batch, Output, Tree
 from tl_jax.data.views.augment import augment
@@ -24,6 +25,14 @@ class Surroundings(NamedTuple):
     at: At
 
 
+class Found(NamedTuple):
+    """What an objective says beside its value: the next statistics, every term and metric, the outputs by view."""
+
+    stats: Mapping[str, Tree]
+    logged: dict[str, Array]
+    outputs: Mapping[str, Output]
+
+
 def split_params(params: Mapping[str, Array]) -> tuple[Tree, Tree]:
     """Flat parameters -> nested ones of the network and of the method."""
     tree = unflatten(params)
@@ -32,9 +41,9 @@ def split_params(params: Mapping[str, Array]) -> tuple[Tree, Tree]:
 
 
 def unweighted(method: Method, forward: Forward, terms: TermsFunction) -> Callable:
-    """f(trained, surroundings) -> ({term: loss}, (stats, logged)): what the objective sums.
+    """f(trained, surroundings) -> ({term: loss}, Found): what the objective sums.
 
-    trained and surroundings.kept are disjoint flat parameter dicts; logged holds every term and metric.
+    trained and surroundings.kept are disjoint flat parameter dicts.
     """
 
     def found(trained: Mapping[str, Array], around: Surroundings):
@@ -44,28 +53,28 @@ def unweighted(method: Method, forward: Forward, terms: TermsFunction) -> Callab
             passes = forward._replace(network=method.adapt(forward.network, around.at))
         outputs, stats = _outputs(method, passes, network, around)
         losses, metrics = terms(Own(own, around.memory, network), outputs, around.batch, around.at)
-        return losses, (stats, {**losses, **metrics})
+        return losses, Found(stats, {**losses, **metrics}, outputs)
 
     return found
 
 
 def objective(method: Method, forward: Forward, terms: TermsFunction) -> Callable:
-    """f(trained, surroundings) -> (total, (stats, logged)): differentiate it in `trained` alone.
+    """f(trained, surroundings) -> (total, Found): differentiate it in `trained` alone.
 
-    Raises ValueError while tracing for a term that nothing weighs.
+    Raises UserError while tracing for a term that nothing weighs.
     """
     each = unweighted(method, forward, terms)
 
     def total(trained: Mapping[str, Array], around: Surroundings):
-        losses, (stats, logged) = each(trained, around)
+        losses, found = each(trained, around)
         weights = {"source": 1.0, **method.weights(around.at)}
         if method.lam is None and (idle := sorted(set(losses) - set(weights))):
-            raise ValueError(
+            raise UserError(
                 f"Nothing weighs the term {', '.join(map(repr, idle))}: the method has no lam. "
                 "Give it a lam, or name the term in its `weights`."
             )
         value = sum(weights.get(name, around.at.lam) * loss for name, loss in losses.items())
-        return value, (stats, {**logged, "total": value})
+        return value, found._replace(logged={**found.logged, "total": value})
 
     return total
 
@@ -92,7 +101,7 @@ def _entries(name: str, view: View, around: Surroundings, labelled_target: bool)
     if labelled_target:
         keys[-1] = "target"
     return [
-        Entry(name, domain, augment(view.augment, view_key(around.at.key, name, domain), part.x))
+        Entry(name, domain, augment(view.augment, of_view(around.at.key, name, domain), part.x))
         for domain, part in zip(keys, parts, strict=True)
     ]
 

@@ -8,9 +8,11 @@ import numpy as np
 
 from tl_jax.core.batching import sent_in_batches
 from tl_jax.core.types import Array, Output, Tree
+from tl_jax.training.create import create, refreshed
 from tl_jax.training.forward import stats_of
-from tl_jax.training.state import Data, Start, State, create, model_of, target_model, with_optimizer
-from tl_jax.training.step import Progress, Recipe, make_run
+from tl_jax.training.recipe import Recipe
+from tl_jax.training.state import Data, Start, State, model_of, with_optimizer
+from tl_jax.training.step import Progress, make_run
 
 EVALUATION_BATCH = 256
 Trials = tuple[tuple[int, tuple[tuple[str, float], ...]], ...]
@@ -57,12 +59,10 @@ def programs(recipe: Recipe, factors: Mapping[str, float], mode: str) -> Program
         return with_optimizer(state, recipe.method, recipe.optimizer, factors)
 
     def begin(start: Start, data: Data) -> State:
-        return renew(create(recipe.network, recipe.method, recipe.plan, data, start))
+        return renew(create(recipe, data, start))
 
     def refresh(state: State, x: Array) -> State:
-        assert recipe.method.refresh is not None
-        model = target_model(model_of(state))
-        return state._replace(memory=recipe.method.refresh(recipe.network, model, x))
+        return refreshed(recipe, state, x)
 
     def predict(states: State, x: Array, domain: str) -> Output:
         return over_trials(lambda state, x: _predict(recipe, state, x, domain), mode)(states, x)
