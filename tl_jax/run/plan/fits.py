@@ -6,12 +6,13 @@ from pathlib import Path
 
 import jax
 
-from tl_jax.core.errors import UserError, require
+from tl_jax.core.errors import UserError
 from tl_jax.run.plan.config import Config, network_call
 from tl_jax.run.plan.jobs import Job
+from tl_jax.run.plan.options import Options
 from tl_jax.run.plan.problem import Problem
+from tl_jax.run.plan.settings import check_settings
 from tl_jax.run.plan.setup import example, make_network
-from tl_jax.run.plan.types import MODES, Options
 
 
 def check_network(config: Config, problem: Problem, job: Job) -> None:
@@ -39,11 +40,7 @@ def check_network(config: Config, problem: Problem, job: Job) -> None:
 
 def check_options(options: Options) -> None:
     """Raises UserError for options of no meaning, and where no run can be kept. Leaves nothing behind."""
-    require("way to run trials:", options.trials, MODES)
-    for name in ("device_bytes", "workers"):
-        value = getattr(options, name)
-        if not isinstance(value, int) or not 0 <= value < 1 << 63:
-            raise UserError(f"--{name}={value}: must be a whole number of at least 0.")
+    check_settings(options)
     if not isinstance(options.data_dir, str | os.PathLike):
         raise UserError(f"data_dir={options.data_dir!r:.60}: a path is needed.")
     if options.run_dir:

@@ -1,4 +1,4 @@
-"""The values that a run is planned with: options, what a kind of transfer decides, a config that has met its data."""
+"""The values that a run is planned with: what a kind of transfer decides, a config that has met its data."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -10,31 +10,12 @@ import numpy as np
 from tl_jax.data.domain import Domain
 from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.jobs import Job
+from tl_jax.run.plan.options import Options
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.weights import Weights
 from tl_jax.training.freezing import Rule
 from tl_jax.training.state import Data, Start
 from tl_jax.training.trials import starts
-
-MODES = ("auto", "vmap", "map")
-"""Ways to run trials: as measured, at once, one after the other."""
-
-
-class Options(NamedTuple):
-    """What a user may choose without changing a number: where things lie and how they are executed.
-
-    device_bytes: training sets that take more stream (0: half of the device's memory), read by `workers` processes.
-    accept_changes: go on with a run whose data, weights or code have changed; its records then say so.
-    """
-
-    run_dir: str = ""
-    data_dir: str = ""
-    devices: int = 0
-    trials: str = "auto"
-    quiet: bool = False
-    device_bytes: int = 0
-    workers: int = 0
-    accept_changes: bool = False
 
 
 class Part(NamedTuple):
