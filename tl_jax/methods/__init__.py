@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from tl_jax.core.calls import Call
+from tl_jax.core.errors import UserError
 from tl_jax.methods.adabn import adabn
 from tl_jax.methods.adamatch import adamatch
 from tl_jax.methods.afn import afn
@@ -99,9 +101,13 @@ SELF_SUPERVISION: Mapping[str, Callable[..., Method]] = {
 BASELINES: Mapping[str, Callable[..., Method]] = {"untrained": untrained, "pixels": pixels}
 """Representations that nothing is learnt for."""
 METHODS: Mapping[str, Callable[..., Method]] = {**ADAPTATION, **FINE_TUNING, **SELF_SUPERVISION}
-BY_KIND: Mapping[str, Mapping[str, Callable[..., Method]]] = {
-    "transductive": ADAPTATION,
-    "inductive": FINE_TUNING,
-    "unsupervised": {**SELF_SUPERVISION, **BASELINES},
-}
-"""The methods that a kind of transfer can train: by the labels that it has."""
+
+
+def made(call: Call, table: Mapping[str, Callable[..., Method]]) -> Method:
+    """The method of a call. Raises UserError for one of the user's that is given labels as none of the table is."""
+    method = call()
+    if call.name not in table and method.labels not in (able := sorted({make().labels for make in table.values()})):
+        raise UserError(
+            f"{call.text} is trained on labels of '{method.labels}' (Method.labels). Here it can be: {', '.join(able)}."
+        )
+    return method

@@ -9,7 +9,7 @@ from tl_jax.core.errors import UserError, require
 from tl_jax.data.domain import Domain, known
 from tl_jax.data.match import check_labelled, matched
 from tl_jax.evaluation.selection import CRITERIA
-from tl_jax.kinds.predicting.scoring import scoring
+from tl_jax.kinds.predicting.scoring import scoring, tried
 from tl_jax.methods.contract import Method
 from tl_jax.run.plan.config import AMOUNTS, AUTO, TARGET_VAL, Config
 from tl_jax.run.plan.jobs import Job
@@ -80,7 +80,8 @@ def _by_labels(config: Config, problem: Problem, todo: Sequence[Job], table: Met
 
     Raises UserError for what needs classes where labels are values, and for values that are all equal.
     """
-    criteria = scoring(problem).criteria
+    criteria = scoring(problem, config.select).criteria
+    tried(problem, config.select)
     if config.select == AUTO:
         config = dataclasses.replace(config, select="im" if "im" in criteria else "source_val")
     if config.select == "source_val" and not any(known(source.validation.y).any() for source in problem.sources):

@@ -5,11 +5,11 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from tl_jax.core.calls import GREATEST, LARGEST, Call, parse
+from tl_jax.core.calls import GREATEST, LARGEST, Call
 from tl_jax.core.errors import UserError, require
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
 from tl_jax.data.match import LABEL_SPACES
-from tl_jax.models.networks import NETWORKS
+from tl_jax.models.networks import network
 from tl_jax.training.forward import PLANS
 from tl_jax.training.freezing import parse_action
 from tl_jax.training.optimizer import RULES
@@ -179,4 +179,4 @@ def _check_labels(config: Config) -> None:
 
 def network_call(config: Config) -> Call:
     """The network named by the config, which is not `auto`. Raises UserError if there is none."""
-    return parse(config.network, NETWORKS, "network")
+    return network(config.network)

@@ -4,9 +4,10 @@ import dataclasses
 from collections.abc import Mapping
 
 from tl_jax.core.errors import UserError, require
+from tl_jax.core.own_code import is_own
 from tl_jax.data.domain import Domain
 from tl_jax.data.load import load
-from tl_jax.evaluation.selection import CRITERIA
+from tl_jax.evaluation.selection import CRITERIA, criterion
 from tl_jax.run.plan.config import AUTO, Config, check, network_call
 from tl_jax.run.plan.devices import place
 from tl_jax.run.plan.fits import check_network, check_options
@@ -63,7 +64,10 @@ def _check_of_kind(how: Planning, config: Config) -> None:
             "--select=oracle uses target labels. It is reported beside every result under the mark 'oracle', "
             f"and never used to choose. Label-free: {', '.join(CRITERIA)}."
         )
-    require("selection criterion", config.select, [AUTO, *CRITERIA, *how.criteria])
+    if not isinstance(config.select, str) or not (is_own(config.select) or "(" in config.select):
+        require("selection criterion", config.select, [AUTO, *CRITERIA, *how.criteria])
+    else:
+        criterion(config.select)
 
 
 def _begun(config: Config, problem: Problem, job: Job, new_head: bool) -> tuple[Config, Weights]:
@@ -85,6 +89,5 @@ def _begun(config: Config, problem: Problem, job: Job, new_head: bool) -> tuple[
             f"--network={call.text}: {config.init_from} has no such bottleneck, and a strategy that freezes the trunk "
             "would freeze it as it was drawn. Leave the bottleneck out: the features then go into the new head."
         )
-    arguments = ", ".join(f"{k}={v!r}" for k, v in {**call.arguments, "bottleneck": 0}.items())
-    config = dataclasses.replace(config, network=f"{call.text.partition('(')[0]}({arguments})")
+    config = dataclasses.replace(config, network=call.changed(bottleneck=0).text)
     return config, read(config)
