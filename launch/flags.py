@@ -10,7 +10,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
 from tl_jax.data.match import LABEL_SPACES
 from tl_jax.evaluation.selection import CRITERIA
-from tl_jax.kinds.table import KINDS, prepare, run
+from tl_jax.kinds.table import prepare, run
 from tl_jax.models.networks import NETWORKS
 from tl_jax.programs.preview import dry_run, parameters
 from tl_jax.run.plan.config import PRECISIONS, STANDARDISE, Config, counted
@@ -45,7 +45,7 @@ def define(default: Config, without: Sequence[str] = ()) -> None:
     several(
         "method",
         list(default.methods),
-        f"Repeatable. Method or call, as in 'mcc(temperature=2.0)': {names(KINDS[default.kind].methods)}.",
+        f"Repeatable. Method or call, as in 'mcc(temperature=2.0)': {names(kind_of(default).methods)}.",
     )
     string("init_from", "", "Weights to begin from: .safetensors or .npz, a folder with one, or a name on the hub.")
     several("allow_mismatch", [], "Repeatable. Glob of paths outside the head that may differ from them.")

@@ -102,7 +102,7 @@ def test_the_table_has_every_room_and_no_circle():
 def test_a_room_is_no_drawer():
     for room in set(ROOMS) - {"methods", "models"}:
         files = [path for path in (ROOT / "tl_jax" / room).glob("*.py") if path.name != "__init__.py"]
-        assert len(files) <= 12, f"{room}: {len(files)} files"
+        assert len(files) <= 14, f"{room}: {len(files)} files"
 
 
 @pytest.mark.parametrize("name", NAMES)
