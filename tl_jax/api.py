@@ -13,8 +13,8 @@ from tl_jax.kinds.table import KINDS, run
 from tl_jax.run.conclude import Result
 from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.devices import setup as setup_devices
-from tl_jax.run.plan.options import Options
 from tl_jax.run.plan.settings import settings as settings_of
+from tl_jax.run.plan.types import Options
 
 OPTIONS = tuple(name for name in settings_of(Options) if name not in ("run_dir", "quiet"))
 """Settings that change no number."""

@@ -11,7 +11,6 @@ from tl_jax.kinds.unsupervised.kind import UNSUPERVISED
 from tl_jax.run import experiment
 from tl_jax.run.conclude import Result
 from tl_jax.run.kind import Kind
-from tl_jax.run.plan import prepare as planning
 from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.types import Options, Setup
 
@@ -35,5 +34,5 @@ def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Resu
 
 
 def prepare(config: Config, options: Options, domains: Mapping[str, Domain]) -> Setup:
-    """`run.plan.prepare.prepare` of the config's kind."""
-    return planning.prepare(kind_of(config).planning, config, options, domains)
+    """`run.experiment.set_up` of the config's kind."""
+    return experiment.set_up(kind_of(config), config, options, domains)

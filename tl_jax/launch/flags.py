@@ -7,14 +7,14 @@ from typing import Any
 
 from absl import flags
 
-from tl_jax.kinds.table import KINDS, prepare, run
+from tl_jax.kinds.table import kind_of, prepare, run
 from tl_jax.programs.preview import dry_run, parameters
 from tl_jax.run.kind import Kind
 from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.devices import PLATFORMS
 from tl_jax.run.plan.devices import setup as setup_devices
-from tl_jax.run.plan.options import Options
 from tl_jax.run.plan.settings import Setting, settings
+from tl_jax.run.plan.types import Options
 
 FLAGS = flags.FLAGS
 SPECS = "digits:NAME, folder:PATH, npz:PATH, csv:PATH, wav:PATH, tfds:NAME, mnist, ... (tl-jax data list)"
@@ -45,7 +45,7 @@ def define(
     """
     shown = {name: one for name, one in settings(Config).items() if name not in lacks}
     named = {name: called.get(name, one.flag) for name, one in shown.items()}
-    tables = {"methods": KINDS[defaults.kind].methods}
+    tables = {"methods": kind_of(defaults).methods}
     for name, one in shown.items():
         text = says.get(name, one.help).replace("{choices}", names(tables.get(name, one.choices)))
         _flag(named[name], one, getattr(defaults, name), text)

@@ -101,12 +101,6 @@ SELF_SUPERVISION: Mapping[str, Callable[..., Method]] = {
 BASELINES: Mapping[str, Callable[..., Method]] = {"untrained": untrained, "pixels": pixels}
 """Representations that nothing is learnt for."""
 METHODS: Mapping[str, Callable[..., Method]] = {**ADAPTATION, **FINE_TUNING, **SELF_SUPERVISION}
-BY_KIND: Mapping[str, Mapping[str, Callable[..., Method]]] = {
-    "transductive": ADAPTATION,
-    "inductive": FINE_TUNING,
-    "unsupervised": {**SELF_SUPERVISION, **BASELINES},
-}
-"""The methods that a kind of transfer can train: by the labels that it has."""
 
 
 def made(call: Call, table: Mapping[str, Callable[..., Method]]) -> Method:

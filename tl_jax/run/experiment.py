@@ -45,12 +45,18 @@ def default_run_dir(config: Config) -> Path:
     return Path("runs") / f"{readable(named)}-{config.digest()}"
 
 
-def run(kind: Kind, config: Config, options: Options, domains: Mapping[str, Domain]) -> Result:
-    """Train what is not finished, evaluate, report. Raises UserError for mistakes, before writing anything; BusyError
-    where another process has the run directory; MachineError for a full disk and its like."""
+def set_up(kind: Kind, config: Config, options: Options, domains: Mapping[str, Domain]) -> Setup:
+    """A config of a kind as a setup that fits this machine. Raises UserError; nothing is written."""
     setup = prepare(kind.planning, config, options, domains)
     for task in setup.tasks:
         check_bytes(task, options)
+    return setup
+
+
+def run(kind: Kind, config: Config, options: Options, domains: Mapping[str, Domain]) -> Result:
+    """Train what is not finished, evaluate, report. Raises UserError for mistakes, before writing anything; BusyError
+    where another process has the run directory; MachineError for a full disk and its like."""
+    setup = set_up(kind, config, options, domains)
     config = setup.config  # what was `auto` has its name
     root = Path(options.run_dir) if options.run_dir else default_run_dir(config)
     refuse_foreign(root)

@@ -18,7 +18,7 @@ def stripped(labels: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Labels [n] without blanks around names, and a note of how many had some; bytes become text."""
     if np.issubdtype(labels.dtype, np.bytes_):
         labels = np.char.decode(labels, "utf-8", "replace")
-    if labels.dtype.kind != "U":
+    if not np.issubdtype(labels.dtype, np.str_):
         return labels, []
     bare = np.array([label.strip() for label in labels.tolist()], dtype=np.str_)
     changed = int((bare != labels).sum())

@@ -16,7 +16,7 @@ def fine_tuning_jobs(config: Config) -> list[Job]:
 
     Raises UserError for unknown or repeated methods and strategies, and for a swept name that no method has.
     """
-    named = [(call.text, made(call, FINE_TUNING)) for call in calls(config.methods, FINE_TUNING, "method", Method)]
+    named = [(call.text, made(call, FINE_TUNING)) for call in calls(config.methods, FINE_TUNING, "method")]
     strategies = [(call.text, call()) for call in calls(config.strategies, STRATEGIES, "strategy", Strategy)]
     check_swept(config, [method for _, method in named])
     todo = []

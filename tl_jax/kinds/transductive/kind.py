@@ -8,14 +8,13 @@ from tl_jax.kinds.predicting.plan import pair
 from tl_jax.kinds.transductive import baselines
 from tl_jax.kinds.transductive.reading import READING
 from tl_jax.methods import ADAPTATION, made
-from tl_jax.methods.contract import Method
 from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.jobs import calls, jobs
 from tl_jax.run.plan.types import Plan, Planning
 
 
 def _plan(config: Config, read: Callable[[str], Domain]) -> Plan:
-    named = [(call.text, made(call, ADAPTATION)) for call in calls(config.methods, ADAPTATION, "method", Method)]
+    named = [(call.text, made(call, ADAPTATION)) for call in calls(config.methods, ADAPTATION, "method")]
     return pair(config, read, jobs(config, named), ADAPTATION)
 
 

@@ -8,7 +8,6 @@ from tl_jax.kinds.predicting.observe import features
 from tl_jax.kinds.predicting.plan import of_jobs
 from tl_jax.kinds.unsupervised import observe, views
 from tl_jax.methods import BASELINES, SELF_SUPERVISION, made
-from tl_jax.methods.contract import Method
 from tl_jax.run.kind import Kind
 from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.jobs import calls, jobs
@@ -36,10 +35,10 @@ WITHOUT = ("strategies", "sharing", "labels_per_class", "label_fraction", "balan
 
 
 def _plan(config: Config, read: Callable[[str], Domain]) -> Plan:
-    asked = calls(config.methods, METHODS, "method", Method)
-    for call in asked:
-        made(call, METHODS)
-    named = views.variants(asked, config.view, config.align, 1 + len(config.source))
+    called = calls(config.methods, METHODS, "method")
+    for call in called:
+        made(call, METHODS)  # refuses a user's own that is given labels
+    named = views.variants(called, config.view, config.align, 1 + len(config.source))
     todo = jobs(config, named)
     problem = Problem(*matched([read(spec) for spec in config.source], read(config.target), True, config.label_space))
     views.check_domains((*problem.sources, problem.target), named)

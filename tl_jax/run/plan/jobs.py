@@ -52,11 +52,9 @@ def check_swept(config: Config, methods: Sequence[Method]) -> None:
             raise unknown("swept value", name, sorted(set.union(*known)))
 
 
-def calls(texts: Sequence[str], table: Mapping[str, Callable], kind: str, makes: type) -> list[Call]:
-    """Calls of a table's functions, or of a user's own that make such a thing.
-
-    Raises UserError for unknown and for repeated ones, and where there is none.
-    """
+def calls(texts: Sequence[str], table: Mapping[str, Callable], kind: str, makes: type = Method) -> list[Call]:
+    """Calls of a table's functions, or of the user's own. Raises UserError for unknown and for repeated ones, and where
+    there is none."""
     found = [parse(text, table, kind, (makes,)) for text in texts]
     named = [call.text for call in found]
     if not named or len(set(named)) != len(named):

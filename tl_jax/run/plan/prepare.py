@@ -8,10 +8,9 @@ from tl_jax.core.own_code import is_own
 from tl_jax.data.domain import Domain
 from tl_jax.data.load import load
 from tl_jax.evaluation.selection import CRITERIA, criterion
-from tl_jax.run.plan.check import check
 from tl_jax.run.plan.config import AUTO, Config, network_call
 from tl_jax.run.plan.devices import place
-from tl_jax.run.plan.fits import check_network, check_options
+from tl_jax.run.plan.fits import check, check_network, check_options
 from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.rules import without_effect
@@ -65,10 +64,10 @@ def _check_of_kind(how: Planning, config: Config) -> None:
             "--select=oracle uses target labels. It is reported beside every result under the mark 'oracle', "
             f"and never used to choose. Label-free: {', '.join(CRITERIA)}."
         )
-    if isinstance(config.select, str) and (is_own(config.select) or "(" in config.select):
-        criterion(config.select)
-    else:
+    if not isinstance(config.select, str) or not (is_own(config.select) or "(" in config.select):
         require("selection criterion", config.select, [AUTO, *CRITERIA, *how.criteria])
+    else:
+        criterion(config.select)
 
 
 def _begun(config: Config, problem: Problem, job: Job, new_head: bool) -> tuple[Config, Weights]:
