@@ -55,3 +55,7 @@ def _of_kind(name: str) -> tuple[Callable[[], None], str]:
 
 def _first_line(path: Path) -> str:
     return (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
+
+
+if __name__ == "__main__":
+    main()
