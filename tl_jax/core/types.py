@@ -48,6 +48,10 @@ class Output(NamedTuple):
     logits: Array
 
 
+Outputs = Mapping[str, Output]
+"""What a network says of every view of a batch, by the view's name."""
+
+
 class Network(NamedTuple):
     """A model as two pure functions.
 

@@ -3,9 +3,10 @@
 import jax.numpy as jnp
 
 from tl_jax.core.errors import require
+from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses.classes import supervised
 from tl_jax.losses.discrepancy import mmd
-from tl_jax.methods.contract import Method, Terms
+from tl_jax.methods.contract import Method, Own, Terms
 
 FORMS = {"quadratic": "unbiased", "paper": "linear", "tllib": "cyclic"}
 
@@ -28,7 +29,7 @@ def dan(form: str = "quadratic") -> Method:
         sources = jnp.split(x_s, ends[:-1])
         return jnp.stack([mmd(x, x_t, estimator=FORMS[form]) for x in sources]).mean()
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         s, t, sizes = out["source"], out["target"], [len(source.y) for source in batch.sources]
         loss = distance(s.features, t.features, sizes)
         # The library's constant for the diagonal of all pairs; it has no gradient.

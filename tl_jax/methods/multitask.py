@@ -9,7 +9,8 @@ import numpy as np
 
 from tl_jax.balancing.contract import Balance
 from tl_jax.balancing.tasks import TaskHead, task_loss
-from tl_jax.methods.contract import Balancing, Method, Terms, View
+from tl_jax.core.types import At, Batch, Outputs
+from tl_jax.methods.contract import Balancing, Method, Own, Terms, View
 
 
 def multitask(tasks: Sequence[TaskHead], balance: Balance | None = None) -> Method:
@@ -23,7 +24,7 @@ def multitask(tasks: Sequence[TaskHead], balance: Balance | None = None) -> Meth
     runs = _runs(tasks)
     inputs = [[task.name for task in tasks if task.input == i] for i in sorted({task.input for task in tasks})]
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         logits, losses, begin = out["source"].logits, {}, [0]
         for source in batch.sources:
             begin.append(begin[-1] + len(source.y))

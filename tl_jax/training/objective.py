@@ -11,7 +11,8 @@ from tl_jax.core.keys import of_view
 from tl_jax.core.trees import unflatten
 from tl_jax.core.types import Array, At, Batch, Output, Tree
 from tl_jax.data.views.augment import augment
-from tl_jax.methods.contract import Method, Own, TermsFunction, View
+from tl_jax.methods.contract import Method, Own, View
+from tl_jax.methods.hooks import TermsFn
 from tl_jax.training.forward import Entry, Forward, Weights, stats_of
 
 
@@ -40,7 +41,7 @@ def split_params(params: Mapping[str, Array]) -> tuple[Tree, Tree]:
     return tree, own
 
 
-def unweighted(method: Method, forward: Forward, terms: TermsFunction) -> Callable:
+def unweighted(method: Method, forward: Forward, terms: TermsFn) -> Callable:
     """f(trained, surroundings) -> ({term: loss}, Found): what the objective sums.
 
     trained and surroundings.kept are disjoint flat parameter dicts.
@@ -58,7 +59,7 @@ def unweighted(method: Method, forward: Forward, terms: TermsFunction) -> Callab
     return found
 
 
-def objective(method: Method, forward: Forward, terms: TermsFunction) -> Callable:
+def objective(method: Method, forward: Forward, terms: TermsFn) -> Callable:
     """f(trained, surroundings) -> (total, Found): differentiate it in `trained` alone.
 
     Raises UserError while tracing for a term that nothing weighs.
