@@ -3,22 +3,40 @@
 Arguments are positional; a method may call them what it likes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from tl_jax.core.types import Array, At, Batch, Labeled, Model, Network, Output, Outputs, Tree
 
 
+class LookaheadFn(Protocol):
+    """What a network would say after an inner step: for second derivatives."""
+
+    def __call__(self, loss: Callable[[Outputs], Array], rate: float | Array, /) -> Outputs:
+        """Outputs by view at theta - rate * d loss / d theta, theta the trained parameters of the network.
+
+        The same batch and draws; differentiable, the inner derivative too.
+        """
+        ...
+
+
+def nowhere(loss: Callable[[Outputs], Array], rate: float | Array) -> Outputs:
+    """Raises ValueError: outside of `terms` there is no network to take a step with."""
+    raise ValueError("A method looks ahead in its terms alone.")
+
+
 class Own(NamedTuple):
     """What belongs to the method: trained parameters and memory that no gradient touches.
 
-    network: in `terms`, the network's parameters, for penalties on them; `init` leaves it out.
+    network: in `terms`, the network's parameters, for penalties on them; lookahead: there, what the network says after
+    an inner step. `init` leaves both out.
     """
 
     params: Tree
     memory: Tree
     network: Tree = None
+    lookahead: LookaheadFn = nowhere
 
 
 class Example(NamedTuple):

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.floats import to_float
-from tl_jax.core.keys import named, of_view
+from tl_jax.core.keys import named
 from tl_jax.core.patches import hidden, patch_grid, patches
 from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import mlp
@@ -30,7 +30,7 @@ def mae(width: int = 256) -> Method:
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         x = to_float(batch.target.x)
-        keys = jax.random.split(of_view(at.key, "masked", "target"), len(x))
+        keys = jax.random.split(at.view_keys["masked"][0], len(x))
         gone = jax.vmap(lambda key: hidden(key, *x.shape[1:3]))(keys)
         spread = mlp.apply(own.params["spread"], out["masked"].features)
         found = mlp.apply(own.params["pixels"], jax.nn.relu(spread[:, None] + own.params["places"][None]))
