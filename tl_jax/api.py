@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tl_jax import handed
+from tl_jax.core import own_code
 from tl_jax.core.errors import require
 from tl_jax.core.files import temporary_folder
 from tl_jax.data.domain import Domain
@@ -104,6 +105,7 @@ def _shared(seeds: Any, sweep: Any, settings: Mapping[str, Any]) -> dict[str, An
 
 
 def _run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Result:
+    own_code.forget()  # a file that was changed since the last run is read again
     setup_devices(devices=options.devices)
     where = options.run_dir or str(temporary_folder("tl_jax-"))
     return run(config, options._replace(run_dir=where), domains)

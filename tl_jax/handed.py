@@ -1,20 +1,32 @@
 """What people hand to `fit`, as what a run takes: domains, seeds, settings; or a message that says what is wanted."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from tl_jax.balancing.contract import Balance
 from tl_jax.core.errors import UserError
+from tl_jax.core.from_python import handed
 from tl_jax.data.domain import Domain, Examples
 from tl_jax.data.splits import split
+from tl_jax.fine_tuning.strategies import Strategy
+from tl_jax.methods.contract import Method
+from tl_jax.models.networks import TRUNKS
 from tl_jax.run.plan.config import NUMBERS, Config, counted
 
 HOW = (
     "Hand over a spec such as 'digits:printed', arrays (x, y), or tl_jax.Domain(name, classes, train, validation, "
     "test), whose splits are tl_jax.Examples(x, y)"
 )
+OBJECTS: Mapping[str, tuple[type, ...]] = {
+    "methods": (Method,),
+    "network": TRUNKS,
+    "select": (),
+    "strategies": (Strategy, Balance),
+}
+"""Settings that take objects of these types, or functions that give one; a criterion is the function itself."""
 PLURAL = ("methods", "strategies", "allow_mismatch", "align", "labels_per_class", "label_fraction")
 """Settings that are lists, where one alone may stand for a list."""
 
@@ -72,11 +84,13 @@ def sweep(given: Any) -> tuple[tuple[str, tuple[float, ...]], ...]:
 def setting(name: str, value: Any) -> Any:
     """A field of Config in the type that it has. Raises UserError where it cannot be that."""
     value = _plain(value)
+    if name in OBJECTS:
+        value = _objects(name, value)
     if name == "freeze":
         many = value.items() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else [value]
         return tuple(map(_rule, many))
     if name in PLURAL:
-        many = [value] if isinstance(value, str) or np.ndim(value) == 0 else list(value)
+        many = _many(value)
         number = {"labels_per_class": int, "label_fraction": float}.get(name)
         return tuple(_number(name, one, number) if number else _text(name, one) for one in many)
     if name in NUMBERS:
@@ -89,6 +103,27 @@ def setting(name: str, value: Any) -> Any:
     if type(value) is not type(default):
         raise UserError(f"{name}={value!r:.60}: a {type(default).__name__} is needed, as in {name}={default!r}.")
     return value
+
+
+def _objects(name: str, value: Any) -> Any:
+    """The value with names for what in it is an object, or a function that gives one."""
+    kinds = OBJECTS[name]
+
+    def named(one: Any, taken: Sequence[str]) -> Any:
+        if isinstance(one, kinds):
+            return handed(one, lambda: one, taken)
+        return handed(one, one, taken) if callable(one) else one
+
+    if name not in PLURAL or isinstance(value, kinds):
+        return named(value, ())
+    found: list[Any] = []
+    for one in _many(value):
+        found.append(named(one, found))
+    return found
+
+
+def _many(value: Any) -> list[Any]:
+    return [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,7 @@ from cases import AT
 from tl_jax.core.batching import some
 from tl_jax.core.types import Model
 from tl_jax.methods.adabn import adabn
-from tl_jax.models.networks import build
+from tl_jax.models.networks import NETWORKS, build
 
 X = np.random.default_rng(0).normal(1, 2, (40, 6)).astype(np.float32)
 
@@ -17,7 +17,7 @@ X = np.random.default_rng(0).normal(1, 2, (40, 6)).astype(np.float32)
 def model():
     """Dense, dropout, dense and batch normalisation in float32, with statistics that fit nothing."""
     with jax.enable_x64(False):
-        network = build(("mlp", {"hidden": (5,), "dropout": 0.5, "bottleneck": 4}), 3)
+        network = build(NETWORKS["mlp"](hidden=(5,), dropout=0.5, bottleneck=4), 3)
         params, stats = network.init(jax.random.key(0), X)
         return network, Model(params, jax.tree.map(lambda s: s + 3, stats), {}, {})
 
@@ -52,7 +52,7 @@ def test_targets_are_predicted_with_them_and_sources_are_not(model):
 
 def test_a_network_without_batch_normalisation_is_left_as_it_is(model):
     with jax.enable_x64(False):
-        network = build(("mlp", {"hidden": (5,), "bottleneck": 0}), 3)
+        network = build(NETWORKS["mlp"](hidden=(5,), bottleneck=0), 3)
         params, stats = network.init(jax.random.key(0), X)
         given = Model(params, stats, {}, {})
         given = given._replace(memory=adabn().refresh(network, given, X, AT))

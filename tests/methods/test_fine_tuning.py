@@ -8,7 +8,7 @@ from cases import BATCH, CE, OTHER, C, D, N, S, gradient, perceptron, softmax, t
 
 from tl_jax.core.types import At, Batch, Labeled, Model, Output, Unlabeled
 from tl_jax.methods import METHODS
-from tl_jax.models.networks import build
+from tl_jax.models.networks import NETWORKS, build
 from tl_jax.training.create import create
 from tl_jax.training.forward import Forward
 from tl_jax.training.objective import Surroundings, objective
@@ -102,7 +102,7 @@ def test_the_reference_is_the_model_it_begins_from(name):
 @pytest.mark.parametrize("plan", ["joint", "per_domain"])
 def test_nothing_has_moved_at_the_first_step_whatever_the_dropout(name, plan):
     method = METHODS["lwf"](form="tllib") if name == "lwf" else METHODS[name]()
-    net = build(("mlp", {"hidden": (8,), "dropout": 0.5, "bottleneck": 6}), 3)
+    net = build(NETWORKS["mlp"](hidden=(8,), dropout=0.5, bottleneck=6), 3)
     rng = np.random.default_rng(0)
     x = jnp.asarray(rng.normal(3, 2, size=(16, 5)), jnp.float32)
     data = Data(((x, jnp.arange(16) % 3),), x)

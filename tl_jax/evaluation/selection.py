@@ -20,12 +20,16 @@ Morerio et al. 2018, arXiv 1711.10288; Saito et al. 2021, arXiv 2108.10860; Musg
 arXiv 2208.07360 (a comparison over a million checkpoints).
 """
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
+from tl_jax.core import own_code
+from tl_jax.core.calls import parse
+from tl_jax.core.errors import UserError
 from tl_jax.evaluation import metrics
 
 Record = Mapping[str, np.ndarray]
@@ -95,6 +99,27 @@ def snd(record: Record, temperature: float = 0.05) -> float:
 
 
 CRITERIA: dict[str, Criterion] = {"source_val": source_val, "entropy": entropy, "im": im, "snd": snd}
+
+
+def criterion(text: str) -> Criterion:
+    """'im', 'snd(temperature=0.1)' or 'mine.py:f(x=1)' -> record -> score; arguments are all but the record.
+
+    Raises UserError for what there is not; the criterion of a user's own, for what it raises, and where it gives no
+    number.
+    """
+    call = parse(text, CRITERIA, "selection criterion", (float,), given=1)
+    score = functools.partial(call.function, **call.arguments)
+    if not own_code.is_own(text):
+        return score
+
+    def own(record: Record) -> float:
+        with own_code.mistakes(call.text):
+            found = score(record)
+        if np.ndim(found) or not isinstance(found, int | float | np.number):
+            raise UserError(f"{call.text} gives a {type(found).__name__} of a record; a number is needed.")
+        return float(found)
+
+    return own
 
 
 def refusal(record: Record, score: float) -> str | None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from tl_jax.core.calls import Call
+from tl_jax.core.errors import UserError
 from tl_jax.methods.adabn import adabn
 from tl_jax.methods.adamatch import adamatch
 from tl_jax.methods.afn import afn
@@ -120,3 +122,13 @@ BY_KIND: Mapping[str, Mapping[str, Callable[..., Method]]] = {
     "unsupervised": {**SELF_SUPERVISION, **BASELINES},
 }
 """The methods that a kind of transfer can train: by the labels that it has."""
+
+
+def made(call: Call, table: Mapping[str, Callable[..., Method]]) -> Method:
+    """The method of a call. Raises UserError for one of the user's that is given labels as none of the table is."""
+    method = call()
+    if call.name not in table and method.labels not in (able := sorted({make().labels for make in table.values()})):
+        raise UserError(
+            f"{call.text} is trained on labels of '{method.labels}' (Method.labels). Here it can be: {', '.join(able)}."
+        )
+    return method

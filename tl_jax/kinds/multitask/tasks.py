@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tl_jax.balancing.contract import Balance
 from tl_jax.balancing.table import STRATEGIES
 from tl_jax.balancing.tasks import TaskHead
 from tl_jax.core.calls import Call, parse
@@ -95,7 +96,7 @@ def task_jobs(config: Config, problem: Problem) -> list[Part]:
     for name, _ in config.sweep:
         if name not in ("lr", "weight_decay"):
             raise UserError(f"--sweep={name}: of multi-task training lr and weight_decay can be swept.")
-    calls = [parse(text, {SINGLE: _single, **STRATEGIES}, "strategy") for text in config.strategies]
+    calls = [parse(text, {SINGLE: _single, **STRATEGIES}, "strategy", (Balance,)) for text in config.strategies]
     return [part for call in calls for part in _parts(config, problem, call)]
 
 

@@ -40,7 +40,7 @@ def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[floa
 
     Without a known label there the scores that need none.
     """
-    labels, by = task.problem.target.test.y, scoring(task.problem)
+    labels, by = task.problem.target.test.y, scoring(task.problem, task.config.select)
     if unscored.is_unscored(task.problem) and "target/logits" in observed:
         trials = [{name: x[i] for name, x in observed.items()} for i in range(len(task.job.trials))]
         free = [label_free_scores(by, label_free(trial, task.problem.source_labels())) for trial in trials]
@@ -100,7 +100,7 @@ def _trial(stored: Stored, i: int) -> dict[int, dict[str, np.ndarray]]:
 
 def _selectors(config: Config, problem: Problem, stored: Mapping[int, dict[str, np.ndarray]]) -> dict[str, Any]:
     """{"last", "selected", "oracle"}: the step of each and every metric there; no oracle without validation labels."""
-    labels, by = problem.target.validation.y, scoring(problem)
+    labels, by = problem.target.validation.y, scoring(problem, config.select)
     scores = {step: by.of(record["target_validation/logits"], labels) for step, record in stored.items()}
     scored = {step: score for step, score in scores.items() if score is not None}
     best = max(scored, key=lambda step: (scored[step], step), default=max(stored))

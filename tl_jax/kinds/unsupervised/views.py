@@ -23,7 +23,7 @@ def variants(calls: Sequence[Call], view: str, ways: Sequence[str], domains: int
     found = []
     for call in calls:
         free = "view" in inspect.signature(call.function).parameters
-        method = call.function(**{"view": view, **call.arguments}) if free else call()
+        method = call.changed(**{"view": view, **call.arguments})() if free else call()
         for by in (ways or ("none",)) if method.trained else ("none",):
             found.append((call.text, method) if by == "none" else (f"{call.text} + {by}", aligned(method, by, domains)))
     return found

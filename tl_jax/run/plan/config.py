@@ -5,12 +5,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from tl_jax.core.calls import GREATEST, LARGEST, Call, parse
+from tl_jax.core.calls import GREATEST, LARGEST, Call
 from tl_jax.core.errors import UserError, require
+from tl_jax.core.own_code import is_own
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
 from tl_jax.data.match import LABEL_SPACES
-from tl_jax.evaluation.selection import CRITERIA
-from tl_jax.models.networks import NETWORKS
+from tl_jax.evaluation.selection import CRITERIA, criterion
+from tl_jax.models.networks import network
 from tl_jax.training.forward import PLANS
 from tl_jax.training.freezing import parse_action
 from tl_jax.training.optimizer import RULES
@@ -154,7 +155,10 @@ def check(config: Config) -> None:
             f"and never used to choose. Label-free: {', '.join(CRITERIA)}."
         )
     allowed = [AUTO, *CRITERIA, *([TARGET_VAL] if config.kind == "inductive" else [])]
-    require("selection criterion", config.select, allowed)
+    if not isinstance(config.select, str) or not (is_own(config.select) or "(" in config.select):
+        require("selection criterion", config.select, allowed)
+    else:
+        criterion(config.select)
     for name, least in (("steps", 1), ("batch_size", 2), ("eval_every", 0), ("pretrain_steps", 0)):
         value = getattr(config, name)
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= GREATEST:
@@ -221,4 +225,4 @@ def _check_labels(config: Config) -> None:
 
 def network_call(config: Config) -> Call:
     """The network named by the config, which is not `auto`. Raises UserError if there is none."""
-    return parse(config.network, NETWORKS, "network")
+    return network(config.network)

@@ -10,7 +10,7 @@ from tl_jax.core.errors import UserError, unknown
 from tl_jax.fine_tuning.layout import Layout
 from tl_jax.fine_tuning.strategies import STRATEGIES, Strategy, full
 from tl_jax.kinds.unsupervised.views import variants
-from tl_jax.methods import ADAPTATION, BY_KIND
+from tl_jax.methods import ADAPTATION, BY_KIND, made
 from tl_jax.methods.contract import Method
 from tl_jax.run.plan.config import AMOUNTS, Config
 from tl_jax.training.freezing import Rule
@@ -43,11 +43,11 @@ def jobs(config: Config) -> list[Job]:
 
     Raises UserError for unknown or repeated methods and strategies, and for a swept name that no method has.
     """
-    calls = _calls(config.methods, BY_KIND[config.kind], "method")
-    named = [(call.text, call()) for call in calls]
+    calls = _calls(config.methods, BY_KIND[config.kind], "method", Method)
+    named = [(call.text, made(call, BY_KIND[config.kind])) for call in calls]
     if config.kind == "unsupervised":
         named = variants(calls, config.view, config.align, 1 + len(config.source))
-    strategies = _calls(config.strategies, STRATEGIES, "strategy") if config.strategies else [None]
+    strategies = _calls(config.strategies, STRATEGIES, "strategy", Strategy) if config.strategies else [None]
     known = [set(_values(config, method)) for _, method in named]
     for name, _ in config.sweep:
         if not any(name in names for names in known):
@@ -67,8 +67,8 @@ def jobs(config: Config) -> list[Job]:
     return todo
 
 
-def _calls(texts: Sequence[str], table: Mapping[str, Callable], kind: str) -> list[Call]:
-    calls = [parse(text, table, kind) for text in texts]
+def _calls(texts: Sequence[str], table: Mapping[str, Callable], kind: str, makes: type) -> list[Call]:
+    calls = [parse(text, table, kind, (makes,)) for text in texts]
     named = [call.text for call in calls]
     if not named or len(set(named)) != len(named):
         raise UserError(f"--{kind}={named}: name at least one, each only once.")

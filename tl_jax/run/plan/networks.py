@@ -34,19 +34,19 @@ def resolved(config: Config, domains: Sequence[Domain]) -> Config:
     """
     first, usual = domains[0], _suiting(config.kind, domains)
     call = network_call(dataclasses.replace(config, network=usual) if config.network == AUTO else config)
-    name = call.text.partition("(")[0]
-    if first.modality not in modalities(name):
+    if first.modality not in modalities(call.name):
         able = [known for known in NETWORKS if first.modality in modalities(known)]
         raise UserError(
-            f"--network={call.text} takes {' or '.join(modalities(name))}; {first.name} holds {first.modality} "
+            f"--network={call.text} takes {' or '.join(modalities(call.name))}; {first.name} holds {first.modality} "
             f"{list(first.train.x.shape)}. Networks of {first.modality}: {', '.join(able)}; --network=auto is {usual}."
         )
-    if first.modality == "text" and (greatest := _greatest_id(domains)) >= (held := _argument(call, "vocabulary")):
+    held = _argument(call, "vocabulary") if first.modality == "text" else None
+    if held is not None and (greatest := _greatest_id(domains)) >= held:
         raise UserError(
             f"--network={call.text} knows token ids below {held}; the data have {greatest}. "
-            f"Use --network='{name}(vocabulary={greatest + 1})', or --network=auto."
+            f"Use --network='{call.name}(vocabulary={greatest + 1})', or --network=auto."
         )
-    if name == "audio_cnn" and first.rate and (rate := _argument(call, "rate")) != first.rate:
+    if call.name == "audio_cnn" and first.rate and (rate := _argument(call, "rate")) != first.rate:
         raise UserError(
             f"--network={call.text} reads {rate} samples a second, {first.name} has {first.rate}: every pitch would be "
             f"another. Use --network='audio_cnn(rate={first.rate})', or --network=auto; wav:PATH?rate={rate} resamples."
@@ -70,6 +70,7 @@ def _greatest_id(domains: Sequence[Domain]) -> int:
     return max(int(part.x.max(initial=0)) for domain in domains for part in domain.splits.values())
 
 
-def _argument(call: Call, name: str) -> int:
-    """What a call gives an argument, or its default."""
-    return call.arguments.get(name, inspect.signature(call.function).parameters[name].default)
+def _argument(call: Call, name: str) -> int | None:
+    """What a call gives an argument, or its default; None where it has no such argument."""
+    default = getattr(inspect.signature(call.function).parameters.get(name), "default", None)
+    return call.arguments.get(name, default if isinstance(default, int) else None)

@@ -11,7 +11,7 @@ from tl_jax.data.load import load
 from tl_jax.data.match import check_labelled, matched
 from tl_jax.evaluation.selection import CRITERIA
 from tl_jax.kinds.multitask.tasks import Part, task_jobs, task_problem
-from tl_jax.kinds.predicting.scoring import scoring
+from tl_jax.kinds.predicting.scoring import scoring, tried
 from tl_jax.kinds.unsupervised import views as pretraining
 from tl_jax.methods import BY_KIND
 from tl_jax.run.execute.execution import check_bytes
@@ -115,7 +115,8 @@ def _by_labels(config: Config, problem: Problem, todo: Sequence[Job]) -> tuple[C
 
     Raises UserError for what needs classes where labels are values, and for values that are all equal.
     """
-    criteria = scoring(problem).criteria
+    criteria = scoring(problem, config.select).criteria
+    tried(problem, config.select)
     if config.select == AUTO:
         config = dataclasses.replace(config, select="im" if "im" in criteria else "source_val")
     judged = config.kind != "unsupervised" and config.select == "source_val"
@@ -160,8 +161,7 @@ def _begun(config: Config, problem: Problem, job: Job) -> tuple[Config, Weights]
             f"--network={call.text}: {config.init_from} has no such bottleneck, and a strategy that freezes the trunk "
             "would freeze it as it was drawn. Leave the bottleneck out: the features then go into the new head."
         )
-    arguments = ", ".join(f"{k}={v!r}" for k, v in {**call.arguments, "bottleneck": 0}.items())
-    config = dataclasses.replace(config, network=f"{call.text.partition('(')[0]}({arguments})")
+    config = dataclasses.replace(config, network=call.changed(bottleneck=0).text)
     return config, read_weights(config, make_network(config, problem, job, "map"), example(problem), classes)
 
 

@@ -174,13 +174,10 @@ def make_network(config: Config, problem: Problem, job: Job, mode: str, *, form:
     call = network_call(config)
     form = form or conv_form(jax.default_backend(), mode == "vmap")
     dtype = jnp.dtype(config.precision)
-    name = call.text.partition("(")[0]
     if problem.tasks:
         widths = {task.group: task.width for task in problem.tasks}
-        return accepting_bytes(
-            build_tasks((name, call.arguments), widths, parse(config.sharing, SHARING, "sharing")(), dtype, form)
-        )
-    built = build((name, call.arguments), max(1, len(problem.target.classes)), dtype, form)
+        return accepting_bytes(build_tasks(call(), widths, parse(config.sharing, SHARING, "sharing")(), dtype, form))
+    built = build(call(), max(1, len(problem.target.classes)), dtype, form)
     return accepting_bytes(job.strategy.adapt(built))
 
 

@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from tl_jax.core.calls import parse
 from tl_jax.core.trees import flatten
 from tl_jax.core.types import Array, Network, Tree
-from tl_jax.models.networks import NETWORKS
+from tl_jax.models.networks import network as named
 from tl_jax.models.pretrained import Report, load
 from tl_jax.run.plan.config import Config
 
@@ -86,8 +85,8 @@ def _source_head(config: Config, network: tuple[Tree, Tree], found: tuple[Mappin
 
 def tensorflow_hint(network: str, report: Report) -> tuple[str, ...]:
     """A line where MobileNetV2 is about to read TensorFlow's weights with PyTorch's padding, by what the file shows."""
-    call = parse(network, NETWORKS, "network")
-    if call.text.partition("(")[0] != "mobilenet_v2" or call.arguments.get("tf"):
+    call = named(network)
+    if call.name != "mobilenet_v2" or call.arguments.get("tf"):
         return ()
     old = (report.reinitialised.get("head/kernel") or (None,))[0]
     signs = {

@@ -4,7 +4,7 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from tl_jax.balancing.tasks import TaskHead
+from tl_jax.core import own_code
 from tl_jax.core.files import keep_in_cache, user_cache
 from tl_jax.core.sealed import digest, opened, seal
 from tl_jax.data.domain import Domain
@@ -36,8 +37,17 @@ def contents(setup: Setup) -> dict[str, Any]:
     return {
         "domains": [of_domain(domain, heads(i)) for i, domain in enumerate(problem.domains)],
         "weights": of_tree(setup.weights._replace(report=None)) if setup.weights else "",
-        "code": dict(code()),
+        "code": dict(code()) | own_code.digests(_texts(tuple(vars(setup.config).values()))),
     }
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a config's fields."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, tuple):
+        for one in value:
+            yield from _texts(one)
 
 
 def of_domain(domain: Domain, heads: Iterable[TaskHead] = ()) -> dict[str, Any]:
