@@ -46,7 +46,7 @@ def test_the_unseen_domain_is_predicted_by_the_pooled_statistics_of_the_others(n
     mean = np.mean([s["mean"] for s in by], 0)
     var = np.mean([s["var"] + s["mean"] ** 2 for s in by], 0) - mean**2
     out = predicted(recipe, after, jnp.asarray(UNSEEN), "target")
-    norm = [after.params[f"backbone/norm1/{name}"] for name in ("scale", "bias")]
+    norm = [np.asarray(after.params[f"backbone/norm1/{name}"]) for name in ("scale", "bias")]
     np.testing.assert_allclose(out.features, (UNSEEN - mean) / np.sqrt(var) * norm[0] + norm[1], rtol=1e-4, atol=1e-5)
 
 
