@@ -9,7 +9,7 @@ import numpy as np
 from tl_jax.balancing.contract import Balance
 from tl_jax.core.errors import UserError
 from tl_jax.core.from_python import handed
-from tl_jax.data.domain import Domain, Examples
+from tl_jax.data.domain import Domain, Examples, changed
 from tl_jax.data.splits import split
 from tl_jax.fine_tuning.strategies import Strategy
 from tl_jax.methods.contract import Method
@@ -151,3 +151,20 @@ def _rule(rule: Any) -> tuple[str, str]:
     if not isinstance(parts, Sequence) or len(parts) != 2 or not all(parts):
         raise UserError(f"freeze={rule!r:.60}: write 'pattern=frozen', 'pattern=0.1' or ('pattern', 'frozen@300').")
     return str(parts[0]), str(parts[1])
+
+
+def domain_names(given: Sequence[str | Domain]) -> tuple[tuple[str, ...], dict[str, Domain]]:
+    """Specs and domains -> their names, and the domains by name: the second one called 'a' is 'a-2'."""
+    names, found = [], {}
+    specs = {one for one in given if isinstance(one, str)}
+    for one in given:
+        name, number = (one, 1) if isinstance(one, str) else (one.name, 1)
+        while not isinstance(one, str) and (name in specs or found.get(name, one) is not one):
+            number += 1
+            name = f"{one.name}-{number}"
+        names.append(name)
+        if not isinstance(one, str):
+            found[name] = one
+    return tuple(names), {
+        name: domain if domain.name == name else changed(domain, name=name) for name, domain in found.items()
+    }

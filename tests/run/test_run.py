@@ -10,7 +10,7 @@ import tl_jax
 from tl_jax.core.types import Output
 from tl_jax.kinds.predicting.observe import label_free
 from tl_jax.run import experiment
-from tl_jax.run.execute.trials import EVALUATION_BATCH, Programs, predict_all
+from tl_jax.training.trials import EVALUATION_BATCH, Programs, predict_all
 
 
 def fit(run_dir, methods="mcc", target=TARGET, **change):
@@ -140,7 +140,7 @@ def test_several_sources_are_trained_on_together(tmp_path):
 def test_bfloat16_computes_and_float32_is_kept(tmp_path):
     result = fit(tmp_path / "run", precision="bfloat16")
     assert result.complete
-    floats = {a.dtype for a in records(tmp_path / "run").values() if a.dtype.kind == "f"}
+    floats = {a.dtype for a in records(tmp_path / "run").values() if np.issubdtype(a.dtype, np.floating)}
     assert floats == {np.dtype(np.float32)}
 
 

@@ -7,8 +7,7 @@ from tl_jax.core.errors import unknown
 from tl_jax.data.benchmarks import table
 from tl_jax.data.domain import Domain
 from tl_jax.data.embedded import digit_tasks, digits
-from tl_jax.data.files import images
-from tl_jax.data.readers import arrays, folder, sound, svmlight, tables, tfds
+from tl_jax.data.readers import arrays, folder, images, sound, svmlight, tables, tfds
 from tl_jax.data.spec import OWN, SCHEME_FREE, Spec, accept, parse
 
 DIGITS: Mapping[str, Callable[[], Domain]] = {

@@ -116,12 +116,6 @@ METHODS: Mapping[str, Callable[..., Method]] = {
     **GENERALISATION,
     **TEST_TIME,
 }
-BY_KIND: Mapping[str, Mapping[str, Callable[..., Method]]] = {
-    "transductive": ADAPTATION,
-    "inductive": FINE_TUNING,
-    "unsupervised": {**SELF_SUPERVISION, **BASELINES},
-}
-"""The methods that a kind of transfer can train: by the labels that it has."""
 
 
 def made(call: Call, table: Mapping[str, Callable[..., Method]]) -> Method:

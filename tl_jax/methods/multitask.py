@@ -30,7 +30,7 @@ def multitask(tasks: Sequence[TaskHead], balance: Balance | None = None) -> Meth
             first, width, last = run[0], run[0].width, run[-1]
             z = logits[first.input][:, first.begin : last.end]
             y = batch.sources[first.input].y[:, first.column : last.column + 1]
-            each = jax.vmap(partial(task_loss, first.kind), 1)(z.reshape(len(z), len(run), width), y)
+            each = jax.vmap(partial(task_loss, first.labels), 1)(z.reshape(len(z), len(run), width), y)
             losses |= {task.name: loss for task, loss in zip(run, each, strict=True)}
         return Terms({name: losses[name] for name in names})
 
@@ -51,7 +51,7 @@ def _runs(tasks: Sequence[TaskHead]) -> list[list[TaskHead]]:
     runs: list[list[TaskHead]] = []
     for task in tasks:
         before = runs[-1][-1] if runs else None
-        alike = before and (before.kind, before.width, before.input) == (task.kind, task.width, task.input)
+        alike = before and (before.labels, before.width, before.input) == (task.labels, task.width, task.input)
         if before and alike and before.column + 1 == task.column:
             runs[-1].append(task)
         else:

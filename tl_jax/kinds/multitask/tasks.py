@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -16,19 +15,12 @@ from tl_jax.data.match import alike
 from tl_jax.methods.multitask import multitask
 from tl_jax.models.sharing import SHARING
 from tl_jax.run.plan.config import Config
-from tl_jax.run.plan.jobs import Job, make_job
+from tl_jax.run.plan.jobs import make_job
 from tl_jax.run.plan.problem import Problem, joined
+from tl_jax.run.plan.types import Part
 
 SINGLE = "single"
 """The baseline: every task trained alone, with the trunk, the steps and the batches that the others have."""
-
-
-class Part(NamedTuple):
-    """A job with the config and the problem as it sees them."""
-
-    config: Config
-    problem: Problem
-    job: Job
 
 
 def task_problem(domains: Sequence[Domain]) -> Problem:
@@ -57,9 +49,9 @@ def _problem(groups: list[list[Domain]], place: dict[str, tuple[int, int]], orde
         y = domain.train.y[known(domain.train.y)]
         if not len(y):
             raise UserError(f"{domain.name}: no training example has a label.")
-        kind = "values" if not domain.classes else "binary" if len(domain.classes) == 2 else "classes"
-        center, scale = (float(y.mean()), float(y.std()) or 1.0) if kind == "values" else (0.0, 1.0)
-        tasks.append(TaskHead(domain.name, kind, domain.classes, *place[domain.name], begin, end, center, scale))
+        labels = "values" if not domain.classes else "binary" if len(domain.classes) == 2 else "classes"
+        center, scale = (float(y.mean()), float(y.std()) or 1.0) if labels == "values" else (0.0, 1.0)
+        tasks.append(TaskHead(domain.name, labels, domain.classes, *place[domain.name], begin, end, center, scale))
     by_name = {task.name: task for task in tasks}
     inputs = tuple(_joined(group, by_name) for group in groups)
     return Problem(inputs, inputs[0], tuple(tasks))

@@ -9,18 +9,19 @@ from matplotlib.figure import Figure
 from tl_jax.core.batching import some
 from tl_jax.data.domain import known
 from tl_jax.evaluation.selection import Selection, select
-from tl_jax.kinds.predicting import interpolation, unscored
-from tl_jax.kinds.predicting import predictions as predicted
-from tl_jax.kinds.predicting import table as report
+from tl_jax.kinds.predicting import interpolation, predictions, unscored
+from tl_jax.kinds.predicting import table as scores
 from tl_jax.kinds.predicting.scoring import Scoring, label_free_scores, scoring
+from tl_jax.kinds.predicting.table import Reading
 from tl_jax.run.execute import divergence
-from tl_jax.run.execute.trials import Programs, predict_all
 from tl_jax.run.plan.config import AMOUNTS, TARGET_VAL, Config
 from tl_jax.run.plan.problem import Problem
-from tl_jax.run.plan.setup import Setup, Task
+from tl_jax.run.plan.types import Setup, Task
 from tl_jax.run.report import plots
+from tl_jax.run.report.table import Table
 from tl_jax.run.store.rundir import RunDirectory, read_lines
 from tl_jax.training.state import State
+from tl_jax.training.trials import Programs, predict_all
 
 SHOWN_IN_EMBEDDING = 300
 Stored = Mapping[int, Mapping[str, np.ndarray]]
@@ -66,7 +67,7 @@ def features(task: Task, programs: Programs, states: State) -> dict[str, np.ndar
 
 def finished(task: Task, programs: Programs, states: State) -> dict[str, np.ndarray]:
     """What is kept of a job at its end: features to be shown, and what is predicted of every example of the target."""
-    return features(task, programs, states) | predicted.everything(task, programs, states)
+    return features(task, programs, states) | predictions.everything(task, programs, states)
 
 
 def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
@@ -142,19 +143,19 @@ def _metrics(record: Mapping[str, np.ndarray], problem: Problem, by: Scoring) ->
     return scores if shown is None else {**scores, f"source/{by.shown}": shown}
 
 
-def table(setup: Setup, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str]) -> report.Table:
+def table(reading: Reading, setup: Setup, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str]) -> Table:
     """The table of a run, and the curves between weights under it."""
     metric, notes = scoring(setup.problem).shown, "".join(f" {note}" for note in setup.notes)
     finite = divergence.alive(records)
     if unscored.is_unscored(setup.problem):
         found = unscored.table(setup.config, finite, unfinished, metric)
         return found._replace(note=found.note + notes + divergence.note(records))
-    found = report.table(setup.config, records, unfinished, metric)
+    found = scores.table(setup.config, records, unfinished, (reading, metric))
     return found._replace(note=found.note + unscored.basis(setup.problem.target) + notes + interpolation.note(finite))
 
 
 def figures(
-    setup: Setup, directory: RunDirectory, records: Sequence[Mapping[str, Any]]
+    reading: Reading, setup: Setup, directory: RunDirectory, records: Sequence[Mapping[str, Any]]
 ) -> dict[str, Callable[[], Figure]]:
     """Learning curves, samples and embedding; the metric over labels where their number is swept."""
     names = [task.job.name for task in setup.tasks]
@@ -166,7 +167,9 @@ def figures(
     found = {
         "curves.png": lambda: plots.curves(read_lines(directory.root / "metrics.jsonl"), names, titled),
         "samples.png": lambda: plots.samples(domains),
-        "embedding.png": lambda: plots.embedding(_embedded(setup, directory, records), setup.problem.target.classes),
+        "embedding.png": lambda: plots.embedding(
+            _embedded(reading, setup, directory, records), setup.problem.target.classes
+        ),
     }
     if interpolation.groups(records):
         found["interpolation.png"] = lambda: interpolation.figure(records)
@@ -183,14 +186,14 @@ def _labelled(task: Task) -> str:
 
 
 def _embedded(
-    setup: Setup, directory: RunDirectory, records: Sequence[Mapping[str, Any]]
+    reading: Reading, setup: Setup, directory: RunDirectory, records: Sequence[Mapping[str, Any]]
 ) -> dict[str, dict[str, np.ndarray]]:
     """Features of source_only (or the first method) and of the best other one by the label-free score."""
     scores: dict[str, list[float]] = {}
     for record in records:
         scores.setdefault(record["method"], []).append(record["selectors"]["selected"]["score"] or 0.0)
     first = "source_only" if "source_only" in scores else next(iter(scores))
-    others = [name for name in scores if name not in (first, *report.BOUNDS)]
+    others = [name for name in scores if name not in (first, *reading.bounds)]
     best = max(others, key=lambda name: float(np.mean(scores[name])), default=None)
     shown = [task.job.name for task in setup.tasks if task.job.name in (first, best)]
     return {name: directory.features(name) for name in shown}

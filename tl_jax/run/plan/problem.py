@@ -120,7 +120,7 @@ class Problem(NamedTuple):
 def units(labels: Iterable[np.ndarray]) -> Units:
     """Mean and standard deviation of the known labels of several sets together, (0, 1) for class numbers."""
     many = list(labels)
-    if not many or many[0].dtype.kind != "f":
+    if not many or not np.issubdtype(many[0].dtype, np.floating):
         return 0.0, 1.0
     y = np.concatenate(many).astype(np.float64)
     y = y[known(y)]

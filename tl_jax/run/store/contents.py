@@ -18,7 +18,7 @@ from tl_jax.core.files import keep_in_cache, user_cache
 from tl_jax.core.sealed import digest, opened, seal
 from tl_jax.data.domain import Domain
 from tl_jax.data.pipeline.window import stored
-from tl_jax.run.plan.setup import Setup
+from tl_jax.run.plan.types import Setup
 
 BLOCK = 1 << 24
 """Bytes that one thread reads at a time."""
@@ -91,7 +91,7 @@ def of_array(x: np.ndarray) -> str:
 
 
 def _read(x: np.ndarray) -> str:
-    if x.dtype.kind == "O":
+    if np.issubdtype(x.dtype, np.object_):
         return digest([str(value) for value in x.ravel()])
     rows = max(1, BLOCK // max(1, x.nbytes // max(1, len(x)))) if x.ndim else 1
     flat = x if x.ndim else x[None]
