@@ -8,7 +8,7 @@ import numpy as np
 from tl_jax.core.errors import UserError, require
 from tl_jax.data.domain import Domain, known
 from tl_jax.data.match import check_labelled, matched
-from tl_jax.evaluation.selection import CRITERIA
+from tl_jax.evaluation.criteria import CRITERIA, NEED_SOURCE
 from tl_jax.kinds.predicting.scoring import scoring, tried
 from tl_jax.methods.contract import Method
 from tl_jax.run.plan.config import AMOUNTS, AUTO, TARGET_VAL, Config
@@ -84,10 +84,11 @@ def _by_labels(config: Config, problem: Problem, todo: Sequence[Job], table: Met
     tried(problem, config.select)
     if config.select == AUTO:
         config = dataclasses.replace(config, select="im" if "im" in criteria else "source_val")
-    if config.select == "source_val" and not any(known(source.validation.y).any() for source in problem.sources):
+    if config.select in NEED_SOURCE and not any(known(source.validation.y).any() for source in problem.sources):
+        others = ", ".join(name for name in criteria if name not in NEED_SOURCE)
         raise UserError(
-            "--select=source_val needs labels of a source's validation split, and none is known. Give some"
-            + (f", or use one of {', '.join(c for c in criteria if c != 'source_val')}." if len(criteria) > 1 else ".")
+            f"--select={config.select} needs labels of a source's validation split, and none is known. Give some"
+            + (f", or use one of {others}." if others else ".")
         )
     if not problem.values:
         return config, problem
