@@ -7,7 +7,7 @@ see the outputs of its views, the batch and where the run stands; never the opti
 unlabelled batch has no labels to see.
 
 The way in are the tables below, one for each sort of label that is given: `ADAPTATION` (the source's), `FINE_TUNING`
-(the target's), `SELF_SUPERVISION` and `BASELINES` (none).
+(the target's), `SELF_SUPERVISION` and `BASELINES` (none), `GENERALISATION` (several sources', no target at all).
 
 Open first: `dann.py` (28 lines: terms, parameters of its own, a weight, a schedule) and `mcc.py` (two terms, one value
 that can be swept); then `contract.py` for everything that a method may say. `aligned.py` and `multitask.py` make
@@ -40,17 +40,20 @@ from tl_jax.methods.delta import delta
 from tl_jax.methods.dino import dino
 from tl_jax.methods.dsan import dsan
 from tl_jax.methods.entropy_minimisation import entropy_minimisation
+from tl_jax.methods.erm import erm
 from tl_jax.methods.fine_tune import fine_tune
 from tl_jax.methods.fixmatch import fixmatch
 from tl_jax.methods.jan import jan
 from tl_jax.methods.joint import joint
 from tl_jax.methods.l2_sp import l2_sp
 from tl_jax.methods.lwf import lwf
+from tl_jax.methods.m3sda import m3sda
 from tl_jax.methods.mae import mae
 from tl_jax.methods.mcc import mcc
 from tl_jax.methods.mcd import mcd
 from tl_jax.methods.mdd import mdd
 from tl_jax.methods.mean_teacher import mean_teacher
+from tl_jax.methods.mldg import mldg
 from tl_jax.methods.moco import moco
 from tl_jax.methods.pixels import pixels
 from tl_jax.methods.pseudo_label import pseudo_label
@@ -61,6 +64,7 @@ from tl_jax.methods.simsiam import simsiam
 from tl_jax.methods.source_only import source_only
 from tl_jax.methods.stoch_norm import stoch_norm
 from tl_jax.methods.target_only import target_only
+from tl_jax.methods.tent import tent
 from tl_jax.methods.untrained import untrained
 from tl_jax.methods.vicreg import vicreg
 from tl_jax.methods.wdgrl import wdgrl
@@ -90,6 +94,7 @@ ADAPTATION: Mapping[str, Callable[..., Method]] = {
     "wdgrl": wdgrl,
     "adamatch": adamatch,
     "dare_gram": dare_gram,
+    "m3sda": m3sda,
 }
 FINE_TUNING: Mapping[str, Callable[..., Method]] = {
     "fine_tune": fine_tune,
@@ -114,9 +119,19 @@ SELF_SUPERVISION: Mapping[str, Callable[..., Method]] = {
     "rotation": rotation,
     "mae": mae,
 }
+GENERALISATION: Mapping[str, Callable[..., Method]] = {"erm": erm, "mldg": mldg}
+"""Several labelled domains, and nothing of the one that is tested on."""
+TEST_TIME: Mapping[str, Callable[..., Method]] = {"tent": tent}
+"""A trained model, and a stream that is predicted before it is learnt from."""
 BASELINES: Mapping[str, Callable[..., Method]] = {"untrained": untrained, "pixels": pixels}
 """Representations that nothing is learnt for."""
-METHODS: Mapping[str, Callable[..., Method]] = {**ADAPTATION, **FINE_TUNING, **SELF_SUPERVISION}
+METHODS: Mapping[str, Callable[..., Method]] = {
+    **ADAPTATION,
+    **FINE_TUNING,
+    **SELF_SUPERVISION,
+    **GENERALISATION,
+    **TEST_TIME,
+}
 
 
 def made(call: Call, table: Mapping[str, Callable[..., Method]]) -> Method:
