@@ -14,6 +14,6 @@ the files beside it hold what only this kind has. What the predicting kinds shar
     generalisation/  labelled domains, a target that is met in the test alone
 
 Open first: `transductive/kind.py` (one page), then tl_jax/run/kind.py.
-A kind knows no other kind, and nothing below this room asks for a kind's name: a fifth one is a folder and a line
-here.
+A kind knows no other kind, and nothing below this room asks for a kind's name: another one is a folder and
+a line here (docs/adding_a_kind.md).
 """
