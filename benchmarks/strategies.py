@@ -25,13 +25,14 @@ from conv import clock_on, torch_resnet18
 
 from tl_jax import Domain, Examples
 from tl_jax.core.trees import flatten, size_of
+from tl_jax.kinds.inductive.kind import DEFAULTS as INDUCTIVE
+from tl_jax.kinds.table import prepare
 from tl_jax.run.execute.begin import on_features
 from tl_jax.run.execute.execution import execution
-from tl_jax.run.execute.trials import programs
-from tl_jax.run.plan.config import INDUCTIVE
-from tl_jax.run.plan.prepare import prepare
-from tl_jax.run.plan.setup import Options, Task, make_network, plain
+from tl_jax.run.plan.setup import make_network, plain
+from tl_jax.run.plan.types import Options, Task
 from tl_jax.training.freezing import resolve
+from tl_jax.training.trials import programs
 
 STRATEGIES = ("full", "linear_probe", "last_k(k=2)", "last_k(k=4)", "bn_only", "bitfit", "lora(rank=4)", "layer_decay")
 BATCH, STEPS, CLASSES = 16, 4, 10

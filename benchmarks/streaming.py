@@ -23,11 +23,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from tl_jax import Domain, Examples
+from tl_jax.kinds.table import prepare
 from tl_jax.run.execute.execution import execution
 from tl_jax.run.execute.streaming import none_yet
 from tl_jax.run.plan.config import Config
-from tl_jax.run.plan.prepare import prepare
-from tl_jax.run.plan.setup import Options
+from tl_jax.run.plan.types import Options
 
 STEPS, SIZE, SIDE = 256, 20000, 32
 NETWORKS = ("mlp", "cnn")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from experiments.page import finished, script, write
 from tl_jax import fit
-from tl_jax.kinds.predicting.table import Table, mean_std
+from tl_jax.run.report.table import Table, mean_std
 
 PAIRS = (("digits:handwritten", "digits:photo"), ("digits:photo", "digits:printed"))
 METHODS = ("source_only", "adabn", "dann", "mcc", "shot")

@@ -21,7 +21,7 @@ from tl_jax.data.domain import Domain, changed
 from tl_jax.data.load import load
 from tl_jax.data.match import matched
 from tl_jax.data.readers.assemble import make
-from tl_jax.kinds.predicting.table import Table
+from tl_jax.run.report.table import Table
 
 PAGE = Path("docs/results/default_networks.md")
 MOST = 1500

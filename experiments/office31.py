@@ -19,11 +19,11 @@ import numpy as np
 from experiments.page import script, write
 from tl_jax import Domain, fit
 from tl_jax.core.errors import UserError
+from tl_jax.kinds.inductive.kind import DEFAULTS as INDUCTIVE
+from tl_jax.kinds.table import prepare
 from tl_jax.programs.few_shot import everything, of_length_one
 from tl_jax.run.execute.begin import from_file, on_features
-from tl_jax.run.plan.config import INDUCTIVE
-from tl_jax.run.plan.prepare import prepare
-from tl_jax.run.plan.setup import Options
+from tl_jax.run.plan.types import Options
 
 WEIGHTS = "weights/mobilenet_v2_1.0_224_imagenet.safetensors"
 NETWORK = "mobilenet_v2(tf=True)"

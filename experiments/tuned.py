@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from tl_jax.kinds.multitask.kind import DEFAULTS as MULTITASK
 from tl_jax.kinds.multitask.table import table
-from tl_jax.kinds.predicting.table import Table
-from tl_jax.run.plan.config import MULTITASK
+from tl_jax.run.report.table import Table
 
 Records = Sequence[Mapping[str, Any]]
 Key = tuple[str, str]

@@ -22,10 +22,9 @@ from tl_jax.data.check import domain as check
 from tl_jax.data.check import where
 from tl_jax.data.check.pair import pair
 from tl_jax.data.check.prefetch import prefetch
-from tl_jax.data.files import images
 from tl_jax.data.load import load
 from tl_jax.data.match import named, renamed
-from tl_jax.data.readers import folder
+from tl_jax.data.readers import folder, images
 from tl_jax.data.spec import SCHEME_FREE, parse
 from tl_jax.run.report import plots
 

@@ -15,11 +15,11 @@ from absl import flags
 from launch.command import launch
 from launch.flags import FLAGS, SPECS, config_fields, define, options
 from tl_jax.core.errors import UserError
+from tl_jax.kinds.table import prepare
 from tl_jax.programs.few_shot import FEW_SHOT as DEFAULT
 from tl_jax.programs.few_shot import Asked, few_shot, plan
 from tl_jax.programs.preview import dry_run, parameters
 from tl_jax.run.plan.devices import setup as setup_devices
-from tl_jax.run.plan.prepare import prepare
 
 flags.DEFINE_multi_string("source", list(DEFAULT.source), f"Repeatable. Domain to learn the trunk on: {SPECS}.")
 flags.DEFINE_string("target", DEFAULT.target, "Domain whose classes episodes draw from.")

@@ -9,16 +9,13 @@ from absl import flags
 from tl_jax.core.errors import UserError
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
 from tl_jax.data.match import LABEL_SPACES
-from tl_jax.evaluation.selection import CRITERIA
-from tl_jax.methods import BY_KIND
+from tl_jax.evaluation.criteria import CRITERIA
+from tl_jax.kinds.table import kind_of, prepare, run
 from tl_jax.models.networks import NETWORKS
 from tl_jax.programs.preview import dry_run, parameters
-from tl_jax.run.execute.calibration import MODES
-from tl_jax.run.experiment import run
 from tl_jax.run.plan.config import PRECISIONS, STANDARDISE, Config, counted
 from tl_jax.run.plan.devices import PLATFORMS
-from tl_jax.run.plan.prepare import prepare
-from tl_jax.run.plan.setup import Options
+from tl_jax.run.plan.types import MODES, Options
 from tl_jax.training.forward import PLANS
 from tl_jax.training.optimizer import RULES
 
@@ -48,7 +45,7 @@ def define(default: Config, without: Sequence[str] = ()) -> None:
     several(
         "method",
         list(default.methods),
-        f"Repeatable. Method or call, as in 'mcc(temperature=2.0)': {names(BY_KIND.get(default.kind, ()))}.",
+        f"Repeatable. Method or call, as in 'mcc(temperature=2.0)': {names(kind_of(default).methods)}.",
     )
     string("init_from", "", "Weights to begin from: .safetensors or .npz, a folder with one, or a name on the hub.")
     several("allow_mismatch", [], "Repeatable. Glob of paths outside the head that may differ from them.")

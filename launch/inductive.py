@@ -18,26 +18,26 @@ from absl import flags
 from launch.command import launch
 from launch.flags import FLAGS, SPECS, config_fields, define, train
 from tl_jax.fine_tuning.strategies import STRATEGIES
-from tl_jax.run.plan.config import INDUCTIVE
+from tl_jax.kinds.inductive.kind import DEFAULTS
 from tl_jax.run.plan.devices import setup as setup_devices
 from tl_jax.run.store.names import readable, slug
 
-flags.DEFINE_multi_string("source", list(INDUCTIVE.source), f"Repeatable. Domain to pretrain on: {SPECS}.")
-flags.DEFINE_multi_string("target", [INDUCTIVE.target, "digits:parity"], "Repeatable. Labelled domain to transfer to.")
+flags.DEFINE_multi_string("source", list(DEFAULTS.source), f"Repeatable. Domain to pretrain on: {SPECS}.")
+flags.DEFINE_multi_string("target", [DEFAULTS.target, "digits:parity"], "Repeatable. Labelled domain to transfer to.")
 flags.DEFINE_multi_string(
     "strategy",
-    list(INDUCTIVE.strategies),
+    list(DEFAULTS.strategies),
     f"Repeatable. What is trained, as in 'last_k(k=1)': {', '.join(STRATEGIES)}.",
 )
-flags.DEFINE_integer("pretrain_steps", INDUCTIVE.pretrain_steps, "Steps on the source; 0 is as many as --steps.")
-define(INDUCTIVE)
+flags.DEFINE_integer("pretrain_steps", DEFAULTS.pretrain_steps, "Steps on the source; 0 is as many as --steps.")
+define(DEFAULTS)
 
 
 def main() -> None:
     """Flags to config to run, for every target."""
     setup_devices(FLAGS.platform, FLAGS.devices)
     config = dataclasses.replace(
-        INDUCTIVE,
+        DEFAULTS,
         source=() if FLAGS.init_from and not FLAGS["source"].present else tuple(FLAGS.source),
         strategies=tuple(FLAGS.strategy),
         pretrain_steps=FLAGS.pretrain_steps,

@@ -17,27 +17,27 @@ from absl import flags
 from launch.command import launch
 from launch.flags import FLAGS, SPECS, config_fields, define, train
 from tl_jax.balancing.table import STRATEGIES
+from tl_jax.kinds.multitask.kind import DEFAULTS
 from tl_jax.models.sharing import SHARING
-from tl_jax.run.plan.config import MULTITASK
 from tl_jax.run.plan.devices import setup as setup_devices
 
-flags.DEFINE_multi_string("task", list(MULTITASK.source), f"Repeatable. Labelled domain: {SPECS}.")
+flags.DEFINE_multi_string("task", list(DEFAULTS.source), f"Repeatable. Labelled domain: {SPECS}.")
 flags.DEFINE_multi_string(
     "strategy",
-    list(MULTITASK.strategies),
+    list(DEFAULTS.strategies),
     f"Repeatable. How tasks are weighed, as in 'cagrad(c=0.2)'; single is every task alone: "
     f"single, {', '.join(STRATEGIES)}.",
 )
-flags.DEFINE_string("sharing", MULTITASK.sharing, f"What tasks share, as in 'mmoe(experts=3)': {', '.join(SHARING)}.")
+flags.DEFINE_string("sharing", DEFAULTS.sharing, f"What tasks share, as in 'mmoe(experts=3)': {', '.join(SHARING)}.")
 WITHOUT = ("init_from", "allow_mismatch", "method", "lam", "lam_schedule", "labels_per_class", "label_fraction")
-define(MULTITASK, (*WITHOUT, "label_space", "balanced", "select"))
+define(DEFAULTS, (*WITHOUT, "label_space", "balanced", "select"))
 
 
 def main() -> None:
     """Flags to config to run."""
     setup_devices(FLAGS.platform, FLAGS.devices)
     given = {"source": tuple(FLAGS.task), "strategies": tuple(FLAGS.strategy), "sharing": FLAGS.sharing}
-    train(dataclasses.replace(MULTITASK, **given, **config_fields()))
+    train(dataclasses.replace(DEFAULTS, **given, **config_fields()))
 
 
 if __name__ == "__main__":

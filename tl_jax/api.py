@@ -5,21 +5,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tl_jax import handed
+from tl_jax.core import own_code
 from tl_jax.core.errors import require
 from tl_jax.core.files import temporary_folder
 from tl_jax.data.domain import Domain
-from tl_jax.handed import one_domain, setting, several
-from tl_jax.kinds.unsupervised.observe import UNSUPERVISED
+from tl_jax.handed import domain_names, one_domain, setting, several
+from tl_jax.kinds.table import KINDS, run
 from tl_jax.run.conclude import Result
-from tl_jax.run.experiment import run
-from tl_jax.run.plan.config import INDUCTIVE, MULTITASK, Config
+from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.devices import setup as setup_devices
-from tl_jax.run.plan.prepare import domain_names
-from tl_jax.run.plan.setup import Options
+from tl_jax.run.plan.types import Options
 
 OPTIONS = ("data_dir", "devices", "trials", "device_bytes", "workers", "accept_changes")
 """Settings that change no number."""
-DEFAULTS = {"transductive": Config(), "inductive": INDUCTIVE, "unsupervised": UNSUPERVISED}
+PAIRS = {name: kind.defaults for name, kind in KINDS.items() if kind.planning.pair}
+"""The kinds of transfer that go from sources to a target."""
+TASKS = KINDS["multitask"].defaults
 
 
 def fit(
@@ -45,25 +46,25 @@ def fit(
     `if __name__ == "__main__"`). Raises UserError with the message that the launch script would print.
     """
     options = _options(settings)
-    require("kind", kind, DEFAULTS)
+    require("kind", kind, PAIRS)
     if settings.get("label_fraction"):
         settings.setdefault("labels_per_class", ())  # the default gives way to what was asked for
     names, domains = domain_names([*several(source, "source"), one_domain(target, "target")])
     config = dataclasses.replace(
-        DEFAULTS[kind],
+        PAIRS[kind],
         source=names[:-1],
         target=names[-1],
-        methods=setting("methods", methods) or DEFAULTS[kind].methods,
+        methods=setting("methods", methods) or PAIRS[kind].methods,
         **_shared(seeds, sweep, settings),
     )
     return _run(config, Options(run_dir, quiet=quiet, **options), domains)
 
 
 def fit_tasks(
-    tasks: Sequence[str | Domain] = MULTITASK.source,
-    strategies: str | Sequence[str] = MULTITASK.strategies,
+    tasks: Sequence[str | Domain] = TASKS.source,
+    strategies: str | Sequence[str] = TASKS.strategies,
     *,
-    seeds: int | Sequence[int] = MULTITASK.seeds,
+    seeds: int | Sequence[int] = TASKS.seeds,
     sweep: Mapping[str, Sequence[float]] | None = None,
     run_dir: str = "",
     quiet: bool = False,
@@ -77,7 +78,7 @@ def fit_tasks(
     options = _options(settings)
     names, domains = domain_names(several(tasks, "task"))
     config = dataclasses.replace(
-        MULTITASK,
+        TASKS,
         source=names,
         strategies=setting("strategies", strategies),
         **_shared(seeds, sweep, settings),
@@ -104,6 +105,7 @@ def _shared(seeds: Any, sweep: Any, settings: Mapping[str, Any]) -> dict[str, An
 
 
 def _run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Result:
+    own_code.forget()  # a file that was changed since the last run is read again
     setup_devices(devices=options.devices)
     where = options.run_dir or str(temporary_folder("tl_jax-"))
     return run(config, options._replace(run_dir=where), domains)

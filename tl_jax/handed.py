@@ -1,20 +1,32 @@
 """What people hand to `fit`, as what a run takes: domains, seeds, settings; or a message that says what is wanted."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from tl_jax.balancing.contract import Balance
 from tl_jax.core.errors import UserError
-from tl_jax.data.domain import Domain, Examples
+from tl_jax.core.from_python import handed
+from tl_jax.data.domain import Domain, Examples, changed
 from tl_jax.data.splits import split
+from tl_jax.fine_tuning.strategies import Strategy
+from tl_jax.methods.contract import Method
+from tl_jax.models.networks import TRUNKS
 from tl_jax.run.plan.config import NUMBERS, Config, counted
 
 HOW = (
     "Hand over a spec such as 'digits:printed', arrays (x, y), or tl_jax.Domain(name, classes, train, validation, "
     "test), whose splits are tl_jax.Examples(x, y)"
 )
+OBJECTS: Mapping[str, tuple[type, ...]] = {
+    "methods": (Method,),
+    "network": TRUNKS,
+    "select": (),
+    "strategies": (Strategy, Balance),
+}
+"""Settings that take objects of these types, or functions that give one; a criterion is the function itself."""
 PLURAL = ("methods", "strategies", "allow_mismatch", "align", "labels_per_class", "label_fraction")
 """Settings that are lists, where one alone may stand for a list."""
 
@@ -72,11 +84,13 @@ def sweep(given: Any) -> tuple[tuple[str, tuple[float, ...]], ...]:
 def setting(name: str, value: Any) -> Any:
     """A field of Config in the type that it has. Raises UserError where it cannot be that."""
     value = _plain(value)
+    if name in OBJECTS:
+        value = _objects(name, value)
     if name == "freeze":
         many = value.items() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else [value]
         return tuple(map(_rule, many))
     if name in PLURAL:
-        many = [value] if isinstance(value, str) or np.ndim(value) == 0 else list(value)
+        many = _many(value)
         number = {"labels_per_class": int, "label_fraction": float}.get(name)
         return tuple(_number(name, one, number) if number else _text(name, one) for one in many)
     if name in NUMBERS:
@@ -89,6 +103,27 @@ def setting(name: str, value: Any) -> Any:
     if type(value) is not type(default):
         raise UserError(f"{name}={value!r:.60}: a {type(default).__name__} is needed, as in {name}={default!r}.")
     return value
+
+
+def _objects(name: str, value: Any) -> Any:
+    """The value with names for what in it is an object, or a function that gives one."""
+    kinds = OBJECTS[name]
+
+    def named(one: Any, taken: Sequence[str]) -> Any:
+        if isinstance(one, kinds):
+            return handed(one, lambda: one, taken)
+        return handed(one, one, taken) if callable(one) else one
+
+    if name not in PLURAL or isinstance(value, kinds):
+        return named(value, ())
+    found: list[Any] = []
+    for one in _many(value):
+        found.append(named(one, found))
+    return found
+
+
+def _many(value: Any) -> list[Any]:
+    return [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
 
 
 def _plain(value: Any) -> Any:
@@ -116,3 +151,20 @@ def _rule(rule: Any) -> tuple[str, str]:
     if not isinstance(parts, Sequence) or len(parts) != 2 or not all(parts):
         raise UserError(f"freeze={rule!r:.60}: write 'pattern=frozen', 'pattern=0.1' or ('pattern', 'frozen@300').")
     return str(parts[0]), str(parts[1])
+
+
+def domain_names(given: Sequence[str | Domain]) -> tuple[tuple[str, ...], dict[str, Domain]]:
+    """Specs and domains -> their names, and the domains by name: the second one called 'a' is 'a-2'."""
+    names, found = [], {}
+    specs = {one for one in given if isinstance(one, str)}
+    for one in given:
+        name, number = (one, 1) if isinstance(one, str) else (one.name, 1)
+        while not isinstance(one, str) and (name in specs or found.get(name, one) is not one):
+            number += 1
+            name = f"{one.name}-{number}"
+        names.append(name)
+        if not isinstance(one, str):
+            found[name] = one
+    return tuple(names), {
+        name: domain if domain.name == name else changed(domain, name=name) for name, domain in found.items()
+    }

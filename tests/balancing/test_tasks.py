@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tl_jax.balancing.tasks import KINDS, TaskHead, task_loss
+from tl_jax.balancing.tasks import LABELS, TaskHead, task_loss
 
 RNG = np.random.default_rng(0)
 Z = {"classes": RNG.normal(size=(6, 4)), "binary": RNG.normal(size=(6, 1)), "values": RNG.normal(size=(6, 1))}
@@ -31,14 +31,14 @@ def by_hand(kind, z, y):
     return sum(losses) / max(len(losses), 1)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", LABELS)
 def test_the_loss_is_the_mean_over_labelled_rows(kind):
     np.testing.assert_allclose(
         task_loss(kind, Z[kind], jnp.asarray(Y[kind])), by_hand(kind, Z[kind], Y[kind]), rtol=1e-6
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", LABELS)
 def test_rows_without_a_label_have_no_gradient(kind):
     slope = jax.grad(lambda z: task_loss(kind, z, jnp.asarray(Y[kind])))(jnp.asarray(Z[kind]))
     missing = np.isnan(Y[kind])
@@ -46,7 +46,7 @@ def test_rows_without_a_label_have_no_gradient(kind):
     assert np.asarray(slope)[~missing].any(axis=1).all()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", LABELS)
 def test_without_a_label_loss_and_gradient_are_zero(kind):
     none = jnp.full(6, jnp.nan)
     value, slope = jax.value_and_grad(lambda z: task_loss(kind, z, none))(jnp.asarray(Z[kind]))

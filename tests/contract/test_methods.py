@@ -11,15 +11,18 @@ import pytest
 from helpers import network, problem, with_noisy_target_labels
 from quick import QUICK
 
+from tl_jax.core.floats import accepting_bytes
 from tl_jax.core.trees import size_of
 from tl_jax.core.types import At, Batch, Labeled, Model, Network, Output, Unlabeled
 from tl_jax.methods import METHODS
 from tl_jax.methods.source_only import source_only
+from tl_jax.training.create import create
 from tl_jax.training.forward import PLANS, Entry, Forward, Weights
 from tl_jax.training.freezing import resolve
 from tl_jax.training.objective import Surroundings, objective, split_params
-from tl_jax.training.state import Data, Start, State, accepting_bytes, create, with_optimizer
-from tl_jax.training.step import Recipe, make_run, make_step
+from tl_jax.training.recipe import Recipe
+from tl_jax.training.state import Data, Start, State, with_optimizer
+from tl_jax.training.step import make_run, make_step
 
 FROZEN = (("backbone/*", "frozen"),)
 NEVER_CONFIDENT = {"threshold": 0.0}
@@ -61,8 +64,15 @@ def starts(method, seeds, lam, lr):
     return Start(jnp.array(seeds, jnp.uint32), swept | stacked)
 
 
+def reads_a_target(method):
+    """Whether training needs anything of a target; where not, none is there."""
+    views = (view.domain for view in method.views.values())
+    return "target" in views or method.refresh is not None or method.labels != "source"
+
+
 def arrays(given, method):
-    return jax.tree.map(jnp.asarray, given.training(method))
+    data = jax.tree.map(jnp.asarray, given.training(method))
+    return data if reads_a_target(method) else data._replace(target=None)
 
 
 def one(tree, i):
@@ -90,12 +100,12 @@ def run(request):
     with jax.enable_x64(True):
         data = arrays(problem(), method)
         start = starts(method, (0, 1), (1.0, 0.3), (1e-2, 3e-3))
-        shapes = jax.eval_shape(lambda s: create(net, method, recipe.plan, data, s), one(start, 0))
-        factors = resolve((*method.freeze, *FROZEN), shapes.params)
+        shapes = jax.eval_shape(lambda s: create(recipe, data, s), one(start, 0))
+        factors = resolve((*FROZEN, *method.freeze), shapes.params)
 
         @functools.partial(jax.jit, compiler_options=QUICK)
         def begin(start, data):
-            fresh = lambda s: with_optimizer(create(net, method, recipe.plan, data, s), method, "adamw", factors)
+            fresh = lambda s: with_optimizer(create(recipe, data, s), method, "adamw", factors)
             return jax.vmap(fresh)(start)
 
         program = jax.jit(jax.vmap(make_run(recipe, factors), (0, None, None)), compiler_options=QUICK)
@@ -150,7 +160,7 @@ def test_only_trained_parameters_have_optimiser_state(run):
 
 def test_the_target_has_no_labels_to_replace(run):
     assert Unlabeled._fields == ("x", "index")
-    assert Data.__annotations__["target"] is jax.Array
+    assert Data.__annotations__["target"] == jax.Array | None
     if run.method.labels == "target":  # the supervised bound, by name
         assert run.late.params["head/kernel"].tolist() != run.again.params["head/kernel"].tolist()
     else:
@@ -209,7 +219,7 @@ def gradients(method):
 
     def look(params, around):
         found = [f(params, around) for f in of]
-        return [(logged, gradient) for (_, (_, logged)), gradient in found]
+        return [(aside.logged, gradient) for (_, aside), gradient in found]
 
     return jax.jit(look, compiler_options=QUICK)
 
@@ -220,7 +230,10 @@ def point(run):
     state = jax.tree.map(jnp.asarray, one(run.late, 0))
     images = lambda i: jnp.asarray(problem().sources[i].train.x[:6])
     rows = jnp.arange(6)
-    batch = Batch((Labeled(images(0), rows % 3, rows),), Unlabeled(images(1), rows))
+    # As many sources as the method is trained on, of six examples together.
+    parts = np.array_split(np.arange(6), max(1, len(problem().training(run.method).sources)))
+    sources = tuple(Labeled(images(i)[part], rows[part] % 3, rows[part]) for i, part in enumerate(parts))
+    batch = Batch(sources, Unlabeled(images(1), rows) if reads_a_target(run.method) else None)
     at = At(state.step, jnp.float32(0.2), jnp.float32(0.8), state.values, jax.random.key(3))
     around = Surroundings({}, state.stats, state.memory, batch, at)
     return Point(state.params, around, gradients(run.method))
@@ -284,7 +297,8 @@ def network_part(params):
 
 def test_equal_domains_and_saturated_logits_are_finite(point):
     batch = point.around.batch
-    equal = point.around._replace(batch=batch._replace(target=Unlabeled(batch.sources[0].x, batch.target.index)))
+    same = Unlabeled(jnp.concatenate([source.x for source in batch.sources]), jnp.arange(6))
+    equal = point.around._replace(batch=batch._replace(target=batch.target and same))
     assert_finite(point.look(point.params, equal))
     huge = {path: x * 1e4 if "head/" in path else x for path, x in point.params.items()}
     for around in (point.around, equal):
@@ -301,12 +315,12 @@ def test_terms_are_finite_under_every_forward_plan(run, point):
 
     @functools.partial(jax.jit, compiler_options=QUICK)
     def logged(data, start, around):
-        state, found = create(net, method, "per_domain", data, start), {}
+        state, found = create(Recipe(net, method, "per_domain"), data, start), {}
         for plan in PLANS:
             stats = state.stats if plan == "per_domain" else {"all": state.stats["target"]}
             here = around._replace(stats=stats, memory=state.memory)
             totals = [objective(method, Forward(net, plan), phase.terms) for phase in method.steps()]
-            found[plan] = [total(state.params, here)[1][1] for total in totals]
+            found[plan] = [total(state.params, here)[1].logged for total in totals]
         return found
 
     for plan, phases in logged(data, start, point.around).items():
@@ -324,5 +338,5 @@ def test_every_target_is_predicted_and_a_refresh_keeps_the_shape_of_the_memory(r
     assert np.isfinite(out.logits).all()
     if run.method.refresh:
         # Another shape or type would compile the run again.
-        shapes = jax.eval_shape(lambda model: run.method.refresh(net, model, x), model)
+        shapes = jax.eval_shape(lambda model: run.method.refresh(net, model, x, point.around.at), model)
         assert shapes == jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), model.memory)

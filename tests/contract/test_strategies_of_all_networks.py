@@ -43,7 +43,7 @@ SHOWN = sorted(set(NETWORKS) - set(ALIKE))
 @functools.cache
 def of(name):
     """(the network without a bottleneck, its layout, its paths)."""
-    network = build((name, {"bottleneck": 0}), 3)
+    network = build(NETWORKS[name](bottleneck=0), 3)
     shape, dtype = INPUTS.get(name, IMAGE)
     x = jax.ShapeDtypeStruct(shape, dtype)
     found = layout(network, x)

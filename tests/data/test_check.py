@@ -8,9 +8,9 @@ import pytest
 from tl_jax.data.check.domain import single
 from tl_jax.data.check.pair import pair
 from tl_jax.data.domain import Domain, Examples
-from tl_jax.data.files.images import unreadable
 from tl_jax.data.load import load
 from tl_jax.data.readers.folder import listing
+from tl_jax.data.readers.images import unreadable
 from tl_jax.data.spec import parse
 
 

@@ -12,8 +12,9 @@ from pictures import encoded
 from PIL import Image
 
 from tl_jax.core.errors import UserError
-from tl_jax.data.files import cache, decoder, images
+from tl_jax.data.files import cache, decoder
 from tl_jax.data.load import load
+from tl_jax.data.readers import images
 from tl_jax.data.readers.folder import listing
 from tl_jax.data.spec import parse
 

@@ -9,8 +9,9 @@ import pytest
 from PIL import Image, ImageSequence
 
 from tl_jax.core.errors import UserError
-from tl_jax.data.files import decoder, images
+from tl_jax.data.files import decoder
 from tl_jax.data.load import load
+from tl_jax.data.readers import images
 
 RAMP = np.tile(np.linspace(0, 1, 16), (16, 1))
 GREY = images.Look(16, 16, 1)

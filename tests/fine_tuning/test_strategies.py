@@ -11,11 +11,11 @@ from tl_jax.fine_tuning import strategies
 from tl_jax.fine_tuning.adapters import with_adapters
 from tl_jax.fine_tuning.layout import layout
 from tl_jax.fine_tuning.lora import with_lora
-from tl_jax.models.networks import build
+from tl_jax.models.networks import NETWORKS, build
 from tl_jax.training.freezing import resolve
 
 X = jnp.asarray(np.random.default_rng(0).normal(size=(4, 16, 16, 3)), jnp.float32)
-NET = build(("lenet", {}), 3)
+NET = build(NETWORKS["lenet"](), 3)
 LAYOUT = layout(NET, X)
 PATHS = list(flatten(jax.eval_shape(NET.init, jax.random.key(0), X)[0]))
 
@@ -126,7 +126,7 @@ def test_adapters_move_with_the_head_alone():
 
 
 def test_the_matrix_of_an_attention_s_projection_maps_to_all_heads_at_once():
-    net = build(("text_transformer", {"vocabulary": 9, "width": 16, "heads": 2, "layers": 1, "bottleneck": 0}), 3)
+    net = build(NETWORKS["text_transformer"](vocabulary=9, width=16, heads=2, layers=1, bottleneck=0), 3)
     init = with_lora(net, 2, 2.0).init
     lora = jax.eval_shape(init, jax.random.key(0), jax.ShapeDtypeStruct((2, 5), jnp.int32))[0]["lora"]
     shapes = {path: x.shape for path, x in flatten(lora["backbone"]["block1"]["attention"]).items()}
@@ -136,6 +136,6 @@ def test_the_matrix_of_an_attention_s_projection_maps_to_all_heads_at_once():
 
 @pytest.mark.parametrize("adapt", [lambda net: with_lora(net, 2, 2.0), lambda net: with_adapters(net, 2)])
 def test_a_network_with_nothing_to_adapt_is_refused(adapt):
-    bare = build(("mlp", {"hidden": (), "bottleneck": 0}), 3)
+    bare = build(NETWORKS["mlp"](hidden=(), bottleneck=0), 3)
     with pytest.raises(UserError, match="under the head"):
         adapt(bare).init(jax.random.key(0), jnp.zeros((2, 4)))

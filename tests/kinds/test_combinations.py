@@ -11,16 +11,19 @@ from tiny import SOURCE, domain
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain, Examples
 from tl_jax.fine_tuning.strategies import STRATEGIES, full
+from tl_jax.kinds.inductive.jobs import fine_tuning_jobs
+from tl_jax.kinds.inductive.kind import DEFAULTS as INDUCTIVE
+from tl_jax.kinds.table import prepare
 from tl_jax.methods import FINE_TUNING
 from tl_jax.run.execute.begin import HEAD_ALONE
-from tl_jax.run.plan.config import INDUCTIVE
+from tl_jax.run.execute.execution import make_recipe
 from tl_jax.run.plan.devices import place
-from tl_jax.run.plan.jobs import jobs
-from tl_jax.run.plan.prepare import prepare
 from tl_jax.run.plan.problem import Problem
-from tl_jax.run.plan.setup import Options, make_recipe, make_task
+from tl_jax.run.plan.setup import make_task
+from tl_jax.run.plan.types import Options, Part
+from tl_jax.training.create import create
 from tl_jax.training.freezing import resolve
-from tl_jax.training.state import create, with_optimizer
+from tl_jax.training.state import with_optimizer
 from tl_jax.training.step import make_step
 
 TARGET, OTHER = domain("near too", 0.0), domain("other", 0.5, classes=("p", "q"))
@@ -48,9 +51,7 @@ def traced(task):
     factors = resolve(task.rules, task.shapes)
     recipe = make_recipe(task, "map", place(1, 1, 16, False))
     start = jax.tree.map(lambda x: jnp.asarray(x[0]), task.starts())
-    begin = lambda data: with_optimizer(
-        create(recipe.network, recipe.method, recipe.plan, data, start), recipe.method, "adamw", factors
-    )
+    begin = lambda data: with_optimizer(create(recipe, data, start), recipe.method, "adamw", factors)
     _, logged = jax.eval_shape(lambda data: make_step(recipe, factors)(begin(data), data), task.data)
     assert all(value.shape == () for value in logged.values())
 
@@ -60,14 +61,14 @@ def test_a_method_is_trained_on_kept_features_or_refused_with_the_reason(name):
     here = config([name], ["feature_extraction"])
     if name in NO_FEATURES:
         with pytest.raises(UserError, match=r"feature_extraction: .* and the method .*--strategy=linear_probe"):
-            jobs(here)
+            fine_tuning_jobs(here)
         return
-    (job,) = jobs(here)
+    (job,) = fine_tuning_jobs(here)
     rows = np.random.default_rng(0).normal(size=(40, 5)).astype(np.float32)
     part = Examples(rows, np.arange(40, dtype=np.int32) % 3)
     features = Problem((), Domain("features", TARGET.classes, part, part, part))
     job = dataclasses.replace(job, strategy=full(), start=None)
-    traced(make_task(dataclasses.replace(here, network=HEAD_ALONE), features, job))
+    traced(make_task(Part(dataclasses.replace(here, network=HEAD_ALONE), features, job)))
 
 
 def test_every_method_is_trained_under_the_strategies_that_train_the_trunk():

@@ -8,10 +8,10 @@ from tiny import FAST, SOURCE, domain
 
 import tl_jax
 from tl_jax.core.errors import UserError
+from tl_jax.kinds.table import prepare
 from tl_jax.programs.export import config_of
 from tl_jax.programs.finished import began_from, last
-from tl_jax.run.plan.prepare import prepare
-from tl_jax.run.plan.setup import Options
+from tl_jax.run.plan.types import Options
 
 OTHER = domain("other", 0.5, classes=("p", "q"))
 STRATEGIES = ["scratch", "full", "linear_probe", "feature_extraction", "lora(rank=2)", "lp_ft"]

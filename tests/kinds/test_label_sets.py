@@ -14,7 +14,8 @@ from tl_jax.data.domain import changed
 from tl_jax.data.pipeline.rows import balanced
 from tl_jax.methods.source_only import source_only
 from tl_jax.run.plan.problem import Problem
-from tl_jax.training.step import Recipe, sample
+from tl_jax.training.recipe import Recipe
+from tl_jax.training.step import sample
 
 QUICK = {**FAST, "steps": 6, "eval_every": 3, "seeds": 1, "devices": 1, "trials": "map"}
 BIG = domain("big", 0.0, size=90)
@@ -112,5 +113,5 @@ def test_a_balanced_run_streams_to_the_same_numbers(tmp_path):
 
 
 def test_balancing_without_classes_is_refused():
-    with pytest.raises(UserError, match="unsupervised transfer trains on no classes"):
+    with pytest.raises(UserError, match="--balanced says nothing to unsupervised transfer"):
         tl_jax.fit(SOURCE, TARGET, "simclr", kind="unsupervised", balanced=True)

@@ -5,9 +5,9 @@ import statistics
 import numpy as np
 
 from tl_jax.kinds.multitask import table as task_report
-from tl_jax.run.plan.config import MULTITASK, Config
+from tl_jax.run.plan.config import Config
 
-CONFIG: Config = MULTITASK.__class__(kind="multitask", source=("a", "v"), target="", seeds=(0, 1))
+CONFIG: Config = Config(kind="multitask", source=("a", "v"), target="", seeds=(0, 1))
 
 
 def record(method, seed, task="", **last):

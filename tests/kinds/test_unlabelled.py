@@ -19,15 +19,15 @@ from tl_jax.evaluation.protocols import Sets, near
 from tl_jax.kinds.multitask.tasks import task_problem
 from tl_jax.kinds.predicting.predictions import plain
 from tl_jax.kinds.predicting.scoring import scoring
-from tl_jax.kinds.unsupervised.observe import UNSUPERVISED
+from tl_jax.kinds.table import prepare
+from tl_jax.kinds.unsupervised.kind import DEFAULTS as UNSUPERVISED
 from tl_jax.methods.source_only import source_only
 from tl_jax.methods.target_only import target_only
 from tl_jax.programs.few_shot import everything, split_classes
 from tl_jax.programs.rank import labelled
 from tl_jax.run.plan.config import Config
-from tl_jax.run.plan.prepare import prepare
 from tl_jax.run.plan.problem import Problem, check_batches, describe, units
-from tl_jax.run.plan.setup import Options
+from tl_jax.run.plan.types import Options
 
 QUICK = {**FAST, "steps": 6, "eval_every": 3, "seeds": 1, "devices": 1, "trials": "map"}
 NAMES = np.array(["=cmd.png", 'a,"b".png', "two\nlines.png", *(f"{i}.png" for i in range(57))])
@@ -41,7 +41,7 @@ def partly(one: Domain, name: str = "", rows: slice = slice(0, None, 2)) -> Doma
     parts = {}
     for split, part in one.splits.items():
         y = part.y.copy()
-        y[rows] = np.nan if y.dtype.kind == "f" else -1
+        y[rows] = np.nan if np.issubdtype(y.dtype, np.floating) else -1
         parts[split] = part._replace(y=y)
     return dataclasses.replace(one, name=name or one.name, **parts)
 

@@ -14,7 +14,7 @@ from tl_jax.core.batching import some
 from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten
 from tl_jax.kinds.unsupervised.observe import MOST
-from tl_jax.models.networks import build
+from tl_jax.models.networks import NETWORKS, build
 from tl_jax.models.pretrained import load
 from tl_jax.run import loop
 from tl_jax.run.store.names import slug
@@ -22,7 +22,7 @@ from tl_jax.run.store.names import slug
 SETTINGS = {**FAST, "kind": "unsupervised", "devices": 1, "trials": "map", "steps": 12, "view": "strong"}
 SETTINGS |= {"align": ["none", "coral"], "standardise": "none"}
 METHODS = ["byol", "untrained", "pixels"]
-NETWORK = ("mlp", {"bottleneck": 8, "hidden": (16,)})
+NETWORK = NETWORKS["mlp"](bottleneck=8, hidden=(16,))
 
 
 def pretrain(run_dir, source=SOURCE, target=TARGET, methods=METHODS, **change):
@@ -163,7 +163,7 @@ MISTAKES = {
     "unknown choice of domains": ({"pretrain_on": "all"}, ["--pretrain_on 'all'", "both"]),
     "one domain to align": ({"pretrain_on": "source"}, ["--align=coral needs both domains", "--align=none"]),
     "a plan for labelled sources": ({"forward_plan": "per_domain"}, ["--forward_plan=per_domain", "joint"]),
-    "labels": ({"labels_per_class": [3]}, ["trains on no labels"]),
+    "labels": ({"labels_per_class": [3]}, ["--labels_per_class says nothing to unsupervised transfer"]),
     "other shapes": (
         {"target": dataclasses.replace(TARGET, **{k: Examples(p.x[:, :5], p.y) for k, p in TARGET.splits.items()})},
         ["[5]", "[8]", "cannot be matched"],

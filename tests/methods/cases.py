@@ -22,6 +22,7 @@ Y = np.arange(N) % C
 ROWS = np.array([7, 3, 0, 5, 1, 9, 2, 4])
 BATCH = Batch((Labeled(np.zeros((N, 1)), Y, np.arange(N)),), Unlabeled(np.zeros((M, 1)), ROWS))
 OUT = {"source": S, "target": T}
+AT = At(0, 0.0, 1.0, {}, jax.random.key(0))
 
 
 def terms(function, out=OUT, own=None, memory=None, values=None, lam=1.0, *, seed=0):

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from cases import OTHER, D, M, T, gradient, perceptron, terms, weights
+from cases import BATCH, OTHER, D, M, T, gradient, perceptron, terms, weights
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.types import At, Model
@@ -59,13 +59,13 @@ def test_a_teacher_goes_on_following_its_student(name):
     plain = METHODS[name]()
     method = aligned(plain, "dann", 2)
     model = Model({"w": np.array(1.0)}, {"all": {}}, {}, {})
-    own, memory, _ = method.init(jax.random.key(0), T, model)
+    own, memory, *_ = method.init(jax.random.key(0), T, model)
     model = model._replace(memory=memory, own=own)
     at = At(0, 0.0, 1.0, plain.values, None)
     jax.tree.map(
         np.testing.assert_array_equal,
-        method.after(model, at),
-        plain.after(model._replace(own=own["pretext"]), at),
+        method.after(model, VIEWS, BATCH, at),
+        plain.after(model._replace(own=own["pretext"]), VIEWS, BATCH, at),
     )
 
 

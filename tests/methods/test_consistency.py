@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import CE, OTHER, OUT, C, M, T, gradient, softmax, terms
+from cases import BATCH, CE, OTHER, OUT, C, M, T, gradient, softmax, terms
 
 from tl_jax.core.types import At, Model, Network, Output
 from tl_jax.methods.fixmatch import fixmatch
@@ -80,7 +80,7 @@ def test_the_teacher_is_the_moving_average_of_parameters_and_of_statistics():
     # The decay warms up: 1/2, 2/3, 3/4 ... until it is the one given.
     for step, decay in ((0, 1 / 2), (1, 2 / 3), (2, 3 / 4), (7, 8 / 9), (8, 0.9), (100, 0.9)):
         at = At(jnp.int32(step), jnp.float32(0), 1.0, {"decay": jnp.float64(0.9)}, None)
-        memory = method.after(model(step + 2.0, -1.0, memory), at)
+        memory = method.after(model(step + 2.0, -1.0, memory), {}, BATCH, at)
         w, mean = decay * w + (1 - decay) * (step + 2), decay * mean - (1 - decay)
         np.testing.assert_allclose(memory["params"]["w"], w, rtol=1e-6)
         np.testing.assert_allclose(memory["stats"]["all"]["mean"], mean, rtol=1e-6)

@@ -10,7 +10,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.types import At, Labeled, Model, Network, Output
 from tl_jax.methods import METHODS
 from tl_jax.methods.prototypical import prototypical
-from tl_jax.models.networks import build
+from tl_jax.models.networks import NETWORKS, build
 
 KEYS = Output(OTHER.features[:N], OTHER.logits[:N])
 HEAD = weights(1, D, 7)
@@ -29,7 +29,7 @@ def plain_network(w):
 
 @pytest.mark.parametrize("p", [0.0, 0.5, 1.0])
 def test_every_channel_is_normalised_by_the_batch_or_by_what_is_stored(p):
-    net = build(("mlp", {"hidden": (8,), "dropout": 0.0, "bottleneck": 16}), 3)
+    net = build(NETWORKS["mlp"](hidden=(8,), dropout=0.0, bottleneck=16), 3)
     x = RNG.normal(2, 3, (20, D)).astype(np.float32)
     params, stats = net.init(jax.random.key(0), x)
     method = METHODS["stoch_norm"](p=p)
@@ -139,9 +139,9 @@ def test_wise_ft_begins_at_the_last_model_with_the_old_trunk_and_predicts_betwee
     start, probe, end = made([1.0, 2.0], [0.0], 0.0), made([1.0, 2.0], [4.0], 1.0), made([3.0, 2.0], [8.0], 5.0)
     as_model = lambda pair, memory: Model(pair[0], {"all": {"m": jnp.array(pair[1])}}, memory, {})
     memory = method.init(AT.key, S, as_model(start, {})).memory
-    memory = method.after(as_model(probe, memory), AT)
+    memory = method.after(as_model(probe, memory), {}, BATCH, AT)
     assert float(memory["params"]["head"]["b"][0]) == 4.0
-    memory = method.after(as_model(end, memory), AT)
+    memory = method.after(as_model(end, memory), {}, BATCH, AT)
     assert float(memory["params"]["head"]["b"][0]) == 4.0  # the trunk has moved
     here = Model(end[0], {"m": jnp.array(5.0)}, memory, {})
     params, stats = method.between(here, 0.25, "target")

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import OUT, ROWS, C, M, N, S, T, Y, cross_entropy, entropy, softmax, terms
+from cases import AT, OUT, ROWS, C, M, N, S, T, Y, cross_entropy, entropy, softmax, terms
 
 from tl_jax.core.types import Model, Network, Output
 from tl_jax.methods.shot import pseudo_labels, shot
@@ -82,7 +82,7 @@ def test_the_terms_are_information_and_the_pseudo_labels_of_the_batch_rows():
 def test_a_refresh_labels_every_target_in_order():
     network = Network(lambda *_: ({}, {}), lambda params, stats, x: (Output(x[:, :3], x[:, 3:]), stats))
     x = jnp.asarray(np.random.default_rng(1).normal(size=(300, 3 + C)))
-    memory = shot().refresh(network, Model({}, {}, {}, {}), x)
+    memory = shot().refresh(network, Model({}, {}, {}, {}), x, AT)
     # More than one batch, the last one incomplete.
     np.testing.assert_array_equal(memory["labels"], LABEL(x[:, :3], x[:, 3:]))
 

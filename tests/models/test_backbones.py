@@ -12,7 +12,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten, size_of
 from tl_jax.models.convnext import ConvNeXt
 from tl_jax.models.mobilenet import Inverted
-from tl_jax.models.networks import build, rescale
+from tl_jax.models.networks import NETWORKS, build, rescale
 from tl_jax.models.recipe import HALF, IMAGENET
 from tl_jax.models.resnet import ResNet
 from tl_jax.models.vgg import Vgg16, pool_to
@@ -34,7 +34,8 @@ PUBLISHED = {
 
 
 def shapes(call, x_shape, classes=10):
-    network = build(call, classes, form="patches")
+    name, arguments = call
+    network = build(NETWORKS[name](**arguments), classes, form="patches")
     x = jnp.zeros(x_shape)
     params, stats = jax.eval_shape(network.init, jax.random.key(0), x)
     output, new = jax.eval_shape(network.apply, params, stats, x)
@@ -117,7 +118,7 @@ def test_frozen_statistics_stay_and_others_move(name):
 
 
 def test_frozen_paths_of_a_whole_network_begin_with_backbone():
-    network = build(("resnet18", {}), 10, form="patches")
+    network = build(NETWORKS["resnet18"](), 10, form="patches")
     x = jnp.zeros((2, 32, 32, 3))
     params, stats = jax.eval_shape(network.init, jax.random.key(0), x)
     assert {"backbone/stage2/block1/norm_skip/mean", "backbone/norm1/var"} <= set(flatten(stats))

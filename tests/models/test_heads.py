@@ -7,7 +7,7 @@ import pytest
 
 from tl_jax.core.errors import UserError
 from tl_jax.models.heads import HEADS, unit
-from tl_jax.models.networks import build
+from tl_jax.models.networks import NETWORKS, build
 
 
 def made(name, n=5, d=7, classes=3):
@@ -70,7 +70,7 @@ def test_mlp_head_drops_in_training():
 
 @pytest.mark.parametrize("name", sorted(HEADS))
 def test_networks_carry_the_head(name):
-    network = build(("mlp", {"head": name}), 10)
+    network = build(NETWORKS["mlp"](head=name), 10)
     params, stats = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros((2, 8)))
     assert set(params) == {"backbone", "bottleneck", "head"}
     assert jax.eval_shape(network.apply, params, stats, jnp.zeros((2, 8)))[0].logits.shape == (2, 10)
@@ -78,4 +78,4 @@ def test_networks_carry_the_head(name):
 
 def test_an_unknown_head_lists_what_there_is():
     with pytest.raises(UserError, match=r"Unknown head 'cosin'. Did you mean 'cosine'\? Available: linear, mlp"):
-        build(("mlp", {"head": "cosin"}), 10)
+        build(NETWORKS["mlp"](head="cosin"), 10)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tl_jax.core.types import Network, Tree
-from tl_jax.models.networks import build
+from tl_jax.models.networks import NETWORKS, build
 
 NAMES = ["cnn", "dtn", "lenet", "mlp"]
 PLAIN = {"mlp": (("bottleneck", 0),), "lenet": (("norm", False), ("bottleneck", 0))}
@@ -33,7 +33,7 @@ def images(size=16, channels=1, n=4):
 
 @cache
 def made(name, arguments=()):
-    network = build((name, dict(arguments)), 10, form="patches")
+    network = build(NETWORKS[name](**dict(arguments)), 10, form="patches")
     x = images(8)
     shapes = jax.eval_shape(network.init, jax.random.key(0), x)
     rng = np.random.default_rng(0)
@@ -58,7 +58,7 @@ def assert_equal(a, b):
 @pytest.mark.parametrize("size", [8, 16, 28, 32])
 @pytest.mark.parametrize("name", NAMES)
 def test_shapes_and_groups(name, size):
-    network = build((name, {}), 10, form="patches")
+    network = build(NETWORKS[name](), 10, form="patches")
     x = images(size, 3 if size == 32 else 1)
     params, stats = jax.eval_shape(network.init, jax.random.key(0), x)
     assert set(params) == {"backbone", "bottleneck", "head"}
@@ -72,7 +72,7 @@ def test_shapes_and_groups(name, size):
 
 @pytest.mark.parametrize(("size", "values"), [(28, 800), (16, 200)])
 def test_lenet_ends_in_the_map_of_the_protocol(size, values):
-    params, _ = jax.eval_shape(build(("lenet", {"norm": False}), 10).init, jax.random.key(0), images(size))
+    params, _ = jax.eval_shape(build(NETWORKS["lenet"](norm=False), 10).init, jax.random.key(0), images(size))
     assert params["backbone"]["dense1"]["kernel"].shape == (values, 500)
 
 
@@ -80,7 +80,7 @@ def test_lenet_ends_in_the_map_of_the_protocol(size, values):
     ("size", "widths", "values"), [(28, (16, 32, 64), 576), (16, (16, 32, 64), 256), (8, (4, 8), 32)]
 )
 def test_cnn_pools_once_a_width(size, widths, values):
-    network = build(("cnn", {"widths": widths, "dense": 0, "bottleneck": 0}), 10)
+    network = build(NETWORKS["cnn"](widths=widths, dense=0, bottleneck=0), 10)
     x = images(size)
     params, stats = jax.eval_shape(network.init, jax.random.key(0), x)
     found = [params["backbone"][f"conv{i + 1}"]["kernel"].shape for i in range(len(widths))]
@@ -89,7 +89,7 @@ def test_cnn_pools_once_a_width(size, widths, values):
 
 
 def test_init_depends_on_the_key():
-    init = jax.jit(build(("mlp", {}), 10).init)
+    init = jax.jit(build(NETWORKS["mlp"](), 10).init)
     one, again, other = (init(jax.random.key(i), images(8)) for i in (1, 1, 2))
     assert_equal(one, again)
     assert np.abs(one[0]["head"]["kernel"] - other[0]["head"]["kernel"]).max() > 0.01
@@ -125,7 +125,7 @@ def test_without_key_nothing_is_dropped():
 
 @pytest.mark.parametrize("name", sorted(PLAIN))
 def test_without_batch_norm_there_are_no_statistics(name):
-    network = build((name, dict(PLAIN[name])), 10)
+    network = build(NETWORKS[name](**dict(PLAIN[name])), 10)
 
     def run(key):
         params, stats = network.init(key, images())
@@ -156,7 +156,7 @@ def test_frozen_norms_normalise_with_the_running_statistics():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_bfloat16_keeps_float32_parameters_statistics_and_outputs(name):
-    network = build((name, {}), 10, jnp.bfloat16, "patches")
+    network = build(NETWORKS[name](), 10, jnp.bfloat16, "patches")
 
     def run(key):
         params, stats = network.init(key, images())
@@ -168,7 +168,7 @@ def test_bfloat16_keeps_float32_parameters_statistics_and_outputs(name):
 
 def test_bfloat16_is_near_float32():
     m = made("lenet")
-    rounded = jax.jit(build(("lenet", {}), 10, jnp.bfloat16).apply)(m.params, m.stats, m.x)[0]
+    rounded = jax.jit(build(NETWORKS["lenet"](), 10, jnp.bfloat16).apply)(m.params, m.stats, m.x)[0]
     assert_close(rounded, m.evaluate()[0], 0.05)
     assert np.abs(rounded.logits - m.evaluate()[0].logits).max() > 1e-5
 
@@ -176,7 +176,7 @@ def test_bfloat16_is_near_float32():
 @pytest.mark.parametrize("name", ["lenet", "cnn", "dtn"])
 def test_forms_are_the_same_network(name):
     m = made(name)
-    expected = jax.jit(build((name, {}), 10, form="lax").apply)(m.params, m.stats, m.x)
+    expected = jax.jit(build(NETWORKS[name](), 10, form="lax").apply)(m.params, m.stats, m.x)
     assert_close(m.evaluate(), expected, 1e-4)
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tl_jax.models.networks import build
+from tl_jax.models.networks import NETWORKS, build
 from tl_jax.models.pretrained import load, save
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -129,7 +129,7 @@ def test_same_logits_and_the_same_file(name, arguments, naming, pixels, make, tm
         model.save_pretrained(tmp_path)
     else:
         save_file({k: v.numpy() for k, v in model.state_dict().items()}, file)
-    network = build((name, {"bottleneck": 0, **arguments}), 10, form="patches")
+    network = build(NETWORKS[name](**{"bottleneck": 0, **arguments}), 10, form="patches")
     x = np.random.default_rng(0).uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)
     scaled = ((x + 1) / 2 - np.array(pixels[0])) / np.array(pixels[1])
     shapes = jax.eval_shape(network.init, jax.random.key(0), x)

@@ -12,7 +12,7 @@ import pytest
 from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.models.names import NAMINGS
-from tl_jax.models.networks import build
+from tl_jax.models.networks import NETWORKS, build
 from tl_jax.models.pretrained import load, save
 
 NETWORK = {
@@ -30,7 +30,7 @@ def made(name="resnet18", classes=10, size=32, **arguments):
 
 
 def _made(name, classes, size, arguments):
-    network = build((name, {"bottleneck": 0} | dict(arguments)), classes)
+    network = build(NETWORKS[name](**({"bottleneck": 0} | dict(arguments))), classes)
     shapes = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros((1, size, size, 3)))
     rng = np.random.default_rng(0)
     return jax.tree.map(lambda s: rng.random(s.shape, np.float32), shapes)
@@ -87,7 +87,7 @@ def test_every_name_is_used_once():
 
     for architecture, table in NAMINGS.items():
         params, stats = jax.eval_shape(
-            build((NETWORK[architecture], {"bottleneck": 0}), 10).init, jax.random.key(0), jnp.zeros((1, 32, 32, 3))
+            build(NETWORKS[NETWORK[architecture]](bottleneck=0), 10).init, jax.random.key(0), jnp.zeros((1, 32, 32, 3))
         )
         for naming in table.values():
             names = [n for e in entries(flatten(params) | flatten(stats), naming).values() for n in e.names]
@@ -253,7 +253,7 @@ WEIGHTS = Path(os.environ.get("TL_JAX_DATA", "")) / "weights"
 def test_the_cat_is_a_cat():
     from PIL import Image
 
-    network = build(("mobilenet_v2", {"tf": True, "bottleneck": 0}), 1001, form="patches")
+    network = build(NETWORKS["mobilenet_v2"](tf=True, bottleneck=0), 1001, form="patches")
     image = Image.open(WEIGHTS / "cat.bmp").convert("RGB").resize((224, 224), Image.Resampling.BILINEAR)
     x = jnp.asarray(np.asarray(image), jnp.float32)[None] / 127.5 - 1
     shapes = jax.eval_shape(network.init, jax.random.key(0), x)

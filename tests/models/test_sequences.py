@@ -9,7 +9,7 @@ import pytest
 from quick import QUICK
 
 from tl_jax.models.masks import lengths, valid
-from tl_jax.models.networks import build
+from tl_jax.models.networks import NETWORKS, build
 from tl_jax.models.series import Gru
 from tl_jax.models.text import positions
 
@@ -30,7 +30,7 @@ CASES = {
 @cache
 def made(case):
     name, arguments, x = CASES[case]
-    network = build((name, arguments), 5, form="patches")
+    network = build(NETWORKS[name](**arguments), 5, form="patches")
     shapes = jax.eval_shape(network.init, jax.random.key(0), x)
     rng = np.random.default_rng(1)
     # Drawn here, since compiling `init` takes seconds; variances are positive and biases not zero.
@@ -70,7 +70,7 @@ def test_padding_changes_nothing(case):
 def test_every_parameter_has_a_finite_gradient_even_beside_an_empty_example(case):
     name, arguments, x = CASES[case]
     params, stats, *_ = made(case)
-    network = build((name, {**arguments, "dropout": 0.0}), 5, form="patches")
+    network = build(NETWORKS[name](**{**arguments, "dropout": 0.0}), 5, form="patches")
     given = x.copy()
     given[0] = 0
 
@@ -89,7 +89,7 @@ def test_every_parameter_has_a_finite_gradient_even_beside_an_empty_example(case
 def test_bfloat16_is_near_float32(case):
     name, arguments, x = CASES[case]
     params, stats, _, evaluate, _ = made(case)
-    low = build((name, arguments), 5, jnp.bfloat16, "patches")
+    low = build(NETWORKS[name](**arguments), 5, jnp.bfloat16, "patches")
     rounded = jax.jit(low.apply, compiler_options=QUICK)(params, stats, x)[0]
     assert rounded.logits.dtype == jnp.float32
     np.testing.assert_allclose(rounded.logits, evaluate(x)[0].logits, rtol=0.1, atol=0.15)
@@ -112,7 +112,8 @@ def test_the_transformer_knows_places():
 
 
 def test_init_is_finite_and_depends_on_the_key():
-    network = build(CASES["gru series"][:2], 5)
+    name, arguments, _ = CASES["gru series"]
+    network = build(NETWORKS[name](**arguments), 5)
     init = jax.jit(network.init, compiler_options=QUICK)
     one, other = (init(jax.random.key(i), SERIES)[0]["backbone"]["gru1"]["recurrent"] for i in (0, 1))
     assert np.isfinite(one).all()
@@ -144,7 +145,9 @@ def test_the_recurrent_layer_is_that_of_pytorch():
 def test_padding_enters_no_statistic_of_a_batch(case):
     name, arguments, x = CASES[case]
     params, stats, *_ = made(case)
-    train = partial(build((name, arguments), 5, form="patches").apply, params, stats, train=True)  # without a key
+    train = partial(
+        build(NETWORKS[name](**arguments), 5, form="patches").apply, params, stats, train=True
+    )  # without a key
     x = x.copy()
     x[0, x.shape[1] // 2 :] = 0
     pad = 1000 if case == "audio_cnn" else 5

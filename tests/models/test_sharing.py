@@ -7,16 +7,17 @@ import pytest
 
 from tl_jax.core.calls import parse
 from tl_jax.core.trees import flatten
+from tl_jax.models.networks import NETWORKS
 from tl_jax.models.sharing import SHARING, build_tasks
 
-CALL = ("mlp", {"hidden": (5,), "bottleneck": 4, "dropout": 0.0})
+RECIPE = NETWORKS["mlp"](hidden=(5,), bottleneck=4, dropout=0.0)
 WIDTHS = {"first": 3, "second": 1}
 X = jnp.asarray(np.random.default_rng(0).normal(size=(6, 7)), jnp.float32)
 WAYS = ["hard", "cross_stitch", "mmoe(experts=3)"]
 
 
 def made(sharing):
-    network = build_tasks(CALL, WIDTHS, parse(sharing, SHARING, "sharing")())
+    network = build_tasks(RECIPE, WIDTHS, parse(sharing, SHARING, "sharing")())
     params, stats = jax.jit(network.init)(jax.random.key(0), X)
     return network, params, stats
 

@@ -8,9 +8,9 @@ import pytest
 from tiny import NETWORK, domain
 
 from tl_jax.core.errors import UserError
+from tl_jax.kinds.inductive.kind import DEFAULTS as INDUCTIVE
 from tl_jax.programs import few_shot as room
-from tl_jax.run.plan.config import INDUCTIVE
-from tl_jax.run.plan.setup import Options
+from tl_jax.run.plan.types import Options
 
 LETTERS = domain("letters", 0.0, tuple("abcdefg"), 140)
 CONFIG = dataclasses.replace(

@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 
 from tl_jax.core.errors import UserError
+from tl_jax.methods import ADAPTATION
 from tl_jax.run.execute import calibration
 from tl_jax.run.plan.config import Config, check
 from tl_jax.run.plan.devices import place
 from tl_jax.run.plan.jobs import jobs
 from tl_jax.training.state import Data, Start
+
+
+def planned(config):
+    return jobs(config, [(name, ADAPTATION[name]()) for name in config.methods])
 
 
 def test_the_default_is_valid_and_has_a_name_of_its_own():
@@ -22,19 +27,19 @@ def test_the_default_is_valid_and_has_a_name_of_its_own():
 
 def test_trials_are_swept_values_times_seeds():
     config = Config(methods=("mcc", "source_only"), seeds=(0, 1), sweep=(("temperature", (1.0, 2.0)),), lam=0.5)
-    mcc, source = jobs(config)
+    mcc, source = planned(config)
     assert [(seed, dict(v)["temperature"]) for seed, v in mcc.trials] == [(0, 1.0), (1, 1.0), (0, 2.0), (1, 2.0)]
     assert len(source.trials) == 2
     assert dict(mcc.trials[0][1])["lam"] == 0.5
 
 
 def test_methods_keep_their_own_trade_off_unless_told():
-    (teacher,) = jobs(Config(methods=("mean_teacher",)))
+    (teacher,) = planned(Config(methods=("mean_teacher",)))
     assert dict(teacher.trials[0][1])["lam"] == 3.0
 
 
 def test_a_source_free_method_brings_its_source_model():
-    (shot,) = jobs(Config(methods=("shot",)))
+    (shot,) = planned(Config(methods=("shot",)))
     assert shot.start is not None
     assert [seed for seed, _ in shot.start.trials] == [seed for seed, _ in shot.trials]
 

@@ -8,7 +8,8 @@ import tl_jax
 from tl_jax import api
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain
-from tl_jax.run.plan.prepare import domain_names, prepare
+from tl_jax.handed import domain_names
+from tl_jax.kinds.table import prepare
 
 
 @pytest.fixture(autouse=True)

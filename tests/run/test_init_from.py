@@ -11,9 +11,9 @@ from safetensors.numpy import load_file, save_file
 from tiny import FAST, NETWORK, SOURCE, TARGET, domain
 
 import tl_jax
-from tl_jax.core.calls import parse
 from tl_jax.core.errors import UserError
-from tl_jax.models.networks import NETWORKS, build
+from tl_jax.models.networks import build
+from tl_jax.models.networks import network as named
 from tl_jax.models.pretrained import Report, load
 from tl_jax.programs.export import Choice, export
 from tl_jax.programs.rank import Candidate, labelled, score_all, table
@@ -90,7 +90,7 @@ def test_a_bottleneck_that_the_file_lacks_is_left_out(trained, tmp_path):
     save_file({n: a for n, a in arrays.items() if n.startswith("backbone")}, tmp_path / "trunk.safetensors")
     settings = {**INDUCTIVE, "strategies": ["linear_probe"], "init_from": str(tmp_path / "trunk.safetensors")}
     plain = {**settings, "network": "mlp(hidden=(16,))"}
-    assert "Network mlp(hidden=(16,), bottleneck=0)" in tl_jax.fit([], OTHER, "fine_tune", **plain).table
+    assert "Network mlp(bottleneck=0, hidden=(16,))" in tl_jax.fit([], OTHER, "fine_tune", **plain).table
     with pytest.raises(UserError, match="has no such bottleneck"):
         tl_jax.fit([], OTHER, "fine_tune", **settings)
 
@@ -200,8 +200,7 @@ def test_ranking_needs_two_candidates(trained):
 def plain_logits(folder, x):
     """What the plain network says with the exported weights alone."""
     about = json.loads((folder / "model.json").read_text())
-    call = parse(about["network"], NETWORKS, "network")
-    network = build((call.text.partition("(")[0], call.arguments), len(about["classes"]))
+    network = build(named(about["network"])(), len(about["classes"]))
     like = network.init(jax.random.key(0), x[:2])
     params, stats, _ = load(str(folder / "weights.safetensors"), *jax.tree.map(np.zeros_like, like))
     return network.apply(params, stats, x)[0].logits
@@ -243,7 +242,7 @@ def test_exported_weights_are_the_model_or_are_not_there(tmp_path, monkeypatch):
 
 
 def test_a_head_goes_by_the_names_of_its_classes(trained, tmp_path):
-    network = build((NETWORK.partition("(")[0], parse(NETWORK, NETWORKS, "network").arguments), 3)
+    network = build(named(NETWORK)(), 3)
     config = Config(init_from=str(trained.run_dir / "out"), network=NETWORK)
     read = lambda classes, config=config: read_weights(config, network, TARGET.test.x[:2], classes)
     as_is, turned, others = read(("a", "b", "c")), read(("c", "a", "b")), read(("a", "b", "d"))

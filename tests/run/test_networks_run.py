@@ -9,9 +9,10 @@ from tiny import FAST, SOURCE, TARGET
 import tl_jax
 from tl_jax import Domain, Examples
 from tl_jax.core.errors import UserError
+from tl_jax.kinds.table import KINDS
 from tl_jax.models.networks import NETWORKS, TAKES, modalities
 from tl_jax.run.plan.config import Config
-from tl_jax.run.plan.networks import OWN, USUAL, resolved
+from tl_jax.run.plan.networks import USUAL, resolved
 
 SHAPES = {
     "image": ((16, 16, 1), np.uint8),
@@ -30,18 +31,19 @@ def made(modality: str, greatest: int = 9, shape: tuple[int, ...] = (), **more) 
     return Domain("some", ("a", "b"), part, part, part, modality=modality, **more)
 
 
-@pytest.mark.parametrize("kind", ["transductive", "inductive", "unsupervised", "multitask"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("modality", SHAPES)
 def test_auto_is_a_network_that_takes_the_examples(modality, kind):
-    found = resolved(Config(kind=kind), [made(modality)]).network
+    own = KINDS[kind].planning.networks
+    found = resolved(Config(kind=kind), [made(modality)], own).network
     assert modality in modalities(found.partition("(")[0])
-    assert resolved(Config(kind=kind, network=found), [made(modality)]).network == found
+    assert resolved(Config(kind=kind, network=found), [made(modality)], own).network == found
 
 
 def test_every_network_takes_something_and_every_kind_of_example_has_one():
     assert set(TAKES) <= set(NETWORKS)
     assert {m for name in NETWORKS for m in modalities(name)} == set(USUAL) == set(SHAPES)
-    assert all(set(own) <= set(USUAL) for own in OWN.values())
+    assert all(set(own) <= set(USUAL) for own in (kind.planning.networks for kind in KINDS.values()))
 
 
 def test_auto_knows_the_ids_the_rate_and_the_size():

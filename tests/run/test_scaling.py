@@ -11,13 +11,14 @@ from tiny import NETWORK, domain
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import changed
 from tl_jax.kinds.predicting import table as report
+from tl_jax.kinds.table import prepare
 from tl_jax.kinds.transductive import baselines
+from tl_jax.kinds.transductive.reading import READING
 from tl_jax.programs.export import standardised
 from tl_jax.run.plan.config import Config
-from tl_jax.run.plan.prepare import prepare
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.scaling import chosen
-from tl_jax.run.plan.setup import Options
+from tl_jax.run.plan.types import Options
 
 UNITS = np.array([1e-3, 1, 1, 1e4, 1, 1, 1, 1], np.float32)
 
@@ -27,6 +28,7 @@ def in_units(one):
 
 
 DOMAINS = {"near": in_units(domain("near", 0.0)), "far": in_units(domain("far", 1.0))}
+BY = (READING, "accuracy")
 CONFIG = Config(source=("near",), target="far", network=NETWORK, methods=("source_only", "mcc"), batch_size=16)
 
 
@@ -44,7 +46,7 @@ def test_each_domain_is_brought_to_its_own_scale_for_methods_that_see_it():
     np.testing.assert_allclose(of_target(setup)["mcc"], 0, atol=1e-3)
     assert np.abs(of_target(setup)["source_only"]).max() > 0.05  # which does not see the target: the source's scale
     np.testing.assert_allclose(setup.tasks[1].problem.sources[0].train.x.std(0), 1, atol=1e-3)
-    assert "in each domain by its own training examples" in report.footnote(setup.config)
+    assert "in each domain by its own training examples" in report.footnote(setup.config, BY)
 
 
 def test_by_the_source_the_target_keeps_what_it_differs_by():
@@ -92,7 +94,7 @@ def test_baselines_are_rows_and_records_and_the_same_again():
     assert scores["majority"] == pytest.approx(1 / 3)
     assert min(scores["nearest_neighbour"], scores["logistic_regression"]) > 0.5
     assert json.loads(json.dumps(found)) == found == baselines.records(setup)
-    table = baselines.with_baselines(setup.config, report.table(setup.config, [], {}), found, "accuracy")
+    table = baselines.beneath(setup, report.table(setup.config, [], {}, BY), found)
     assert table.cells[1][:4] == ["majority", "0.333", "-", "-"]
     assert "most frequent class" in table.cells[1][-1]
 

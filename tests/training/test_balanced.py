@@ -8,14 +8,17 @@ import pytest
 from tl_jax.balancing import contract
 from tl_jax.balancing.table import STRATEGIES
 from tl_jax.balancing.tasks import TaskHead
+from tl_jax.core.keys import named
 from tl_jax.core.types import Batch, Labeled, Network, Output, Unlabeled
 from tl_jax.methods.multitask import multitask
 from tl_jax.training import several_losses
-from tl_jax.training.forward import Forward, stream
+from tl_jax.training.create import create
+from tl_jax.training.forward import Forward
 from tl_jax.training.freezing import carry_over, resolve
 from tl_jax.training.objective import Surroundings, unweighted
-from tl_jax.training.state import Data, Start, create, shared, with_optimizer
-from tl_jax.training.step import Recipe, make_run, make_step, sample, whereabouts
+from tl_jax.training.recipe import Recipe, whereabouts
+from tl_jax.training.state import Data, Start, shared, with_optimizer
+from tl_jax.training.step import make_run, make_step, sample
 
 RNG = np.random.default_rng(0)
 # Names whose order is not that of the alphabet: a dict that went through JAX is sorted.
@@ -36,7 +39,7 @@ def begin(network, tasks, strategy, rules=(), plan="separate", **how):
     recipe = Recipe(network, made, plan, batch_size=6, **how)
     values = {"lr": 0.05, "weight_decay": 0.0, **made.values}
     start = Start(jnp.uint32(3), {name: jnp.float32(v) for name, v in values.items()})
-    state = create(network, made, plan, DATA[tasks], start)
+    state = create(recipe, DATA[tasks], start)
     factors = resolve(rules, state.params)
     return recipe, with_optimizer(state, made, "adamw", factors), factors
 
@@ -70,7 +73,7 @@ def test_the_gradient_is_that_of_a_loop_over_the_tasks(network, tasks, strategy,
     parts, now = at_once(recipe, state, factors, tasks)
     got = several_losses.gradient(parts, now, state.opt["balance"])
     losses, gradients = one_by_one(parts, now)
-    how, key = STRATEGIES[strategy](), stream(now[1].at.key, "balance")
+    how, key = STRATEGIES[strategy](), named(now[1].at.key, "balance")
     seen = contract.Seen(losses, key, gradients=shared(gradients))
     if how.needs == "losses":
         weights = contract.comparable(how.weigh(state.opt["balance"], seen)[0])
@@ -171,7 +174,7 @@ def test_tasks_on_inputs_of_their_own_cost_what_their_sum_costs():
         made = multitask(tasks, STRATEGIES[strategy]())
         recipe = Recipe(Network(init, apply), made, "separate", batch_size=n)
         start = Start(jnp.uint32(0), {"lr": jnp.float32(0.1), "weight_decay": jnp.float32(0)})
-        state = create(recipe.network, made, "separate", data, start)
+        state = create(recipe, data, start)
         factors = resolve((), state.params)
         state = with_optimizer(state, made, "adamw", factors)
         program = jax.jit(make_step(recipe, factors)).lower(state, data).compile()

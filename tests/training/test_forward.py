@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from tl_jax.core.keys import named
 from tl_jax.training.forward import (
     PLANS,
     Entry,
@@ -12,7 +13,6 @@ from tl_jax.training.forward import (
     initial_stats,
     normalised_modules,
     stats_of,
-    stream,
 )
 
 RNG = np.random.default_rng(0)
@@ -165,6 +165,6 @@ def test_modules_with_statistics_and_streams_of_random_numbers():
     assert normalised_modules({"all": tree}) == {"backbone/norm1", "bottleneck/norm1"}
     assert normalised_modules({"all": {}}) == frozenset()
     key = jax.random.key(0)
-    draws = {name: int(jax.random.bits(stream(key, name))) for name in ("network", "sampler", "step")}
+    draws = {name: int(jax.random.bits(named(key, name))) for name in ("network", "sampler", "step")}
     assert len(set(draws.values())) == 3
-    assert draws["step"] == int(jax.random.bits(stream(key, "step")))
+    assert draws["step"] == int(jax.random.bits(named(key, "step")))

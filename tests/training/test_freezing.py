@@ -9,7 +9,8 @@ import pytest
 from tl_jax.core.errors import UserError
 from tl_jax.core.trees import unflatten
 from tl_jax.methods.source_only import source_only
-from tl_jax.models.networks import build
+from tl_jax.models.networks import NETWORKS, build
+from tl_jax.training.create import create
 from tl_jax.training.freezing import (
     Action,
     boundaries,
@@ -20,8 +21,9 @@ from tl_jax.training.freezing import (
     resolve,
 )
 from tl_jax.training.optimizer import Rates, optimizer
-from tl_jax.training.state import Data, Start, create, with_optimizer
-from tl_jax.training.step import Recipe, make_step
+from tl_jax.training.recipe import Recipe
+from tl_jax.training.state import Data, Start, with_optimizer
+from tl_jax.training.step import make_step
 
 PATHS = ("backbone/conv1/kernel", "backbone/norm1/scale", "backbone/norm1/bias", "head/kernel", "head/bias")
 
@@ -144,11 +146,11 @@ VALUES = {"lam": jnp.float32(1), "lr": jnp.float32(1e-2), "weight_decay": jnp.fl
 @pytest.fixture(scope="module")
 def lenet():
     """Network, data, and a function: rules -> (state, compiled step, factors)."""
-    net = build(("lenet", {"dropout": 0.0, "bottleneck": 8}), 3)
+    net = build(NETWORKS["lenet"](dropout=0.0, bottleneck=8), 3)
     x = jax.random.normal(jax.random.key(0), (BATCH + 4, 16, 16, 1))
     data = Data(((x, jnp.arange(BATCH + 4) % 3),), x[::-1])
     recipe = Recipe(net, source_only(), batch_size=BATCH, clip_norm=0.01)
-    begin = jax.jit(lambda seed: create(net, recipe.method, recipe.plan, data, Start(seed, VALUES)))(jnp.uint32(0))
+    begin = jax.jit(lambda seed: create(recipe, data, Start(seed, VALUES)))(jnp.uint32(0))
 
     def compiled(*rules):
         factors = resolve(rules, begin.params)

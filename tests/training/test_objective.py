@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tl_jax.core.errors import UserError
 from tl_jax.core.types import At, Batch, Labeled, Unlabeled
 from tl_jax.methods.contract import Method, Terms, View
 from tl_jax.training.forward import Forward
@@ -36,7 +37,7 @@ def test_the_total_is_the_weighted_sum_and_terms_are_logged_unweighted(network):
         ({"source": 0.0}, LAM * 8),
     ):
         method = Method(terms, weights=lambda at, weights=weights: weights)
-        value, (_, logged) = objective(method, Forward(network, "joint"), terms)(params, here)
+        value, (_, logged, _) = objective(method, Forward(network, "joint"), terms)(params, here)
         np.testing.assert_allclose(value, want, rtol=1e-6)
         assert {name: float(v) for name, v in logged.items()} == {
             **{"source": 2, "a": 3, "b": 5, "rate": 0.25},
@@ -48,7 +49,7 @@ def test_a_term_that_nothing_weighs_is_refused_while_tracing(network):
     terms = lambda own, out, batch, at: Terms({"source": jnp.float32(1), "entropy": jnp.float32(2)})
     params, here = around(network)
     total = lambda method: objective(method, Forward(network, "joint"), terms)(params, here)[0]
-    with pytest.raises(ValueError, match="Nothing weighs the term 'entropy'"):
+    with pytest.raises(UserError, match="Nothing weighs the term 'entropy'"):
         total(Method(terms, lam=None))
     assert total(Method(terms, lam=None, weights=lambda at: {"entropy": 0.5})) == 2
 
@@ -94,7 +95,7 @@ def test_a_teacher_normalises_by_its_batch_has_no_gradient_and_leaves_the_statis
     params, here = around(network, memory=memory)
     method = teacher_method(seen)
     total = objective(method, Forward(network, "joint"), method.terms)
-    _, (stats, _) = total(params, here)
+    _, (stats, _, _) = total(params, here)
     np.testing.assert_allclose(seen["teacher"].features, (X_T - X_T.mean(0)) / X_T.std(0), rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(
         seen["teacher"].logits, seen["teacher"].features @ memory["params"]["head"]["kernel"], rtol=1e-4, atol=1e-5

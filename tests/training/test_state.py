@@ -4,10 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tl_jax.core.floats import accepting_bytes
 from tl_jax.core.types import Output
 from tl_jax.methods.contract import Method, Own, Terms
 from tl_jax.methods.source_only import source_only
-from tl_jax.training.state import Data, Start, accepting_bytes, create, model_of, target_model, with_optimizer
+from tl_jax.training.create import create
+from tl_jax.training.recipe import Recipe
+from tl_jax.training.state import Data, Start, model_of, target_model, with_optimizer
 
 X_S, X_T = np.random.default_rng(0).normal(size=(2, 9, 3)).astype(np.float32)
 DATA = Data(((X_S, np.arange(9) % 2),), X_T)
@@ -17,12 +20,12 @@ VALUES = {"lam": jnp.float32(1)}
 def method_with_own():
     """A method that notes what `init` and `refresh` are given."""
     init = lambda key, example, model: Own({"scale": jnp.ones(example.features.shape[1])}, {"from": "init"})
-    refresh = lambda network, model, x: {"mean": model.stats["backbone"]["norm1"]["mean"], "x": x, "own": model.own}
+    refresh = lambda network, model, x, at: {"mean": model.stats["backbone"]["norm1"]["mean"], "x": x, "own": model.own}
     return Method(lambda own, out, batch, at: Terms({}), init, refresh=refresh)
 
 
 def begin(network, method, seed=0, plan="joint", model=None):
-    return create(network, method, plan, DATA, Start(jnp.uint32(seed), VALUES, model))
+    return create(Recipe(network, method, plan), DATA, Start(jnp.uint32(seed), VALUES, model))
 
 
 def test_methods_begin_with_the_same_network_and_seeds_do_not(network):

@@ -5,15 +5,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tl_jax.core.keys import named
 from tl_jax.core.types import Output
 from tl_jax.methods.contract import Method, Terms
 from tl_jax.methods.mcd import mcd
 from tl_jax.methods.source_only import source_only
 from tl_jax.methods.wdgrl import wdgrl
-from tl_jax.training.forward import stream
+from tl_jax.training.create import create, refreshed
 from tl_jax.training.freezing import resolve
-from tl_jax.training.state import Data, Start, create, with_optimizer
-from tl_jax.training.step import Recipe, all_finite, make_run, make_step, sample, whereabouts
+from tl_jax.training.objective import split_params
+from tl_jax.training.recipe import Recipe, whereabouts
+from tl_jax.training.state import Data, Start, with_optimizer
+from tl_jax.training.step import all_finite, make_run, make_step, sample
 
 RNG = np.random.default_rng(0)
 # Labels can be read off the examples, and the examples of the three sets do not overlap.
@@ -25,7 +28,7 @@ DATA = Data(tuple((SETS[name], jnp.array(ROWS[name] % 2)) for name in ("source0"
 def begin(recipe, seed=0, **values):
     values = {"lam": 1.0, "lr": 0.01, "weight_decay": 0.0, **values}
     start = Start(jnp.uint32(seed), {name: jnp.float32(v) for name, v in values.items()})
-    state = create(recipe.network, recipe.method, recipe.plan, DATA, start)
+    state = create(recipe, DATA, start)
     factors = resolve((), state.params)
     return with_optimizer(state, recipe.method, recipe.optimizer, factors), factors
 
@@ -203,22 +206,45 @@ def test_every_phase_and_every_repeat_of_it_draws_from_a_key_of_its_own(network,
     jax.effects_barrier()
     assert len(keys) == len(set(map(tuple, keys))) == passes
     # The first is the step's own: what has one phase draws as if there were no phases.
-    first = stream(whereabouts(recipe, state).key, "joint")
+    first = named(whereabouts(recipe, state).key, "joint")
     assert keys[0] == jax.random.key_data(first).tolist()
 
 
 def test_the_memory_follows_the_step(network):
-    after = lambda model, at: {"sum": model.memory["sum"] + at.step, "head": model.params["head"]["bias"]}
+    after = lambda model, out, batch, at: {
+        "sum": model.memory["sum"] + at.step,
+        "head": model.params["head"]["bias"],
+        "rows": batch.target.index,
+        "logits": out["source"].logits,
+    }
     method = source_only()._replace(after=after)
     recipe = Recipe(network, method, batch_size=4)
     state, factors = begin(recipe)
     state = state._replace(memory={"sum": jnp.int32(10), "head": jnp.zeros(2)})
     step = make_step(recipe, factors)
     for want in (10, 11):
-        state, _ = step(state, DATA)
+        before, (state, _) = state, step(state, DATA)
         assert state.memory["sum"] == want
-        # It sees the parameters after the update.
+        # It sees the parameters after the update, the batch, and the outputs that its gradient was taken of.
         np.testing.assert_array_equal(state.memory["head"], state.params["head/bias"])
+        batch = sample(recipe, before, DATA)
+        np.testing.assert_array_equal(state.memory["rows"], batch.target.index)
+        x = jnp.concatenate([part.x for part in batch.sources])
+        params, stats = split_params(before.params)[0], before.stats["all"]
+        out, _ = network.apply(params, stats, x, train=True)
+        np.testing.assert_allclose(state.memory["logits"], out.logits, rtol=1e-5, atol=1e-6)
+
+
+def test_a_refresh_knows_where_the_run_stands_and_draws_apart_from_the_step(network):
+    method = source_only()._replace(refresh=lambda network, model, x, at: {"at": at, "rows": len(x)})
+    recipe = Recipe(network, method, total=20, lam_schedule="dann")
+    state, _ = begin(recipe)
+    assert (float(state.memory["at"].progress), float(state.memory["at"].lam)) == (0, 0)
+    later = state._replace(step=jnp.int32(10))
+    at, step = refreshed(recipe, later, SETS["target"]).memory["at"], whereabouts(recipe, later)
+    assert (float(at.progress), float(at.lam)) == (0.5, float(step.lam))
+    assert set(at.values) == {"lam", "lr", "weight_decay"}
+    assert jax.random.bits(at.key) != jax.random.bits(step.key)
 
 
 def test_the_network_is_applied_in_training_mode(network):

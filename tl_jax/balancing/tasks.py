@@ -8,18 +8,18 @@ import jax.numpy as jnp
 from tl_jax.core.types import Array
 from tl_jax.losses.classes import cross_entropies
 
-KINDS = ("classes", "binary", "values")
+LABELS = ("classes", "binary", "values")
 
 
 class TaskHead(NamedTuple):
     """One task: its labels are column `column` of the y [n, K] of input `input`, its logits columns [begin, end).
 
-    kind: "classes" (a logit each), "binary" (one logit, that of classes[1]) or "values" (one output).
+    labels: "classes" (a logit each), "binary" (one logit, that of classes[1]) or "values" (one output).
     Values are trained as (y - center) / scale.
     """
 
     name: str
-    kind: str
+    labels: str
     classes: tuple[str, ...]
     input: int
     column: int
@@ -39,7 +39,7 @@ class TaskHead(NamedTuple):
         return self.name.replace("/", ".")
 
 
-def task_loss(kind: str, logits: Array, y: Array) -> Array:
+def task_loss(labels: str, logits: Array, y: Array) -> Array:
     """Mean loss over the labelled rows, 0 if there is none.
 
     L = sum_i m_i l_i / max(sum_i m_i, 1),   m_i = [y_i is not NaN]
@@ -50,9 +50,9 @@ def task_loss(kind: str, logits: Array, y: Array) -> Array:
     """
     known = ~jnp.isnan(y)
     y = jnp.where(known, y, 0.0)
-    if kind == "classes":
+    if labels == "classes":
         losses = cross_entropies(logits, y.astype(jnp.int32))
-    elif kind == "binary":
+    elif labels == "binary":
         losses = jax.nn.softplus(logits[:, 0]) - y * logits[:, 0]
     else:
         losses = jnp.square(logits[:, 0] - y)

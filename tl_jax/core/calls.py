@@ -6,7 +6,9 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from tl_jax.core import own_code
 from tl_jax.core.errors import UserError, unknown
+from tl_jax.core.from_python import HANDED, Handed
 
 LONGEST = 2000
 """Characters of a call at most."""
@@ -25,46 +27,86 @@ with 1, or with 0 where the default is 0."""
 
 
 class Call(NamedTuple):
-    """A checked call: its canonical text, the function and its keyword arguments."""
+    """A checked call: its name, the function and its keyword arguments.
 
-    text: str
+    makes: the types of which a user's own function gives one.
+    """
+
+    name: str
     function: Callable[..., Any]
     arguments: dict[str, Any]
+    makes: tuple[type, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Canonical: one text for one meaning."""
+        shown = ", ".join(f"{k}={v!r}" for k, v in sorted(self.arguments.items()))
+        if isinstance(self.name, Handed) and shown:
+            return self.name.called(f"({shown})", self.arguments)
+        return f"{self.name}({shown})" if shown else self.name
+
+    def changed(self, **arguments: Any) -> "Call":
+        """The call with other arguments. Raises UserError for one that its function does not have."""
+        for name in arguments.keys() - _parameters(self.text, self.function).keys():
+            raise UserError(f"{self.text} has no argument '{name}', which is needed here: give it one.")
+        return self._replace(arguments={**self.arguments, **arguments})
 
     def __call__(self) -> Any:
-        return self.function(**self.arguments)
+        """Raises UserError for what a user's own function raises, and where it gives something else."""
+        if not own_code.is_own(self.name):
+            return self.function(**self.arguments)
+        with own_code.mistakes(self.text):
+            made = self.function(**self.arguments)
+        if not isinstance(made, self.makes):
+            wanted = " or ".join(f"{kind.__module__}.{kind.__name__}" for kind in self.makes)
+            raise UserError(f"{self.text} gives a {type(made).__name__}; a {wanted} is needed.")
+        return made
 
 
-def parse(text: str, table: Mapping[str, Callable[..., Any]], kind: str) -> Call:
-    """'mcc' or 'mcc(temperature=2.0)' -> Call; arguments are literals, given by name.
+def parse(
+    text: str, table: Mapping[str, Callable[..., Any]], kind: str, makes: tuple[type, ...] = (), given: int = 0
+) -> Call:
+    """'mcc', 'mcc(temperature=2.0)' or 'mine.py:f(x=1)' -> Call; arguments are literals, given by name.
 
-    Raises UserError for an unknown name or argument, listing what exists and the nearest match, and for values out of
-    their bounds.
+    makes: what functions of a user's own file must give; (): they have no door here. given: how many parameters are
+    filled later. Raises UserError for an unknown name or argument, listing what exists and the nearest match, and for
+    values out of their bounds.
     """
+    if isinstance(text, Handed) and makes:
+        return Call(text, text.function, {}, makes)
     if not isinstance(text, str):
         raise UserError(f"A {kind} is named by a text, as in 'name(arg=1)', not by {text!r:.60}: {', '.join(table)}.")
+    place, inner = own_code.parts(text)
+    name, keywords = _read(text, inner, kind)
+    if place and not makes:
+        raise UserError(f"'{text:.80}': a {kind} cannot come from a file. Available: {', '.join(table)}.")
+    if not place and name not in table:
+        raise unknown(kind, name, sorted(table))
+    function = own_code.function(place, name, kind) if place else table[name]
+    arguments = _arguments(text, keywords, function, given)
+    return Call(f"{place}:{name}" if place else name, function, arguments, makes)
+
+
+def _read(text: str, inner: str, kind: str) -> tuple[str, list[ast.keyword]]:
+    """The name and the keyword arguments of a call."""
+    if text.startswith(HANDED):
+        raise UserError(f"The {kind} '{text:.80}' was handed over from Python: only there can it be handed over again.")
     try:
         if len(text) > LONGEST:
             raise ValueError
-        node = ast.parse(text.strip(), mode="eval").body
+        node = ast.parse(inner, mode="eval").body
     except UNREADABLE:
         raise UserError(f"Cannot read the {kind} '{text:.80}'. Write a name or a call, as in 'name(arg=1)'.") from None
     if isinstance(node, ast.Name):
-        name, keywords = node.id, []
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
-        name, keywords = node.func.id, node.keywords
-    else:
-        raise UserError(f"Cannot read the {kind} '{text}'. Write a name or a call with named arguments: 'name(arg=1)'.")
-    if name not in table:
-        raise unknown(kind, name, sorted(table))
-    arguments = _arguments(text, keywords, table[name])
-    shown = ", ".join(f"{k}={v!r}" for k, v in sorted(arguments.items()))
-    return Call(f"{name}({shown})" if shown else name, table[name], arguments)
+        return node.id, []
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
+        return node.func.id, node.keywords
+    raise UserError(f"Cannot read the {kind} '{text}'. Write a name or a call with named arguments: 'name(arg=1)'.")
 
 
-def _arguments(text: str, keywords: list[ast.keyword], function: Callable[..., Any]) -> dict[str, Any]:
-    parameters = inspect.signature(function).parameters
-    known = ", ".join(f"{p.name}={p.default!r}" for p in parameters.values()) or "none"
+def _arguments(text: str, keywords: list[ast.keyword], function: Callable[..., Any], given: int) -> dict[str, Any]:
+    parameters = dict(list(_parameters(text, function).items())[given:])
+    known = ", ".join(str(p.replace(annotation=p.empty)) for p in parameters.values()) or "none"
     arguments: dict[str, Any] = {}
     for keyword in keywords:
         if keyword.arg is None or keyword.arg not in parameters:
@@ -87,7 +129,18 @@ def _arguments(text: str, keywords: list[ast.keyword], function: Callable[..., A
         _check_bounds(text, keyword.arg, value, default)
         # One text for one meaning: the text names job and run directory, so defaults are left out.
         arguments[keyword.arg] = float(value) if isinstance(default, float) else value
+    free = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    for name, one in parameters.items():
+        if one.default is one.empty and one.kind not in free and name not in arguments:
+            raise UserError(f"'{text}' needs a value of '{name}'. Arguments: {known}.")
     return {name: value for name, value in arguments.items() if value != parameters[name].default}
+
+
+def _parameters(text: str, function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError) as error:
+        raise UserError(f"'{text:.80}': {error}.") from None
 
 
 def _compatible(value: Any, default: Any) -> bool:
@@ -103,6 +156,8 @@ def _check_bounds(text: str, name: str, value: Any, default: Any) -> None:
     many, first = (value, default[:1]) if isinstance(default, tuple) else ((value,), (default,))
     whole = all(type(one) is int for one in first)
     low, high = BOUNDS.get(name, (0 if 0 in first else 1, GREATEST) if whole else (-LARGEST, LARGEST))
+    if own_code.is_own(text):
+        low, high = -LARGEST, LARGEST  # what its names mean is not known here
     for one in many:
         if isinstance(one, int | float) and not isinstance(one, bool) and not low <= one <= high:
             raise UserError(f"'{text:.80}': {name}={one!r:.20}; a number from {low:g} to {high:g} is needed.")

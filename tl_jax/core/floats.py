@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from tl_jax.core.types import Array
+from tl_jax.core.types import Array, Network
 
 
 def to_float(x: Array) -> Array:
@@ -12,3 +12,11 @@ def to_float(x: Array) -> Array:
     if x.dtype == jnp.int16:
         return x.astype(jnp.float32) / 32768
     return x.astype(jnp.int32 if jnp.issubdtype(x.dtype, jnp.signedinteger) else jnp.float32)
+
+
+def accepting_bytes(network: Network) -> Network:
+    """The network with examples as they are stored, such as uint8 images, allowed as input."""
+    return Network(
+        lambda key, x: network.init(key, to_float(x)),
+        lambda params, stats, x, **how: network.apply(params, stats, to_float(x), **how),
+    )

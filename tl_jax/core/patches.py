@@ -6,12 +6,6 @@ import jax
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.types import Array
-from tl_jax.losses.mlp import named
-
-
-def view_key(key: Array, view: str, domain: str) -> Array:
-    """A step's key -> that of the draws for one view of one domain."""
-    return named(key, f"augment {view} {domain}")
 
 
 def patch_grid(h: int, w: int) -> tuple[int, int]:

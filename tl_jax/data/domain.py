@@ -95,7 +95,7 @@ class Domain:
     @property
     def values(self) -> bool:
         """Whether its labels are values (a regression), and not merely unknown."""
-        return not self.classes and (self.train.y.dtype.kind == "f" or self.labelled)
+        return not self.classes and (np.issubdtype(self.train.y.dtype, np.floating) or self.labelled)
 
     @property
     def unknown(self) -> int:

@@ -36,7 +36,7 @@ def plain(where: str, values: Any) -> np.ndarray:
         except Exception as error:  # whatever a foreign type raises
             reason = str(error).partition("\n")[0]
             raise UserError(f"{where}: no array can be made of this {type(values).__name__} ({reason}).") from None
-    if values.dtype.kind == "O":
+    if np.issubdtype(values.dtype, np.object_):
         values = _objects(values)
     if not values.dtype.isnative:
         values = values.astype(values.dtype.newbyteorder("="))
@@ -97,27 +97,27 @@ def _frames(name: str, given: Mapping[str, Any], columns: Sequence[str]) -> tupl
 
 def guess(name: str, x: np.ndarray, framed: bool = False) -> str:
     """The modality that type and rank tell; framed: x has named columns. Raises UserError where they tell none."""
-    kind, shape = x.dtype, list(x.shape)
+    dtype, shape = x.dtype, list(x.shape)
     if x.ndim == 4:
         return "image"
-    if x.ndim == 3 and kind == np.uint8:
+    if x.ndim == 3 and dtype == np.uint8:
         return "image"
     if x.ndim == 3 and x.shape[1] == x.shape[2] >= _MANY:
         raise UserError(
-            f"{name}: is x {kind} {shape} images or series? Images are uint8: x.astype(np.uint8)[..., None] of values "
+            f"{name}: is x {dtype} {shape} images or series? Images are uint8: x.astype(np.uint8)[..., None] of values "
             "from 0 to 255. Series: modality='series'."
         )
     if x.ndim == 3:
         return "series"
     if x.ndim != 2:
         need = "; ".join(f"{modality} {form}" for modality, form in FORMS.items())
-        raise UserError(f"{name}: x is {kind} {shape}, which is none of: {need}.")
-    if framed or kind.kind in "fbOUS" or kind == np.uint8:
+        raise UserError(f"{name}: x is {dtype} {shape}, which is none of: {need}.")
+    if framed or dtype.kind in "fbOUS" or dtype == np.uint8:
         return "vector"
-    if kind in (np.int16, np.int32):
-        return "sound" if kind == np.int16 else "text"
+    if dtype in (np.int16, np.int32):
+        return "sound" if dtype == np.int16 else "text"
     raise UserError(
-        f"{name}: x is {kind} {shape}: are these quantities or token ids? Say modality='vector' or modality='text'."
+        f"{name}: x is {dtype} {shape}: are these quantities or token ids? Say modality='vector' or modality='text'."
     )
 
 
@@ -154,7 +154,7 @@ def _check_image(where: str, x: np.ndarray) -> None:
             raise UserError(f"{said}, but none is over 1: as good as black. Write 255 * x.")
         return
     low, high = (float(some.min()), float(some.max())) if some.size else (0.0, 0.0)
-    if x.dtype.kind == "b" or (low >= 0 and high <= 1):
+    if np.issubdtype(x.dtype, np.bool_) or (low >= 0 and high <= 1):
         fix = "Write np.rint(255 * x.astype(np.float32)).astype(np.uint8)."
     elif low >= 0 and high <= 255:
         fix = "Write np.rint(x).astype(np.uint8)."
@@ -170,7 +170,7 @@ def _whole(where: str, x: np.ndarray, kind: np.dtype, modality: str) -> np.ndarr
     if x.dtype == kind:
         return x
     bounds = np.iinfo(kind)
-    if x.dtype.kind == "f":
+    if np.issubdtype(x.dtype, np.floating):
         off = ~(np.isfinite(x) & (x == np.rint(x)) & (np.abs(x) <= bounds.max))
     else:
         off = (x < bounds.min) | (x > bounds.max) if x.dtype.kind in "iu" else np.zeros(x.shape, bool)
@@ -202,7 +202,7 @@ def _finite(where: str, x: np.ndarray, columns: Sequence[str]) -> np.ndarray:
     flat = out.reshape(len(out), math.prod(out.shape[1:]))
     step = max(1, CHUNK // max(1, flat.shape[1]))
     for begin in range(0, len(flat), step):
-        bad = ~np.isfinite(flat[begin : begin + step]) if x.dtype.kind == "f" else np.zeros(1, bool)
+        bad = ~np.isfinite(flat[begin : begin + step]) if np.issubdtype(x.dtype, np.floating) else np.zeros(1, bool)
         if bad.any():
             row, place = np.argwhere(bad)[0]
             named = f" ({columns[place]})" if columns else ""

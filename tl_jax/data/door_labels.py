@@ -16,7 +16,7 @@ MOST_FOUND = 10
 
 def known(y: np.ndarray) -> np.ndarray:
     """Which labels y [n] are known: bool [n]."""
-    return np.isfinite(y) if y.dtype.kind == "f" else y >= 0
+    return np.isfinite(y) if np.issubdtype(y.dtype, np.floating) else y >= 0
 
 
 def labels(
@@ -90,7 +90,7 @@ def _plain_labels(where: str, y: np.ndarray) -> np.ndarray:
         return np.array([*map(read, y), None], object)[:-1]
     if y.dtype.kind not in "fiub":
         raise UserError(f"{where}: labels of type {y.dtype}; numbers or names are needed.")
-    if y.dtype.kind == "f" and np.isinf(y).any():
+    if np.issubdtype(y.dtype, np.floating) and np.isinf(y).any():
         raise UserError(f"{where}: the label of example {int(np.isinf(y).argmax())} is infinite.")
     return y.astype(np.int64) if y.dtype.kind in "iub" else y.astype(np.float64)
 
@@ -126,7 +126,7 @@ def _numbered(where: str, y: np.ndarray, names: Sequence[str]) -> np.ndarray:
         if strange := [v for v in y if v not in place]:
             raise unknown(f"class in {where}:", strange[0], names)
         return np.array([place[v] for v in y], np.int32)
-    y = np.where(np.isnan(y), UNKNOWN, y) if y.dtype.kind == "f" else y
+    y = np.where(np.isnan(y), UNKNOWN, y) if np.issubdtype(y.dtype, np.floating) else y
     off = (y < UNKNOWN) | (y >= len(names)) | (y != np.rint(y))
     if off.any():
         row, one = int(off.argmax()), y[y != UNKNOWN].min() == 1 and y.max() == len(names)
@@ -164,7 +164,8 @@ def _values(name: str, flat: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     if any(y.dtype == object and any(v is not None for v in y) for y in flat.values()):
         raise UserError(f"{name}: classes=() means that labels are values, but they are names. Say classes=None.")
     flat = {split: np.full(len(y), np.nan) if y.dtype == object else y for split, y in flat.items()}
-    if not any((y != UNKNOWN).any() if y.dtype.kind == "i" else known(y).any() for y in flat.values()):
+    given = lambda y: (y != UNKNOWN) if np.issubdtype(y.dtype, np.signedinteger) else known(y)
+    if not any(given(y).any() for y in flat.values()):
         return {split: np.full(len(y), UNKNOWN, np.int32) for split, y in flat.items()}
     with np.errstate(over="ignore"):
         out = {split: y.astype(np.float32) for split, y in flat.items()}

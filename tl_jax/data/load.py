@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
+from tl_jax.core import calls
 from tl_jax.core.errors import unknown
 from tl_jax.data.benchmarks import table
 from tl_jax.data.domain import Domain
 from tl_jax.data.embedded import digit_tasks, digits
-from tl_jax.data.files import images
-from tl_jax.data.readers import arrays, folder, sound, svmlight, tables, tfds
-from tl_jax.data.spec import SCHEME_FREE, Spec, accept, parse
+from tl_jax.data.readers import arrays, folder, images, sound, svmlight, tables, tfds
+from tl_jax.data.spec import OWN, SCHEME_FREE, Spec, accept, parse
 
 DIGITS: Mapping[str, Callable[[], Domain]] = {
     "handwritten": digits.handwritten,
@@ -28,6 +28,10 @@ def _digits(spec: Spec, data_dir: str) -> Domain:
     return images.brought(DIGITS[spec.path](), images.look(spec, images.Look(digits.SIDE, digits.SIDE)))
 
 
+def _own(spec: Spec, data_dir: str) -> Domain:
+    return calls.parse(spec.text, {}, "reader", (Domain,))()
+
+
 SCHEMES: Mapping[str, Callable[[Spec, str], Domain]] = {
     "digits": _digits,
     "folder": folder.load,
@@ -37,10 +41,21 @@ SCHEMES: Mapping[str, Callable[[Spec, str], Domain]] = {
     "csv": tables.load,
     "wav": sound.load,
     "tfds": tfds.load,
+    OWN: _own,
     SCHEME_FREE: table.load,
 }
 """{scheme: reader}; what has no scheme is the name of a benchmark."""
-FORMS = ("digits:NAME", "folder:PATH", "npz:PATH", "mat:PATH", "svmlight:PATH", "csv:PATH", "wav:PATH", "tfds:NAME")
+FORMS = (
+    "digits:NAME",
+    "folder:PATH",
+    "npz:PATH",
+    "mat:PATH",
+    "svmlight:PATH",
+    "csv:PATH",
+    "wav:PATH",
+    "tfds:NAME",
+    "FILE.py:READER(...)",
+)
 
 
 def load(text: str, data_dir: str = "") -> Domain:

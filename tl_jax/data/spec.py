@@ -8,9 +8,12 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from tl_jax.core.errors import UserError, unknown
+from tl_jax.core.own_code import is_own, parts
 from tl_jax.data.files.containers import refuse_html
 
 SCHEME_FREE = ""
+OWN = "py"
+"""The scheme of a reader of the user's own, mine.py:load(path='x'): what it is called with is all it is told."""
 
 
 class Spec(NamedTuple):
@@ -29,6 +32,8 @@ def parse(text: str) -> Spec:
     'folder:/data/shop#split.csv?size=96' -> scheme folder, path /data/shop, fragment split.csv, {"size": "96"};
     'usps@7291' -> no scheme, path usps@7291. Raises UserError where an option is not name=value.
     """
+    if is_own(text):
+        return Spec(text, OWN, parts(text)[0], "", {})
     front, _, query = text.partition("?")
     scheme, colon, path = front.partition(":")
     if not colon or "/" in scheme or "@" in scheme:

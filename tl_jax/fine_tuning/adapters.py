@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.errors import UserError
+from tl_jax.core.keys import named
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Array, Network, Tree
 from tl_jax.fine_tuning.layout import module_of
-from tl_jax.training.forward import stream
 
 GROUP = "adapter"
 
@@ -41,7 +41,7 @@ def with_adapters(network: Network, width: int) -> Network:
         layers = {}
         for path, c in widths.items():
             limit = 1 / math.sqrt(c)
-            down = jax.random.uniform(stream(key, f"{GROUP}/{path}"), (c, width), minval=-limit, maxval=limit)
+            down = jax.random.uniform(named(key, f"{GROUP}/{path}"), (c, width), minval=-limit, maxval=limit)
             layers |= {f"{path}/down/kernel": down, f"{path}/down/bias": jnp.zeros(width)}
             layers |= {f"{path}/up/kernel": jnp.zeros((width, c)), f"{path}/up/bias": jnp.zeros(c)}
         return {GROUP: unflatten(layers), **params}, stats

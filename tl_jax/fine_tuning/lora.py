@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.errors import UserError
+from tl_jax.core.keys import named
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Array, Network, Tree
-from tl_jax.training.forward import stream
 
 GROUP = "lora"
 
@@ -33,7 +33,7 @@ def with_lora(network: Network, rank: int, alpha: float) -> Network:
                 cut = kernel.ndim - (1 if bias is None else bias.ndim)
                 n, d = math.prod(kernel.shape[:cut]), math.prod(kernel.shape[cut:])
                 limit = 1 / math.sqrt(n)
-                a = jax.random.uniform(stream(key, path), (n, rank), minval=-limit, maxval=limit)
+                a = jax.random.uniform(named(key, path), (n, rank), minval=-limit, maxval=limit)
                 pairs |= {f"{path}/a": a, f"{path}/b": jnp.zeros((rank, d))}
         if not pairs:
             raise UserError("lora: nothing under the head of this network has a kernel to adapt. Use full.")

@@ -11,9 +11,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from tl_jax.core.errors import UserError
+from tl_jax.core.keys import named
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Array
-from tl_jax.losses.mlp import named
 
 COSINE_SCALE = 10.0
 MLP_DROPOUT = 0.5
@@ -54,16 +54,16 @@ def another(key: Array, head: Mapping[str, Any], user: str) -> Any:
 
 def apply(head: Mapping[str, Any], x: Array, key: Array | None = None) -> Array:
     """Logits [n, c] of features x [n, d]; key: for the dropout of "mlp", None to predict."""
-    kind = family(head, "This method")
-    if kind == "linear":
+    form = family(head, "This method")
+    if form == "linear":
         return x @ head["kernel"] + head["bias"][None]
-    if kind == "mlp":
+    if form == "mlp":
         first, second = head["dense1"], head["dense2"]
         h = jax.nn.relu(x @ first["kernel"] + first["bias"][None])
         if key is not None:
             h = jnp.where(jax.random.bernoulli(key, 1 - MLP_DROPOUT, h.shape), h / (1 - MLP_DROPOUT), 0.0)
         return h @ second["kernel"] + second["bias"][None]
-    if kind == "cosine":
+    if form == "cosine":
         return head["scale"][None] * (_unit(x, 1) @ _unit(head["kernel"], 0))
     return (x @ _unit(head["kernel"], 0)) * head["scale"][None] + head["bias"][None]
 

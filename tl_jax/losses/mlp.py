@@ -1,6 +1,5 @@
 """A perceptron in plain arrays, for the parameters that belong to a method: discriminators, second heads."""
 
-import zlib
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -39,11 +38,6 @@ def of_linear(head: Mapping[str, Array], user: str) -> Params:
     if set(head) != {"kernel", "bias"}:
         raise UserError(f"{user} reads the weights of a linear head: use --network=NAME(head='linear'), its default.")
     return {"dense0": dict(head)}
-
-
-def named(key: Array, name: str) -> Array:
-    """A key of its own for each named part."""
-    return jax.random.fold_in(key, zlib.crc32(name.encode()) & 0x7FFFFFFF)
 
 
 def apply(

@@ -6,6 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 from flax import linen as nn
 
+from tl_jax.core.calls import Call, parse
 from tl_jax.core.errors import UserError, require
 from tl_jax.core.types import Array, Network, Output
 from tl_jax.models.cnn import cnn
@@ -15,7 +16,7 @@ from tl_jax.models.heads import HEADS, Bottleneck
 from tl_jax.models.layers import BatchNorm, Dropout, max_pool
 from tl_jax.models.mobilenet import mobilenet_v2
 from tl_jax.models.pure import as_network
-from tl_jax.models.recipe import HALF, Frozen, Pixels, Recipe
+from tl_jax.models.recipe import HALF, Frozen, Pixels, Recipe, as_recipe, features
 from tl_jax.models.resnet import resnet18, resnet34, resnet50, resnet101
 from tl_jax.models.series import conv1d, gru
 from tl_jax.models.sound import audio_cnn
@@ -95,11 +96,11 @@ class Classifier(nn.Module):
         """x [n, ...] -> Output(features [n, d], logits [n, classes]), float32."""
         if self.pixels:
             x = rescale(x, self.pixels)
-        x = self.backbone(x, train, frozen)
+        x = features(self.backbone, x, train, frozen)
         if self.bottleneck is not None:
             x = self.bottleneck(x, train, frozen)
-        features = x.astype(jnp.float32)
-        return Output(features, self.head(features, train))
+        x = x.astype(jnp.float32)
+        return Output(x, self.head(x, train))
 
 
 def rescale(x: Array, pixels: Pixels) -> Array:
@@ -168,27 +169,34 @@ TAKES: Mapping[str, tuple[str, ...]] = {
     "audio_cnn": ("sound",),
 }
 """The kinds of examples of the networks that are not for images alone."""
+TRUNKS = (Recipe, nn.Module)
+"""What a function that makes a network gives."""
+EVERY = ("image", "vector", "text", "sound", "series")
 
 
 def modalities(name: str) -> tuple[str, ...]:
-    """The kinds of examples that a network takes."""
-    return TAKES.get(name, ("image",))
+    """The kinds of examples that a network takes; those of a user's own are tried when it is built."""
+    return TAKES.get(name, ("image",) if name in NETWORKS else EVERY)
 
 
-def pixels_of(call: Callable[[], Recipe]) -> dict[str, tuple[float, ...]]:
+def network(text: str) -> Call:
+    """'lenet(dropout=0.2)' or 'mine.py:mixer(width=16)' -> Call, which gives a Recipe or a trunk as a Flax module."""
+    return parse(text, NETWORKS, "network", TRUNKS)
+
+
+def pixels_of(call: Callable[[], Recipe | nn.Module]) -> dict[str, tuple[float, ...]]:
     """Mean and standard deviation, on the scale [0, 1], that a network's input in [0, 1] is brought to."""
-    pixels = call().pixels or HALF
+    pixels = as_recipe(call()).pixels or HALF
     return {"mean": pixels.mean, "std": pixels.std}
 
 
-def build(call: tuple[str, Mapping[str, Any]], classes: int, dtype: Any = jnp.float32, form: str = "lax") -> Network:
-    """The Network that `call` names, e.g. ("lenet", {"norm": True}), with a head of `classes`.
+def build(made: Recipe | nn.Module, classes: int, dtype: Any = jnp.float32, form: str = "lax") -> Network:
+    """The Network of a recipe, such as lenet(norm=True), or of a trunk, with a head of `classes`.
 
     `dtype` is the precision of the computation (parameters, features and logits stay float32) and
     `form` the form of the convolutions (see `conv_form`).
     """
-    name, arguments = call
-    recipe = NETWORKS[name](**arguments)
+    recipe = as_recipe(made)
     require("head", recipe.head, HEADS)
     return as_network(
         Classifier(

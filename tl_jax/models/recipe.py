@@ -1,9 +1,14 @@
 """What every file of backbones hands to `networks.build`."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 from flax import linen as nn
+
+from tl_jax.core.errors import UserError
+from tl_jax.core.types import Array
 
 Frozen = frozenset[str]
 """Paths of modules whose statistics stay as they are, such as "backbone/norm1"."""
@@ -30,3 +35,37 @@ class Recipe(NamedTuple):
     head: str = "linear"
     pixels: Pixels | None = None
     """The scale that the backbone's pretrained weights expect; None takes inputs as they come."""
+
+
+def as_recipe(made: Recipe | nn.Module) -> Recipe:
+    """A Flax module as the trunk of a network without bottleneck; a recipe as it is."""
+    if isinstance(made, Recipe):
+        return made
+
+    def backbone(dtype: Any, form: str) -> nn.Module:
+        if jnp.dtype(dtype) == jnp.float32:
+            return made.clone()
+        if not hasattr(made, "dtype"):
+            raise UserError(
+                f"--precision={jnp.dtype(dtype)}: {type(made).__name__} has no field `dtype` to compute in. "
+                "Give it one, or use --precision=float32."
+            )
+        return made.clone(dtype=dtype)
+
+    return Recipe(backbone, 0)
+
+
+def features(module: nn.Module, x: Array, train: bool, frozen: Frozen) -> Array:
+    """A trunk's features; of `train` and `frozen` it is handed those that its call takes.
+
+    Raises UserError where they are not [n, d].
+    """
+    takes = inspect.signature(type(module).__call__).parameters
+    found = module(x, **{name: value for name, value in (("train", train), ("frozen", frozen)) if name in takes})
+    if getattr(found, "ndim", 0) != 2 or found.shape[0] != x.shape[0]:
+        shape = list(getattr(found, "shape", ())) or type(found).__name__
+        raise UserError(
+            f"{type(module).__name__} gives {shape} of examples {list(x.shape)}; a network's trunk gives features "
+            "[n, d], one row an example: average or flatten the rest."
+        )
+    return found

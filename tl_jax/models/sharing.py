@@ -13,9 +13,9 @@ from flax import linen as nn
 from tl_jax.core.errors import require
 from tl_jax.core.types import Array, Network, Output
 from tl_jax.models.heads import HEADS, Bottleneck
-from tl_jax.models.networks import NETWORKS, Classifier, rescale
+from tl_jax.models.networks import Classifier, rescale
 from tl_jax.models.pure import as_network
-from tl_jax.models.recipe import Frozen, Pixels
+from tl_jax.models.recipe import Frozen, Pixels, Recipe, as_recipe, features
 
 MANY = 16
 """Linear heads of more tasks are one matrix, "head/kernel": arrays of their own would take minutes to compile."""
@@ -43,7 +43,7 @@ class Towers(nn.Module):
     @nn.compact
     def __call__(self, xs: tuple[Array, ...], train: bool, frozen: Frozen) -> tuple[Array, ...]:
         """xs: an input for each tower [n, ...]. Returns [n, d] each."""
-        out = [tower(x, train, frozen) for tower, x in zip(self.tower, xs, strict=True)]
+        out = [features(tower, x, train, frozen) for tower, x in zip(self.tower, xs, strict=True)]
         if not self.stitched:
             return tuple(out)
         k = len(out)
@@ -87,9 +87,9 @@ class SoftSharing(nn.Module):
         parts = self.backbone((x,) * len(self.backbone.tower), train, frozen)
         if self.bottleneck is not None:
             parts = self.bottleneck(parts, train, frozen)
-        features = jnp.stack(parts, axis=1).astype(jnp.float32)
-        logits = self.head(x, features, train) if self.gated else self.head(features, train)
-        return Output(features.reshape(len(x), -1), logits)
+        found = jnp.stack(parts, axis=1).astype(jnp.float32)
+        logits = self.head(x, found, train) if self.gated else self.head(found, train)
+        return Output(found.reshape(len(x), -1), logits)
 
 
 class OwnHeads(nn.Module):
@@ -128,15 +128,14 @@ SHARING: Mapping[str, Callable[..., int]] = {"hard": hard, "cross_stitch": cross
 
 
 def build_tasks(
-    call: tuple[str, Mapping[str, Any]],
+    made: Recipe | nn.Module,
     widths: Mapping[str, int],
     sharing: int,
     dtype: Any = jnp.float32,
     form: str = "lax",
 ) -> Network:
-    """The Network that `call` names with a head per task; widths: {task: outputs}; sharing: of SHARING."""
-    name, arguments = call
-    recipe = NETWORKS[name](**arguments)
+    """The Network of a recipe or a trunk with a head per task; widths: {task: outputs}; sharing: of SHARING."""
+    recipe = as_recipe(made)
     require("head", recipe.head, HEADS)
     make, wide = HEADS[recipe.head], tuple(widths.items())
     trunk = lambda: recipe.backbone(dtype, form)

@@ -14,14 +14,15 @@ from tl_jax.core.errors import UserError, require
 from tl_jax.core.files import write_atomically
 from tl_jax.core.types import Array, Model, Network, Tree
 from tl_jax.data.standardise import FURTHEST, Scale
+from tl_jax.kinds.table import prepare
 from tl_jax.models.masks import valid
 from tl_jax.models.networks import pixels_of
 from tl_jax.models.pretrained import load, save
 from tl_jax.programs.finished import began_from, last
 from tl_jax.run.execute.begin import on_features
 from tl_jax.run.plan.config import Config, network_call
-from tl_jax.run.plan.prepare import prepare
-from tl_jax.run.plan.setup import Options, Task, make_network, plain
+from tl_jax.run.plan.setup import make_network, plain
+from tl_jax.run.plan.types import Options, Task
 from tl_jax.run.plan.weights import Weights
 from tl_jax.run.store.rundir import write_json
 from tl_jax.training.forward import stats_of

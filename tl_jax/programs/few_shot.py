@@ -13,17 +13,17 @@ from tl_jax.core.files import write_atomically
 from tl_jax.data.domain import Domain, Examples, known, labelled
 from tl_jax.data.load import load
 from tl_jax.evaluation.few_shot import Shape, episodes
-from tl_jax.kinds.predicting.table import Table
+from tl_jax.kinds.inductive.kind import INDUCTIVE
+from tl_jax.kinds.table import prepare, run
 from tl_jax.programs.finished import began_from
 from tl_jax.run.execute.begin import on_features
-from tl_jax.run.experiment import run
-from tl_jax.run.plan.config import INDUCTIVE, Config
-from tl_jax.run.plan.prepare import prepare
-from tl_jax.run.plan.setup import Options
+from tl_jax.run.plan.config import Config
+from tl_jax.run.plan.types import Options
+from tl_jax.run.report.table import Table
 from tl_jax.run.store.rundir import write_json
 
 FEW_SHOT = dataclasses.replace(
-    INDUCTIVE,
+    INDUCTIVE.defaults,
     source=("digits:handwritten",),
     # The last map as features: layers above it are learnt for the old classes, and new ones are lost in them.
     network="cnn(widths=(16, 48), dense=0, bottleneck=0)",

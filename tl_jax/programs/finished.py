@@ -8,7 +8,7 @@ import jax
 from tl_jax.core.errors import UserError
 from tl_jax.run.execute.begin import from_file, pretrained
 from tl_jax.run.execute.execution import execution
-from tl_jax.run.plan.setup import Options, Task
+from tl_jax.run.plan.types import Options, Task
 from tl_jax.run.plan.weights import Weights
 from tl_jax.run.store.checkpoints import Checkpoints
 from tl_jax.run.store.names import slug

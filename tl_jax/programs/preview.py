@@ -7,9 +7,9 @@ import jax.numpy as jnp
 
 from tl_jax.core.trees import size_of
 from tl_jax.run.execute.execution import execution
-from tl_jax.run.execute.trials import programs
-from tl_jax.run.plan.setup import Setup, Task
+from tl_jax.run.plan.types import Setup, Task
 from tl_jax.training.freezing import resolve
+from tl_jax.training.trials import programs
 
 
 def _megabytes(count: int) -> str:

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from tl_jax.core.batching import sent_in_batches
-from tl_jax.core.calls import parse
 from tl_jax.core.errors import UserError
+from tl_jax.core.floats import accepting_bytes
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Network
 from tl_jax.data import domain
@@ -19,11 +19,11 @@ from tl_jax.data.domain import Domain, Examples
 from tl_jax.data.pipeline.rows import labelled_rows
 from tl_jax.evaluation.transferability.ranking import Interval, agreement, chance, interval, regret
 from tl_jax.evaluation.transferability.scores import SCORES, Sample
-from tl_jax.kinds.predicting.table import Table
 from tl_jax.models.conv import conv_form
-from tl_jax.models.networks import NETWORKS, build
+from tl_jax.models.networks import build
+from tl_jax.models.networks import network as named
 from tl_jax.models.pretrained import load
-from tl_jax.training.state import accepting_bytes
+from tl_jax.run.report.table import Table
 
 
 class Candidate(NamedTuple):
@@ -74,13 +74,12 @@ def score_all(candidates: Sequence[Candidate], seen: Examples, resamples: int, s
 
 def look(candidate: Candidate, seen: Examples) -> Sample:
     """A model's features and, where the file has the head, its probabilities for the source's classes."""
-    call = parse(candidate.network, NETWORKS, "network")
-    name = call.text.partition("(")[0]
+    call = named(candidate.network)
     form = conv_form(jax.default_backend(), False)
     x = jnp.asarray(seen.x[:1])
 
     def made(classes: int, **changed) -> tuple[Network, tuple]:
-        network = accepting_bytes(build((name, {**call.arguments, **changed}), classes, jnp.float32, form))
+        network = accepting_bytes(build(call.changed(**changed)(), classes, jnp.float32, form))
         params = jax.eval_shape(network.init, jax.random.key(0), x)[0]
         return network, load(candidate.path, params, jax.jit(lambda: network.init(jax.random.key(0), x)[1])())
 

@@ -1,16 +1,16 @@
 """The end of a run: results.json and the table from what is stored, then the pictures, each on its own."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from matplotlib.figure import Figure
+
 from tl_jax.core.files import say
-from tl_jax.kinds.predicting.scoring import scoring
-from tl_jax.kinds.table import KINDS
-from tl_jax.kinds.transductive import baselines
 from tl_jax.run.execute import divergence
-from tl_jax.run.plan.setup import Setup
+from tl_jax.run.kind import Kind
+from tl_jax.run.plan.types import Setup
 from tl_jax.run.report.plots import save
 from tl_jax.run.report.reporter import Reporter
 from tl_jax.run.store.rundir import RunDirectory, bring
@@ -30,6 +30,7 @@ class Result(NamedTuple):
 
 
 def conclude(
+    kind: Kind,
     setup: Setup,
     directory: RunDirectory,
     reporter: Reporter,
@@ -43,7 +44,7 @@ def conclude(
     accepted: changes of the data, the weights or the code while the run went on; every record and the table say so.
     trained: whether this start was to train something; otherwise results.json should have been there as it is.
     """
-    kind, root = KINDS[setup.config.kind], directory.root
+    root = directory.root
     found = {t.job.name: kind.results(t, directory) for t in setup.tasks if t.job.name not in unfinished}
     late = {**unfinished, **{name: "its results are missing" for name, records in found.items() if not records}}
     mark = {"accepted_changes": list(accepted)} if accepted else {}
@@ -51,41 +52,41 @@ def conclude(
     other = bring(root / "results.json", (json.dumps(records, indent=1, allow_nan=False) + "\n").encode())
     if other and not trained:
         say(f"{root / 'results.json'} was not what the records give: written again.")
-    table, beside = kind.table(setup, records, late), [] if late else _beside(setup, reporter)
+    table, beside = kind.table(setup, records, late), [] if late else _baselines(kind, setup, reporter)
     if beside:
         bring(root / "baselines.json", (json.dumps(beside, indent=1, allow_nan=False) + "\n").encode())
-        table = baselines.with_baselines(setup.config, table, beside, scoring(setup.problem).shown)
+        table = kind.beneath(setup, table, beside)
     if accepted:
         table = table._replace(note=f"{table.note} Changed while the run went on, and accepted: {'; '.join(accepted)}.")
     bring(root / "table.md", table.markdown().encode())
     kind.write(setup, directory)
     reporter.say("\n" + table.text())
     if not late:
-        _draw(setup, directory, records, reporter)
+        _draw(lambda: kind.figures(setup, directory, divergence.alive(records)), root, reporter)
     pictures = ", ".join(sorted(path.name for path in root.glob("*.png")))
     reporter.say(f"{root}: results.json, table.md, metrics.jsonl{', ' if pictures else ''}{pictures}")
     return Result(records, table.text(), root, not late, beside)
 
 
-def _beside(setup: Setup, reporter: Reporter) -> list[dict[str, Any]]:
+def _baselines(kind: Kind, setup: Setup, reporter: Reporter) -> list[dict[str, Any]]:
     """The baselines; where they cannot be fitted a line is all that it costs."""
     try:
-        return baselines.records(setup)
+        return kind.baselines(setup)
     except Exception as error:
         reporter.say(f"No baseline was fitted: {type(error).__name__}: {error}")
         return []
 
 
-def _draw(setup: Setup, directory: RunDirectory, records: Sequence[Mapping[str, Any]], reporter: Reporter) -> None:
+def _draw(figures: Callable[[], Mapping[str, Callable[[], Figure]]], root: Path, reporter: Reporter) -> None:
     """The pictures that are not there yet; one that fails costs a line and nothing else."""
     try:
-        figures = KINDS[setup.config.kind].figures(setup, directory, divergence.alive(records))
+        found = figures()
     except Exception as error:
         reporter.say(f"No picture was drawn: {type(error).__name__}: {error}")
         return
-    for name, draw in figures.items():
+    for name, draw in found.items():
         try:
-            if not (directory.root / name).exists():
-                save(draw(), directory.root / name)
+            if not (root / name).exists():
+                save(draw(), root / name)
         except Exception as error:
             reporter.say(f"{name} was not drawn: {type(error).__name__}: {error}")

@@ -2,21 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tl_jax.core.errors import machine_faults
 from tl_jax.data.domain import Domain
-from tl_jax.kinds.table import KINDS
 from tl_jax.run.conclude import Result, conclude
 from tl_jax.run.execute.begin import from_file, on_features, pretrained
-from tl_jax.run.execute.execution import execution
-from tl_jax.run.execute.trials import Programs
+from tl_jax.run.execute.execution import check_bytes, execution
+from tl_jax.run.kind import Kind
 from tl_jax.run.loop import StoppedError, Work, run_job
 from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.prepare import prepare
 from tl_jax.run.plan.problem import describe
 from tl_jax.run.plan.rules import without_effect
-from tl_jax.run.plan.setup import Options, Setup, Task
+from tl_jax.run.plan.types import Options, Setup, Task
 from tl_jax.run.report.reporter import Reporter, StopRequest
 from tl_jax.run.store.claim import claim, refuse_foreign
 from tl_jax.run.store.contents import contents
@@ -26,8 +25,17 @@ from tl_jax.run.store.names import readable
 from tl_jax.run.store.resume import every_job, inspect
 from tl_jax.run.store.rundir import FEATURES, RunDirectory, packed
 from tl_jax.training.state import State
+from tl_jax.training.trials import Programs
 
-Ears = tuple[Reporter, StopRequest]
+
+class Running(NamedTuple):
+    """A run that goes on: what it is made of, where it is kept, and who listens."""
+
+    kind: Kind
+    setup: Setup
+    directory: RunDirectory
+    reporter: Reporter
+    stop: StopRequest
 
 
 def default_run_dir(config: Config) -> Path:
@@ -37,19 +45,27 @@ def default_run_dir(config: Config) -> Path:
     return Path("runs") / f"{readable(named)}-{config.digest()}"
 
 
-def run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Result:
+def set_up(kind: Kind, config: Config, options: Options, domains: Mapping[str, Domain]) -> Setup:
+    """A config of a kind as a setup that fits this machine. Raises UserError; nothing is written."""
+    setup = prepare(kind.planning, config, options, domains)
+    for task in setup.tasks:
+        check_bytes(task, options)
+    return setup
+
+
+def run(kind: Kind, config: Config, options: Options, domains: Mapping[str, Domain]) -> Result:
     """Train what is not finished, evaluate, report. Raises UserError for mistakes, before writing anything; BusyError
     where another process has the run directory; MachineError for a full disk and its like."""
-    setup = prepare(config, options, domains)
+    setup = set_up(kind, config, options, domains)
     config = setup.config  # what was `auto` has its name
     root = Path(options.run_dir) if options.run_dir else default_run_dir(config)
     refuse_foreign(root)
     with machine_faults(root), locked(root):
         accepted = claim(root, config, contents(setup), options.accept_changes)
-        return _run(setup, RunDirectory(root), accepted)
+        return _run(kind, setup, RunDirectory(root), accepted)
 
 
-def _run(setup: Setup, directory: RunDirectory, accepted: Sequence[str]) -> Result:
+def _run(kind: Kind, setup: Setup, directory: RunDirectory, accepted: Sequence[str]) -> Result:
     config, reporter = setup.config, Reporter(setup.options.quiet)
     reporter.say(f"{config.kind}: {', '.join(task.job.name for task in setup.tasks)} -> {directory.root}")
     reporter.say("\n".join([describe(setup.problem.domains), *setup.notes]))
@@ -62,41 +78,43 @@ def _run(setup: Setup, directory: RunDirectory, accepted: Sequence[str]) -> Resu
     if not todo:
         reporter.say(f"This run is complete: {config.steps} of {config.steps} steps of every method. Nothing to train.")
     stop = StopRequest(reporter)
+    at = Running(kind, setup, directory, reporter, stop)
     parts = {part.name: part for task in todo for part in (task.job.start, task.job) if part}
     unfinished: dict[str, str] = {}
     with stop.listening(), reporter.running(sum(len(part.trials) * part.steps for part in parts.values())):
         models: dict[str, Any] = {}
         for i, task in enumerate(todo):
             try:
-                _finish(setup, task, directory, models, (reporter, stop))
+                _finish(at, task, models)
             except StoppedError as where:
                 unfinished = {t.job.name: "not finished" for t in todo[i:]} | {task.job.name: f"stopped: {where}"}
                 break
-    return conclude(setup, directory, reporter, unfinished, accepted=accepted, trained=bool(todo))
+    return conclude(kind, setup, directory, reporter, unfinished, accepted=accepted, trained=bool(todo))
 
 
-def _finish(setup: Setup, task: Task, directory: RunDirectory, models: dict[str, Any], ears: Ears) -> None:
+def _finish(at: Running, task: Task, models: dict[str, Any]) -> None:
     """Train a job (the model it begins from first, unless `models` has it) and store features of its first trial."""
-    model = from_file(task, setup.weights)
+    weights = at.setup.weights
+    # Where it begins: weights of a file, or those of its hidden job.
+    model = from_file(task, weights)
     if task.start is not None:
         name = task.start.job.name
         if name not in models:
-            states, _ = _train(setup, task.start, directory, ears, from_file(task.start, setup.weights))
+            states, _ = _train(at, task.start, from_file(task.start, weights))
             models[name] = states.params, states.stats
         model = pretrained(task, models[name])
     if task.job.strategy.cached:
         task, model = on_features(task, model), None
-    states, built = _train(setup, task, directory, ears, model)
-    kind = KINDS[task.config.kind]
-    kind.keep(task, directory, states)
-    arrays = kind.features(task, built, states)
-    directory.keep_file(task.job.name, FEATURES, packed(arrays))
+    states, built = _train(at, task, model)
+    # What outlives it.
+    at.kind.keep(task, at.directory, states)
+    arrays = at.kind.features(task, built, states)
+    at.directory.keep_file(task.job.name, FEATURES, packed(arrays))
 
 
-def _train(setup: Setup, task: Task, directory: RunDirectory, ears: Ears, model: Any = None) -> tuple[State, Programs]:
+def _train(at: Running, task: Task, model: Any = None) -> tuple[State, Programs]:
     """Run one job from where it stands to its end."""
-    reporter, stop = ears
-    job = task.job
+    setup, directory, reporter, job = at.setup, at.directory, at.reporter, task.job
     mode = directory.manifest(job.name).mode
     if mode is None:
         reporter.at(job.name, 0, "compiling")
@@ -109,9 +127,10 @@ def _train(setup: Setup, task: Task, directory: RunDirectory, ears: Ears, model:
     def note(name: str, step: int, shown: dict[str, float]) -> bool:
         detail = " ".join([f"step {step}/{job.steps}", *(f"{k} {v:.3f}" for k, v in shown.items())])
         reporter.at(name, step * len(job.trials), detail)
-        return stop.signal is not None
+        return at.stop.signal is not None
 
     work = Work(
+        kind=at.kind,
         task=task,
         data=how.data,
         feed=how.feed,

@@ -11,19 +11,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tl_jax.kinds.table import KINDS
 from tl_jax.run.execute import divergence
 from tl_jax.run.execute.execution import Feed
 from tl_jax.run.execute.streaming import none_yet
-from tl_jax.run.execute.trials import Programs
+from tl_jax.run.kind import Kind
 from tl_jax.run.plan.jobs import Job
-from tl_jax.run.plan.setup import Task
+from tl_jax.run.plan.types import Task
 from tl_jax.run.store.checkpoints import Checkpoints
 from tl_jax.run.store.resume import standing
 from tl_jax.run.store.rundir import RunDirectory
 from tl_jax.training.freezing import Rule, boundaries, carry_over, resolve
 from tl_jax.training.state import Data, State
 from tl_jax.training.step import Progress
+from tl_jax.training.trials import Programs
 
 
 class StoppedError(Exception):
@@ -48,6 +48,7 @@ class Work:
     progress and says whether the user asked to stop. diverged: why a trial stands still, one entry a trial.
     """
 
+    kind: Kind
     task: Task
     data: Data
     feed: Feed
@@ -145,7 +146,7 @@ def _report(work: Work, stage: Stage, now: tuple[State, int, Progress], checkpoi
     if step % work.task.every == 0 or step == work.job.steps:
         if work.job.method.refresh and work.job.method.predict is not None:
             states = stage.programs.refresh(states, work.data.target)
-        record = KINDS[work.task.config.kind].observe(work.task, stage.programs, states)
+        record = work.kind.observe(work.task, stage.programs, states)
         reasons = divergence.in_predictions(record, step, work.diverged)
         states = _marked(work, reasons, (states, step, progress), checkpoints)
         shown = _keep(work, record, step, progress)
@@ -180,7 +181,7 @@ def _next(step: int, every: int) -> int:
 
 def _keep(work: Work, record: Mapping[str, np.ndarray], step: int, progress: Progress) -> dict[str, float]:
     """Store what the kind of transfer observed, and one metrics line a trial that is finite."""
-    scores = KINDS[work.task.config.kind].score(work.task, record)
+    scores = work.kind.score(work.task, record)
     marks = {divergence.MARK: np.array(work.diverged)} if any(work.diverged) else {}
     lines, alive = [], [i for i, reason in enumerate(work.diverged) if not reason]
     for i in alive:

@@ -14,13 +14,13 @@ pass of its own (of a model trained on sources alone) has the statistics of the 
 """
 
 import itertools
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from tl_jax.core.keys import named
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Array, Network, Output, Tree
 
@@ -75,23 +75,16 @@ def normalised_modules(stats: Mapping[str, Tree]) -> frozenset[str]:
     return frozenset(path.rpartition("/")[0] for tree in stats.values() for path in flatten(tree))
 
 
-def stream(key: Array, name: str) -> Array:
-    """A key for a named purpose: adding another purpose changes none of the others."""
-    return jax.random.fold_in(key, zlib.crc32(name.encode()) & 0x7FFFFFFF)
-
-
 class Forward(NamedTuple):
     """A plan bound to a network; `frozen` are the modules whose statistics must not move.
 
     only: the domain whose pass carries a gradient, where a loss reads no other and the plan keeps them apart.
-    labelled_target: whether the last source is the target itself: it has the target's statistics.
     """
 
     network: Network
     plan: str
     frozen: frozenset[str] = frozenset()
     only: str = ""
-    labelled_target: bool = False
 
     def __call__(self, weights: Weights, entries: Sequence[Entry]) -> tuple[dict[str, Output], dict[str, Any]]:
         """Outputs by view (several sources concatenated) and the updated statistics."""
@@ -106,7 +99,7 @@ class Forward(NamedTuple):
     def one_pass(self, weights: Weights, stats: Tree, x: Array, name: str) -> tuple[Output, Tree]:
         """A pass in training mode through `weights` with these statistics; `name` names its random numbers."""
         frozen = normalised_modules({"": stats}) if self.plan == "frozen" else self.frozen
-        key = stream(weights.key, name)
+        key = named(weights.key, name)
         return self.network.apply(weights.params, stats, x, train=True, key=key, frozen=frozen)
 
     def _together(self, weights, entries):
@@ -125,7 +118,7 @@ class Forward(NamedTuple):
         for i, entry in enumerate(entries):
             if entry.domain != "target":
                 joint, own = outputs[i].logits, next(alone).logits
-                mix = jax.random.uniform(stream(weights.key, f"mix {entry.view} {entry.domain}"), joint.shape)
+                mix = jax.random.uniform(named(weights.key, f"mix {entry.view} {entry.domain}"), joint.shape)
                 outputs[i] = Output(outputs[i].features, joint + (own - joint) * mix)
         return outputs, stats
 

@@ -6,11 +6,13 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core.patches import view_key
+from tl_jax.core.errors import UserError
+from tl_jax.core.keys import of_view
 from tl_jax.core.trees import unflatten
-from tl_jax.core.types import Array, At, Batch, Output, Tree
+from tl_jax.core.types import Array, At, Batch, Output, Outputs, Tree
 from tl_jax.data.views.augment import augment
-from tl_jax.methods.contract import Method, Own, TermsFunction, View
+from tl_jax.methods.contract import Method, Own, View
+from tl_jax.methods.hooks import TermsFn
 from tl_jax.training.forward import Entry, Forward, Weights, stats_of
 
 
@@ -24,6 +26,14 @@ class Surroundings(NamedTuple):
     at: At
 
 
+class Found(NamedTuple):
+    """What an objective says beside its value: the next statistics, every term and metric, the outputs by view."""
+
+    stats: Mapping[str, Tree]
+    logged: dict[str, Array]
+    outputs: Outputs
+
+
 def split_params(params: Mapping[str, Array]) -> tuple[Tree, Tree]:
     """Flat parameters -> nested ones of the network and of the method."""
     tree = unflatten(params)
@@ -31,70 +41,93 @@ def split_params(params: Mapping[str, Array]) -> tuple[Tree, Tree]:
     return tree, own
 
 
-def unweighted(method: Method, forward: Forward, terms: TermsFunction) -> Callable:
-    """f(trained, surroundings) -> ({term: loss}, (stats, logged)): what the objective sums.
+def unweighted(method: Method, forward: Forward, terms: TermsFn) -> Callable:
+    """f(trained, surroundings) -> ({term: loss}, Found): what the objective sums.
 
-    trained and surroundings.kept are disjoint flat parameter dicts; logged holds every term and metric.
+    trained and surroundings.kept are disjoint flat parameter dicts.
     """
+    views = method.views
 
-    def found(trained: Mapping[str, Array], around: Surroundings):
-        network, own = split_params({**around.kept, **trained})
-        passes = forward
+    def found(trained: Mapping[str, Array], around: Surroundings) -> tuple[Mapping[str, Array], Found]:
+        passes = _Passes(method, forward, around, {name: _entries(name, view, around) for name, view in views.items()})
         if method.adapt is not None:
-            passes = forward._replace(network=method.adapt(forward.network, around.at))
-        outputs, stats = _outputs(method, passes, network, around)
-        losses, metrics = terms(Own(own, around.memory, network), outputs, around.batch, around.at)
-        return losses, (stats, {**losses, **metrics})
+            passes = passes._replace(forward=forward._replace(network=method.adapt(forward.network, around.at)))
+        network, own = split_params({**around.kept, **trained})
+        outputs, stats = passes(network)
+
+        def lookahead(loss: Callable[[Outputs], Array], rate: float | Array) -> Outputs:
+            here = {path: x for path, x in trained.items() if not path.startswith("method/")}
+            at = lambda moved: passes(split_params({**around.kept, **here, **moved})[0])[0]
+            slope = jax.grad(lambda moved: loss(at(moved)))(here)
+            return at({path: x - rate * slope[path] for path, x in here.items()})
+
+        at = around.at._replace(view_keys={name: _keys(of, around.at) for name, of in passes.entries.items()})
+        losses, metrics = terms(Own(own, around.memory, network, lookahead), outputs, around.batch, at)
+        return losses, Found(stats, {**losses, **metrics}, outputs)
 
     return found
 
 
-def objective(method: Method, forward: Forward, terms: TermsFunction) -> Callable:
-    """f(trained, surroundings) -> (total, (stats, logged)): differentiate it in `trained` alone.
+def objective(method: Method, forward: Forward, terms: TermsFn) -> Callable:
+    """f(trained, surroundings) -> (total, Found): differentiate it in `trained` alone.
 
-    Raises ValueError while tracing for a term that nothing weighs.
+    Raises UserError while tracing for a term that nothing weighs.
     """
     each = unweighted(method, forward, terms)
 
     def total(trained: Mapping[str, Array], around: Surroundings):
-        losses, (stats, logged) = each(trained, around)
+        losses, found = each(trained, around)
         weights = {"source": 1.0, **method.weights(around.at)}
         if method.lam is None and (idle := sorted(set(losses) - set(weights))):
-            raise ValueError(
+            raise UserError(
                 f"Nothing weighs the term {', '.join(map(repr, idle))}: the method has no lam. "
                 "Give it a lam, or name the term in its `weights`."
             )
         value = sum(weights.get(name, around.at.lam) * loss for name, loss in losses.items())
-        return value, (stats, {**logged, "total": value})
+        return value, found._replace(logged={**found.logged, "total": value})
 
     return total
 
 
-def _outputs(method: Method, forward: Forward, params: Tree, around: Surroundings):
-    """Every view's outputs: the trained network's under the forward plan, then the others'."""
-    entries = lambda name, view: _entries(name, view, around, forward.labelled_target)
-    moving = {name: view for name, view in method.views.items() if view.weights is None and view.train}
-    trained = [entry for name, view in moving.items() for entry in entries(name, view)]
-    outputs, stats = forward(Weights(params, around.stats, around.at.key), trained)
-    for name, view in method.views.items():
-        if view.weights is not None:
-            (entry,) = entries(name, view)
-            outputs[name] = jax.lax.stop_gradient(_teacher(forward, view, entry, around))
-        elif not view.train:
-            outputs[name] = _inference(forward, (params, around.stats), entries(name, view))
-    return outputs, stats
+class _Passes(NamedTuple):
+    """Every view's pass through a network whose parameters are still open, on inputs that are drawn."""
+
+    method: Method
+    forward: Forward
+    around: Surroundings
+    entries: Mapping[str, list[Entry]]
+
+    def __call__(self, params: Tree) -> tuple[dict[str, Output], dict[str, Tree]]:
+        """The trained network's outputs under the forward plan, with its next statistics, then the others'."""
+        forward, around, views = self.forward, self.around, self.method.views
+        moving = [name for name, view in views.items() if view.weights is None and view.train]
+        trained = [entry for name in moving for entry in self.entries[name]]
+        outputs, stats = forward(Weights(params, around.stats, around.at.key), trained)
+        for name, view in views.items():
+            if view.weights is not None:
+                (entry,) = self.entries[name]
+                outputs[name] = jax.lax.stop_gradient(_teacher(forward, view, entry, around))
+            elif not view.train:
+                outputs[name] = _inference(forward, (params, around.stats), self.entries[name])
+        return outputs, stats
 
 
-def _entries(name: str, view: View, around: Surroundings, labelled_target: bool) -> list[Entry]:
-    """One entry per domain of the view, augmented with a draw of its own."""
-    parts = around.batch.sources if view.domain == "source" else (around.batch.target,)
-    keys = [f"source{i}" if view.domain == "source" else "target" for i in range(len(parts))]
-    if labelled_target:
-        keys[-1] = "target"
+def _entries(name: str, view: View, around: Surroundings) -> list[Entry]:
+    """One entry per domain of the view, augmented with a draw of its own. Raises UserError without a target."""
+    batch, at = around.batch, around.at
+    if view.domain == "target" and batch.target is None:
+        raise UserError(f"The view {name!r} is one of the target, and training is given nothing of a target here.")
+    of_sources = dict(zip(batch.domains, batch.sources, strict=True))
+    parts = of_sources if view.domain == "source" else {"target": batch.target}
     return [
-        Entry(name, domain, augment(view.augment, view_key(around.at.key, name, domain), part.x))
-        for domain, part in zip(keys, parts, strict=True)
+        Entry(name, domain, augment(view.augment, of_view(at.key, name, domain), part.x))
+        for domain, part in parts.items()
     ]
+
+
+def _keys(entries: list[Entry], at: At) -> tuple[Array, ...]:
+    """The keys that they were drawn by."""
+    return tuple(of_view(at.key, entry.view, entry.domain) for entry in entries)
 
 
 def _teacher(forward: Forward, view: View, entry: Entry, around: Surroundings) -> Output:

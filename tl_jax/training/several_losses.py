@@ -15,28 +15,30 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.balancing.contract import Seen, afterwards, combine, shared_direction, weighted_loss
-from tl_jax.core.types import Array, Tree
-from tl_jax.methods.contract import Balancing, Method, TermsFunction
-from tl_jax.training.forward import Forward, stream
-from tl_jax.training.objective import Surroundings, unweighted
+from tl_jax.core.errors import UserError
+from tl_jax.core.keys import named
+from tl_jax.core.types import Array
+from tl_jax.methods.contract import Balancing, Method
+from tl_jax.methods.hooks import TermsFn
+from tl_jax.training.forward import Forward
+from tl_jax.training.objective import Found, Surroundings, unweighted
 from tl_jax.training.state import shared
 
 MANY = 16
 """Every logged scalar is carried through the loop on the device; hundreds of them take minutes to compile."""
 
-Parts = tuple[Method, Forward, TermsFunction]
+Parts = tuple[Method, Forward, TermsFn]
 Now = tuple[Mapping[str, Array], Surroundings]
 
 
 class Gradient(NamedTuple):
-    """The gradient of the trained parameters, and the strategy's next memory.
+    """The gradient of the trained parameters, what was found with it, and the strategy's next memory.
 
-    logged: every loss and "weight NAME" of each (of more than MANY the greatest), and their weighted sum as "total".
+    found.logged: every loss and "weight NAME" of each (of more than MANY the greatest), their weighted sum as "total".
     """
 
     grads: dict[str, Array]
-    stats: Mapping[str, Tree]
-    logged: dict[str, Array]
+    found: Found
     losses: Array
     memory: Any
 
@@ -47,12 +49,13 @@ def gradient(parts: Parts, now: Now, memory: Any) -> Gradient:
     assert balancing is not None
     needs = balancing.balance.needs
     find = _of_weighted_losses if needs == "losses" or not shared(now[0]) else _of_gradients
-    grads, (stats, logged), losses, (weights, memory) = find(parts, balancing, now, memory)
+    grads, found, losses, (weights, memory) = find(parts, balancing, now, memory)
     if len(balancing.terms) > MANY:
         logged = {"greatest loss": losses.max(), "greatest weight": weights.max()}
     else:
-        logged |= {f"weight {name}": w for name, w in zip(balancing.terms, weights, strict=True)}
-    return Gradient(grads, stats, {**logged, "total": weights @ losses}, losses, memory)
+        logged = found.logged | {f"weight {name}": w for name, w in zip(balancing.terms, weights, strict=True)}
+    found = found._replace(logged={**logged, "total": weights @ losses})
+    return Gradient(grads, found, losses, memory)
 
 
 def after(parts: Parts, moved: Now, found: Gradient) -> Any:
@@ -68,7 +71,7 @@ def after(parts: Parts, moved: Now, found: Gradient) -> Any:
 def _of_weighted_losses(parts: Parts, balancing: Balancing, now: Now, memory: Any):
     """One backward pass: grad of sum_i w_i L_i, w constant. Heads alone (no shared parameter trained): w_i = 1/k."""
     trained, around = now
-    each, key = unweighted(*parts), stream(around.at.key, "balance")
+    each, key = unweighted(*parts), named(around.at.key, "balance")
 
     def total(trained):
         found, aux = each(trained, around)
@@ -105,7 +108,7 @@ def _of_gradients(parts: Parts, balancing: Balancing, now: Now, memory: Any):
     gradients = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(rows[name] for name in balancing.terms))
     common = shared(gradients)
     own = {path: g for path, g in gradients.items() if path not in common}
-    key, present = stream(around.at.key, "balance"), _present(balancing, around)
+    key, present = named(around.at.key, "balance"), _present(balancing, around)
     seen = Seen(losses, key, gradients=common, present=present)
     direction, weights, memory = shared_direction(balancing.balance, memory, seen)
     return direction | combine(jnp.full_like(losses, 1 / len(losses)), own), aux, losses, (weights, memory)
@@ -117,5 +120,7 @@ def _present(balancing: Balancing, around: Surroundings) -> Array | None:
 
 
 def _stacked(losses: Mapping[str, Array], balancing: Balancing) -> Array:
-    """In the strategy's order: a dict that went through JAX is sorted by name."""
+    """In the strategy's order: a dict that went through JAX is sorted by name. Raises UserError for one it lacks."""
+    if idle := sorted(set(losses) - set(balancing.terms)):
+        raise UserError(f"Nothing weighs the term {', '.join(map(repr, idle))}: name it in the method's `balancing`.")
     return jnp.stack([losses[name] for name in balancing.terms])

@@ -1,21 +1,14 @@
-"""The state of one trial as a pytree, and how it begins."""
+"""The state of one trial as a pytree, what it is trained on and from where it begins."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
-
-from tl_jax.core.trees import flatten, unflatten
-from tl_jax.core.types import Array, Labeled, Model, Network, Tree
-from tl_jax.data.views.augment import to_float
-from tl_jax.methods.contract import Example, Method
-from tl_jax.training.forward import initial_stats, stats_of, stream
+from tl_jax.core.types import Array, Model, Tree
+from tl_jax.methods.contract import Method
+from tl_jax.training.forward import stats_of
 from tl_jax.training.freezing import in_group
 from tl_jax.training.objective import split_params
 from tl_jax.training.optimizer import optimizer
-
-SOURCE_HEAD = "source_head/"
 
 
 class State(NamedTuple):
@@ -39,13 +32,14 @@ class State(NamedTuple):
 class Data(NamedTuple):
     """Training examples on the device: ((x_s [n, ...], y_s [n]), ...) and the unlabelled x_t [m, ...].
 
-    The last of the sources is the target itself where its labels are trained on. others: further unlabelled domains
-    (x [k, ...], ...), of which every batch has as many examples as of the target, after them. lists: for every source
-    the rows that are drawn, some perhaps more than once, or None for each once; empty: None for every source.
+    target: None where it is met in the test alone (generalisation): no batch then has one. The last of the sources is
+    the target itself where its labels are trained on. others: further unlabelled domains (x [k, ...], ...), of which
+    every batch has as many examples as of the target, after them. lists: for every source the rows that are drawn, some
+    perhaps more than once, or None for each once; empty: None for every source.
     """
 
     sources: tuple[tuple[Array, Array], ...]
-    target: Array
+    target: Array | None
     others: tuple[Array, ...] = ()
     lists: tuple[Array | None, ...] = ()
 
@@ -67,47 +61,9 @@ class Start(NamedTuple):
     rows: Array | None = None
 
 
-def accepting_bytes(network: Network) -> Network:
-    """The network with uint8 images allowed as input."""
-    return Network(
-        lambda key, x: network.init(key, to_float(x)),
-        lambda params, stats, x, **how: network.apply(params, stats, to_float(x), **how),
-    )
-
-
 def domains_of(data: Data) -> list[str]:
-    """The domains that statistics may tell apart."""
+    """The domains that statistics may tell apart; a target that nothing is trained on has those of the sources."""
     return [f"source{i}" for i in range(len(data.sources))] + ["target"]
-
-
-def create(network: Network, method: Method, plan: str, data: Data, start: Start) -> State:
-    """The state before step 0, without its optimiser (see `with_optimizer`)."""
-    key = jax.random.key(start.seed)
-    example = data.target[jnp.arange(2)]
-    params, fresh = network.init(stream(key, "network"), example)
-    stats: Mapping[str, Tree] = initial_stats(plan, fresh, domains_of(data))
-    source_head: dict[str, Array] = {}
-    if start.model is not None:
-        pretrained, stats = start.model
-        source_head = {path: x for path, x in pretrained.items() if path.startswith(SOURCE_HEAD)}
-        params = unflatten(flatten(params) | {path: x for path, x in pretrained.items() if path not in source_head})
-    head = unflatten(source_head)[SOURCE_HEAD[:-1]] if source_head else params["head"]
-    model = Model(params, stats, {}, {"head": head})
-    shown, _ = network.apply(params, stats_of(stats, "target"), example, train=False)
-    own = method.init(stream(key, "method"), Example(*shown, example), model)
-    memory = own.memory
-    if method.refresh is not None:
-        memory = method.refresh(network, target_model(Model(params, stats, memory, own.params)), data.target)
-    if method.survey is not None:
-        x, y = data.sources[-1]
-        listed = data.list_of(len(data.sources) - 1) if start.rows is None else start.rows
-        rows = jnp.arange(len(x)) if listed is None else listed
-        seen = Labeled(x[rows], y[rows], rows)
-        memory = method.survey(network, target_model(Model(params, stats, memory, own.params)), seen)
-    flat = flatten(params) | flatten(own.params, "method")
-    step = jnp.zeros((), jnp.int32)
-    seed = jnp.asarray(start.seed, jnp.uint32)
-    return State(step, seed, flat, stats, {}, memory, dict(start.values), start.rows)
 
 
 def model_of(state: State) -> Model:

@@ -1,4 +1,8 @@
-"""The training step and the loop on the device. It knows nothing of methods, kinds or logging."""
+"""The training step and the loop on the device.
+
+What a method is made of (terms, phases, memory, a balance of losses) is read from `Method`; of the single methods, the
+kinds of transfer, evaluation and files it knows nothing.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -7,31 +11,18 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
-from tl_jax.core.types import Array, At, Batch, Labeled, Network, Tree, Unlabeled
+from tl_jax.core.keys import named
+from tl_jax.core.schedules import LR_SCHEDULES
+from tl_jax.core.types import Array, At, Batch, Labeled, LabeledTarget, Outputs, Tree, Unlabeled
 from tl_jax.data.pipeline.sampler import indices
-from tl_jax.methods.contract import Method, Phase
+from tl_jax.methods.contract import Phase
 from tl_jax.training import several_losses
-from tl_jax.training.forward import Forward, normalised_modules, stream
+from tl_jax.training.forward import Forward, normalised_modules
 from tl_jax.training.freezing import frozen_modules
-from tl_jax.training.objective import Surroundings, objective
+from tl_jax.training.objective import Found, Surroundings, objective
 from tl_jax.training.optimizer import Rates, clip, optimizer
+from tl_jax.training.recipe import Recipe, drawn, whereabouts
 from tl_jax.training.state import Data, State, model_of, trained_by_group
-
-
-class Recipe(NamedTuple):
-    """How a run trains: everything about it that is not an array."""
-
-    network: Network
-    method: Method
-    plan: str = "joint"
-    optimizer: str = "adamw"
-    total: int = 600
-    batch_size: int = 64
-    lam_schedule: str = "constant"
-    lr_schedule: str = "constant"
-    clip_norm: float = 0.0
-    place_batch: Callable[[Batch], Batch] = lambda batch: batch
 
 
 class Progress(NamedTuple):
@@ -53,24 +44,9 @@ class Progress(NamedTuple):
         return {name: value / steps for name, value in self.sums.items()}
 
 
-def whereabouts(recipe: Recipe, state: State) -> At:
-    """The step's progress, scheduled trade-off and random key."""
-    progress = state.step.astype(jnp.float32) / recipe.total
-    lam = state.values.get("lam", jnp.zeros(())) * LAM_SCHEDULES[recipe.lam_schedule](progress)
-    key = jax.random.fold_in(stream(jax.random.key(state.seed), "step"), state.step)
-    return At(state.step, progress, lam, state.values, key)
-
-
-def drawn(at: At, i: int | Array) -> At:
-    """Where the i-th gradient step of one training step stands: each has a key of its own, the first the step's."""
-    if isinstance(i, int) and i == 0:
-        return at
-    return at._replace(key=jnp.where(i == 0, at.key, jax.random.fold_in(stream(at.key, "phase"), i)))
-
-
 def sampler_key(seed: Array, name: str) -> Array:
     """The random key by which a trial draws from the set of that name ("source0", "target", "other0")."""
-    return stream(stream(jax.random.key(seed), "sampler"), name)
+    return named(named(jax.random.key(seed), "sampler"), name)
 
 
 def sample(recipe: Recipe, state: State, data: Data) -> Batch:
@@ -81,7 +57,10 @@ def sample(recipe: Recipe, state: State, data: Data) -> Batch:
         last = i == len(data.sources) - 1
         listed = state.rows if last and state.rows is not None else data.list_of(i)
         rows = draw(f"source{i}", x) if listed is None else listed[draw(f"source{i}", listed)]
-        sources.append(Labeled(x[rows], y[rows], rows))
+        kind = LabeledTarget if last and trains_on_target_labels(recipe, state) else Labeled
+        sources.append(kind(x[rows], y[rows], rows))
+    if data.target is None:
+        return recipe.place_batch(Batch(tuple(sources), None))
     rows = draw("target", data.target)
     x, first = data.target[rows], len(data.target)
     for i, other in enumerate(data.others):
@@ -91,48 +70,70 @@ def sample(recipe: Recipe, state: State, data: Data) -> Batch:
     return recipe.place_batch(Batch(tuple(sources), Unlabeled(x, rows)))
 
 
+def trains_on_target_labels(recipe: Recipe, state: State) -> bool:
+    """Whether the last of the labelled sets is the target itself, in whole or in part."""
+    return recipe.method.labels in ("target", "both") or state.rows is not None
+
+
 def make_step(recipe: Recipe, factors: Mapping[str, float]) -> Callable[[State, Data], tuple[State, dict]]:
     """step(state, data) -> (state, logged scalars), for one fixed set of trained parameters."""
-    method = recipe.method
+    update = make_update(recipe, factors)
 
     def step(state: State, data: Data) -> tuple[State, dict[str, Array]]:
-        at, batch = whereabouts(recipe, state), sample(recipe, state, data)
+        return update(state, sample(recipe, state, data))
+
+    return step
+
+
+def make_update(recipe: Recipe, factors: Mapping[str, float]) -> Callable[[State, Batch], tuple[State, dict]]:
+    """update(state, batch) -> (state, logged scalars): one step on examples that are given."""
+    method = recipe.method
+
+    def update(state: State, batch: Batch) -> tuple[State, dict[str, Array]]:
+        at = whereabouts(recipe, state)
         logged: dict[str, Array] = {}
+        outputs: Outputs = {}
         done = 0
         for phase in method.steps():
             advance = lambda state, i, phase=phase: _advance(recipe, factors, phase, (state, batch, drawn(at, i)))
             last = done + phase.repeats - 1
             if phase.repeats > 1:
                 state = jax.lax.fori_loop(done, last, lambda i, s, go=advance: go(s, i)[0], state)
-            state, now = advance(state, last)
-            logged |= now
+            state, found = advance(state, last)
+            logged |= found.logged
+            outputs = found.outputs
             done = last + 1
         if method.after is not None:
-            state = state._replace(memory=method.after(model_of(state), at))
+            state = state._replace(memory=method.after(model_of(state), outputs, batch, at))
         return state._replace(step=state.step + 1), logged
 
-    return step
+    return update
 
 
-def _advance(recipe: Recipe, factors: Mapping[str, float], phase: Phase, now: tuple[State, Batch, At]):
+def _advance(
+    recipe: Recipe, factors: Mapping[str, float], phase: Phase, now: tuple[State, Batch, At]
+) -> tuple[State, Found]:
     """One gradient step of one phase: differentiate the trained subtree, update it, apply."""
+    # What is trained: the rest is read and never differentiated.
     state, batch, at = now
     groups = trained_by_group(state.params, recipe.method, factors)
     trained = {path: x for group in phase.groups for path, x in groups[group].items()}
     kept = {path: x for path, x in state.params.items() if path not in trained}
     frozen = frozen_modules(factors, normalised_modules(state.stats))
-    labelled_target = recipe.method.labels in ("target", "both") or state.rows is not None
-    forward = Forward(recipe.network, recipe.plan, frozen, labelled_target=labelled_target)
+    forward = Forward(recipe.network, recipe.plan, frozen)
     parts = recipe.method, forward, phase.terms
     around = Surroundings(kept, state.stats, state.memory, batch, at)
-    found = None
-    if recipe.method.balancing is None:
-        (_, (stats, logged)), grads = jax.value_and_grad(objective(*parts), has_aux=True)(trained, around)
-    else:
-        found = several_losses.gradient(parts, (trained, around), state.opt["balance"])
-        grads, stats, logged = found.grads, found.stats, found.logged
-    grads, logged["grad_norm"] = clip(grads, recipe.clip_norm)
 
+    # Its gradient: of the weighted sum, or of several losses as their strategy combines them.
+    combined = None
+    if recipe.method.balancing is None:
+        (_, found), grads = jax.value_and_grad(objective(*parts), has_aux=True)(trained, around)
+    else:
+        combined = several_losses.gradient(parts, (trained, around), state.opt["balance"])
+        grads, found = combined.grads, combined.found
+    grads, norm = clip(grads, recipe.clip_norm)
+
+    # The update: every group has an optimiser of its own, which stands still in the phases that do not move it.
     lr = state.values["lr"] * LR_SCHEDULES[recipe.lr_schedule](at.progress)
     rates = Rates(lr, state.values["weight_decay"], factors)
     opt, params = dict(state.opt), dict(state.params)
@@ -141,9 +142,10 @@ def _advance(recipe: Recipe, factors: Mapping[str, float], phase: Phase, now: tu
         updates, opt[group] = optimizer(recipe.optimizer).update(mine, state.opt[group], groups[group], rates)
         moved: Any = optax.apply_updates(groups[group], updates)
         params |= moved
-    if found is not None:
-        opt["balance"] = several_losses.after(parts, ({path: params[path] for path in trained}, around), found)
-    return state._replace(params=params, stats=stats, opt=opt), logged
+    if combined is not None:
+        opt["balance"] = several_losses.after(parts, ({path: params[path] for path in trained}, around), combined)
+    found = found._replace(logged={**found.logged, "grad_norm": norm})
+    return state._replace(params=params, stats=found.stats, opt=opt), found
 
 
 def make_run(recipe: Recipe, factors: Mapping[str, float]) -> Callable[..., tuple[State, Progress]]:

@@ -107,7 +107,7 @@ def test_gbc_is_minus_the_overlap_of_gaussians(kind):
         if kind == "spherical":
             v = np.repeat(v.mean(1, keepdims=True), 4, 1)
         total += np.prod([overlap_by_integral((m[0, k], v[0, k]), (m[1, k], v[1, k])) for k in range(4)])
-    assert of("gbc", x, y, kind=kind) == pytest.approx(-total, rel=1e-6)
+    assert of("gbc", x, y, variances=kind) == pytest.approx(-total, rel=1e-6)
 
 
 def test_gbc_bounds_and_classes_of_one_example():

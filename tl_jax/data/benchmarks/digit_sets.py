@@ -13,8 +13,8 @@ from tl_jax.data.benchmarks.matlab import matlab, svmlight
 from tl_jax.data.benchmarks.record import Asked, Benchmark, File
 from tl_jax.data.domain import Domain
 from tl_jax.data.files.containers import open_files, refuse_html
-from tl_jax.data.files.images import Look
 from tl_jax.data.readers.assemble import make
+from tl_jax.data.readers.images import Look
 from tl_jax.data.splits import Rows, hold_out
 
 CLASSES = tuple("0123456789")

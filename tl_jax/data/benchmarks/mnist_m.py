@@ -9,8 +9,8 @@ from tl_jax.core.errors import UserError
 from tl_jax.data.benchmarks.digit_sets import CLASSES, first_of
 from tl_jax.data.benchmarks.record import Asked, Benchmark, File
 from tl_jax.data.files.containers import Files, below, chosen, open_files
-from tl_jax.data.files.images import Look
 from tl_jax.data.readers.folder import Listing
+from tl_jax.data.readers.images import Look
 from tl_jax.data.splits import given
 
 

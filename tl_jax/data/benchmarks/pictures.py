@@ -9,8 +9,8 @@ import numpy as np
 from tl_jax.core.errors import UserError
 from tl_jax.data.benchmarks.record import Asked, Benchmark, File
 from tl_jax.data.files.containers import Files, below, chosen, open_files
-from tl_jax.data.files.images import Look
 from tl_jax.data.readers.folder import Listing, tree
+from tl_jax.data.readers.images import Look
 from tl_jax.data.splits import Rows, given, hold_out
 
 TREE = ("split", "all")

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from tl_jax.core.errors import UserError, unknown
 from tl_jax.data.domain import Domain
-from tl_jax.data.files.images import OPTIONS, Look
 from tl_jax.data.readers.folder import Listing
+from tl_jax.data.readers.images import OPTIONS, Look
 
 
 class File(NamedTuple):

@@ -10,9 +10,9 @@ from tl_jax.data.benchmarks.pictures import located
 from tl_jax.data.benchmarks.record import Asked, Benchmark, File
 from tl_jax.data.domain import Domain
 from tl_jax.data.files.containers import Files, open_files
-from tl_jax.data.files.images import Look
 from tl_jax.data.readers.assemble import class_names, make, numbered
 from tl_jax.data.readers.folder import Listing
+from tl_jax.data.readers.images import Look
 from tl_jax.data.splits import given
 
 CIFAR_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

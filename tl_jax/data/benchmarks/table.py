@@ -8,8 +8,7 @@ from tl_jax.data.benchmarks.mnist_m import MNIST_M
 from tl_jax.data.benchmarks.multi_mnist import MULTI_MNIST
 from tl_jax.data.benchmarks.record import Asked, Benchmark, absent, resolved, tfds_name
 from tl_jax.data.domain import Domain
-from tl_jax.data.files import images
-from tl_jax.data.readers import folder, tfds
+from tl_jax.data.readers import folder, images, tfds
 from tl_jax.data.readers.folder import Listing
 from tl_jax.data.spec import Spec, data_folder
 

@@ -7,10 +7,11 @@ import sys
 from tl_jax.core.errors import UserError
 from tl_jax.data.benchmarks import table
 from tl_jax.data.benchmarks.record import absent
+from tl_jax.data.check import tfds_builders
 from tl_jax.data.files import cache
-from tl_jax.data.files.images import DEFAULT
 from tl_jax.data.load import load
-from tl_jax.data.readers import tfds, tfds_builders
+from tl_jax.data.readers import tfds
+from tl_jax.data.readers.images import DEFAULT
 from tl_jax.data.spec import Spec, data_folder, parse
 
 

@@ -66,7 +66,8 @@ def _dense(path: Path, held: Arrays) -> Arrays:
     """The arrays; of a file that scipy.sparse.save_npz wrote the matrix, as x."""
     from scipy import sparse
 
-    form = str(held["format"].item(), "ascii") if "format" in held and held["format"].dtype.kind == "S" else ""
+    said = held.get("format")
+    form = str(said.item(), "ascii") if said is not None and np.issubdtype(said.dtype, np.bytes_) else ""
     if form not in _SPARSE or not set(_SPARSE[form]) <= set(held):
         return held
     data, *where, shape = (held.pop(name) for name in _SPARSE[form])
@@ -119,7 +120,7 @@ def _plain(path: Path, value: Any) -> Any:
     value = np.asarray(value)
     if value.dtype == object:
         texts = [np.asarray(cell) for cell in value.ravel()]
-        if texts and all(text.dtype.kind == "U" and text.size <= 1 for text in texts):
+        if texts and all(np.issubdtype(text.dtype, np.str_) and text.size <= 1 for text in texts):
             return np.array([text.item() if text.size else "" for text in texts], dtype=np.str_)
         return None
     return None if value.dtype.names else value

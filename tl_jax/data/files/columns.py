@@ -21,7 +21,7 @@ def narrowed(name: str, x: np.ndarray, features: Sequence[str] = ()) -> tuple[np
         return x, []
     flat = x.reshape(len(x), -1) if x.ndim == 2 else x.reshape(-1, 1)
     large = np.zeros(flat.shape[1])
-    if flat.size and flat.dtype.kind != "b":
+    if flat.size and not np.issubdtype(flat.dtype, np.bool_):
         with np.errstate(invalid="ignore"):
             ends = np.stack(
                 [np.nanmin(flat, 0) if _any(flat) else flat[0], np.nanmax(flat, 0) if _any(flat) else flat[0]]

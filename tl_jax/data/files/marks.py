@@ -16,9 +16,9 @@ POLICIES = ("ask", "keep", "drop", "class")
 
 def stripped(labels: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Labels [n] without blanks around names, and a note of how many had some; bytes become text."""
-    if labels.dtype.kind == "S":
+    if np.issubdtype(labels.dtype, np.bytes_):
         labels = np.char.decode(labels, "utf-8", "replace")
-    if labels.dtype.kind != "U":
+    if not np.issubdtype(labels.dtype, np.str_):
         return labels, []
     bare = np.array([label.strip() for label in labels.tolist()], dtype=np.str_)
     changed = int((bare != labels).sum())
@@ -31,11 +31,10 @@ def missing(labels: np.ndarray, named: bool, values: bool) -> np.ndarray:
     -1 is a mark where classes are named, where it is all there is, or where the others count from 0 or 1 without a
     gap; beside 1 alone it is a class, as in files of two classes. values: labels are values, among which it is one.
     """
-    kind = labels.dtype.kind
-    if kind == "U":
+    if np.issubdtype(labels.dtype, np.str_):
         return np.isin(labels, list(MARKS))
     lost = is_nan(labels)
-    if kind not in "fi" or values:
+    if labels.dtype.kind not in "fi" or values:
         return lost
     negative = labels == -1
     others = np.unique(labels[~negative & ~lost])
@@ -46,7 +45,7 @@ def missing(labels: np.ndarray, named: bool, values: bool) -> np.ndarray:
 
 def is_nan(labels: np.ndarray) -> np.ndarray:
     """Which labels [n] are NaN; none of those that are no floats."""
-    return np.isnan(labels) if labels.dtype.kind == "f" else np.zeros(len(labels), bool)
+    return np.isnan(labels) if np.issubdtype(labels.dtype, np.floating) else np.zeros(len(labels), bool)
 
 
 def ask(name: str, labels: np.ndarray, lost: np.ndarray, ids: np.ndarray, how: str) -> UserError:

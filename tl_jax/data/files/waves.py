@@ -41,7 +41,7 @@ def decode(name: str, data: bytes) -> Wave:
     marks = []
     if wave.dtype == np.uint8:
         wave = (wave.astype(np.int16) - 128) * 256
-    elif wave.dtype.kind == "i":
+    elif np.issubdtype(wave.dtype, np.signedinteger):
         wave = wave >> 8 * (wave.dtype.itemsize - 2)  # of 24 bits the low byte is empty
     else:
         peak = np.abs(wave).max()

@@ -125,7 +125,8 @@ def _vectors(spec: Spec, parts: Arrays) -> tuple[Arrays, list[str]]:
 
 def _tokens(spec: Spec, parts: Arrays) -> tuple[Arrays, list[str]]:
     low, high = _span(parts)
-    if any(x.dtype.kind == "f" and not np.array_equal(x, np.round(x)) for x in parts) or not (0 <= low <= high < 2**31):
+    fractions = any(np.issubdtype(x.dtype, np.floating) and not np.array_equal(x, np.round(x)) for x in parts)
+    if fractions or not (0 <= low <= high < 2**31):
         raise UserError(f"{spec.text}: token ids are whole numbers from 0; x runs from {low:.5g} to {high:.5g}.")
     return [x.astype(np.int32) for x in parts], []
 
@@ -134,7 +135,7 @@ def _waves(spec: Spec, parts: Arrays) -> tuple[Arrays, list[str]]:
     if all(x.dtype == np.int16 for x in parts):
         return parts, []
     low, high = _span(parts)
-    if all(x.dtype.kind == "f" for x in parts) and -1 <= low <= high <= 1:
+    if all(np.issubdtype(x.dtype, np.floating) for x in parts) and -1 <= low <= high <= 1:
         notes = [f"waves are {parts[0].dtype} from {low:.4g} to {high:.4g}: times 32767, rounded to 16 bits"]
         return [np.rint(x.astype(np.float64) * 32767).astype(np.int16) for x in parts], notes
     whole = all(x.dtype.kind in "iu" or np.array_equal(x, np.round(x)) for x in parts)

@@ -8,8 +8,9 @@ import numpy as np
 
 from tl_jax.core.errors import UserError, unknown
 from tl_jax.data.domain import Domain
-from tl_jax.data.files import array_files, images
+from tl_jax.data.files import array_files
 from tl_jax.data.files.marks import POLICIES
+from tl_jax.data.readers import images
 from tl_jax.data.readers.array_shapes import first_axis, formed, numeric
 from tl_jax.data.readers.assemble import TASKS, make
 from tl_jax.data.spec import Spec, accept, choice, data_file, data_folder, whole

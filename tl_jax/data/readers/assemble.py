@@ -18,7 +18,7 @@ def is_regression(labels: np.ndarray, task: str = "auto") -> bool:
     """Whether labels are values: `task` says so, or they are floats with fractions."""
     if task != "auto":
         return task == "regression"
-    return labels.dtype.kind == "f" and not np.array_equal(labels, np.round(labels))
+    return np.issubdtype(labels.dtype, np.floating) and not np.array_equal(labels, np.round(labels))
 
 
 def class_names(labels: np.ndarray) -> tuple[str, ...]:
@@ -35,14 +35,14 @@ def numbered(name: str, labels: np.ndarray, classes: Sequence[str] | None, task:
     """
     if labels.dtype.kind not in "fiubUS":
         raise UserError(f"{name}: labels of type {labels.dtype}; numbers or names are needed.")
-    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+    if np.issubdtype(labels.dtype, np.floating) and not np.isfinite(labels).all():
         row = int(np.flatnonzero(~np.isfinite(labels))[0])
         raise UserError(f"{name}: the label of row {row} is {labels[row]}; {_count(~np.isfinite(labels))} such labels.")
     if is_regression(labels, task):
         if labels.dtype.kind in "US":
             raise UserError(f"{name}: a regression needs numbers as labels, and '{labels[0]}' is a name.")
         return labels.astype(np.float32), ()
-    if labels.dtype.kind == "f" and np.abs(labels).max(initial=0) >= 2**53:
+    if np.issubdtype(labels.dtype, np.floating) and np.abs(labels).max(initial=0) >= 2**53:
         raise UserError(f"{name}: labels as large as {np.abs(labels).max():.3g} are no class numbers.")
     if classes is not None and labels.dtype.kind in "fiub":
         y = labels.astype(np.int64)
@@ -79,7 +79,7 @@ def check_arrays(
         raise UserError(f"{name}: x has shape {x.shape} and y {shape}; x [n, ...] and y [n] are needed.")
     if x.size == 0:
         raise UserError(f"{name}: there is not one example (x has shape {x.shape}).")
-    if x.dtype.kind == "f" and not np.isfinite(x).all():
+    if np.issubdtype(x.dtype, np.floating) and not np.isfinite(x).all():
         bad = ~np.isfinite(x.reshape(len(x), -1))
         column = int(np.argwhere(bad)[0, 1])
         raise UserError(
@@ -204,8 +204,8 @@ def _known(
     numbers, names = numbered(name, found[~lost], classes, task)
     if alike := len(names) - len({class_name.casefold() for class_name in names}):
         notes.append(f"{alike} of {len(names)} classes are called like another but for capitals: are they the same?")
-    y = blank(np.float32(np.nan) if numbers.dtype.kind == "f" else np.int32(UNKNOWN))
-    every = np.full(len(found), np.nan if numbers.dtype.kind == "f" else UNKNOWN, numbers.dtype)
+    y = blank(np.float32(np.nan) if np.issubdtype(numbers.dtype, np.floating) else np.int32(UNKNOWN))
+    every = np.full(len(found), np.nan if np.issubdtype(numbers.dtype, np.floating) else UNKNOWN, numbers.dtype)
     every[~lost] = numbers
     ends = np.cumsum([len(some) for some in here.values()])[:-1]
     y |= dict(zip(here, np.split(every, ends), strict=True))
@@ -221,7 +221,7 @@ def checked(domain: Domain) -> Domain:
                 f"{domain.name}: the {name} split is empty ({sizes}). Give it examples, or let the splits be drawn: "
                 "by default a tenth of each class is for validation and a fifth for test."
             )
-    if domain.train.y.dtype.kind == "f" or not domain.labelled:
+    if np.issubdtype(domain.train.y.dtype, np.floating) or not domain.labelled:
         return domain
     found = [domain.classes[c] for c in np.unique(domain.train.y[known(domain.train.y)])]
     if len(domain.classes) < 2 or len(found) == 1:

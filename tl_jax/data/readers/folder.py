@@ -10,11 +10,10 @@ import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import UNKNOWN, Domain, Examples
-from tl_jax.data.files import images
 from tl_jax.data.files.containers import Files, chosen, inside, is_archive, open_files, readable
-from tl_jax.data.files.levels import by_classes, by_splits
-from tl_jax.data.readers import image_lists
+from tl_jax.data.readers import image_lists, images
 from tl_jax.data.readers.assemble import checked, class_names, numbered
+from tl_jax.data.readers.levels import by_classes, by_splits
 from tl_jax.data.spec import Spec, accept, find
 from tl_jax.data.splits import SPLITS, Rows, given, split
 

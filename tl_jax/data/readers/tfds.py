@@ -11,9 +11,8 @@ from absl import logging
 
 from tl_jax.core.errors import UserError, unknown
 from tl_jax.data.domain import Domain
-from tl_jax.data.files import images
 from tl_jax.data.files.containers import Files
-from tl_jax.data.readers import text
+from tl_jax.data.readers import images, text
 from tl_jax.data.readers.assemble import make
 from tl_jax.data.readers.sound import padded
 from tl_jax.data.spec import Spec, accept, data_folder, whole

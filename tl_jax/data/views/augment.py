@@ -42,15 +42,15 @@ def modality(x: Array) -> str:
     return kinds[x.ndim]
 
 
-def augment(kind: str, key: Array, x: Array) -> Array:
-    """Stored examples [n, ...] -> `to_float` of them in the view named `kind`, a key per example; "none": as they are.
+def augment(view: str, key: Array, x: Array) -> Array:
+    """Stored examples [n, ...] -> `to_float` of them in the view named `view`, a key per example; "none": as they are.
 
     Raises ValueError for a view that this kind of data does not have.
     """
     floats = to_float(x)
-    if kind == "none":
+    if view == "none":
         return floats
     views = VIEWS[modality(x)]
-    if kind not in views:
-        raise ValueError(f"There is no {kind} view of a {modality(x)} {x.shape}; there are none, {', '.join(views)}.")
-    return jax.vmap(views[kind])(jax.random.split(key, x.shape[0]), floats)
+    if view not in views:
+        raise ValueError(f"There is no {view} view of a {modality(x)} {x.shape}; there are none, {', '.join(views)}.")
+    return jax.vmap(views[view])(jax.random.split(key, x.shape[0]), floats)

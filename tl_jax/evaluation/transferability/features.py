@@ -86,8 +86,8 @@ def h_score(features: Array, y: Array, classes: int) -> Array:
     return ((1 - h) * between / _positive((1 - h) * variance + h * average)).sum()
 
 
-@partial(jax.jit, static_argnames=("classes", "kind", "dims"))
-def gbc(features: Array, y: Array, classes: int, *, kind: str = "diagonal", dims: int = 64) -> Array:
+@partial(jax.jit, static_argnames=("classes", "variances", "dims"))
+def gbc(features: Array, y: Array, classes: int, *, variances: str = "diagonal", dims: int = 64) -> Array:
     """Minus the overlap of the classes as Gaussians.
 
     - sum_{i != j} exp(-D_ij),   over ordered pairs, D the Bhattacharyya distance
@@ -105,7 +105,7 @@ def gbc(features: Array, y: Array, classes: int, *, kind: str = "diagonal", dims
     z = (u * s[None, :])[:, :dims]
     means, share = _class_means(z, y, classes)
     second = _class_means(jnp.square(z - means[y]), y, classes)[0]
-    variance = second if kind == "diagonal" else jnp.broadcast_to(second.mean(1, keepdims=True), second.shape)
+    variance = second if variances == "diagonal" else jnp.broadcast_to(second.mean(1, keepdims=True), second.shape)
     variance = jnp.maximum(variance, 1e-4 * _positive(jnp.square(z).mean()))
 
     def overlaps(mean: Array, own: Array) -> Array:

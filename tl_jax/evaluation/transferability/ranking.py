@@ -114,10 +114,10 @@ def regret(values: Sequence[float], truth: Sequence[float]) -> float:
     return float(t.max() - t[v == v.max()].mean())
 
 
-def _tau(a: np.ndarray, b: np.ndarray, kind: str) -> float:
+def _tau(a: np.ndarray, b: np.ndarray, correlation: str) -> float:
     from scipy.stats import kendalltau, weightedtau
 
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         return float("nan")
-    found: Any = (kendalltau if kind == "kendall" else weightedtau)(a, b)
+    found: Any = (kendalltau if correlation == "kendall" else weightedtau)(a, b)
     return float(found.statistic)

@@ -10,13 +10,15 @@ from matplotlib.figure import Figure
 from tl_jax.balancing.tasks import TaskHead
 from tl_jax.evaluation import regression
 from tl_jax.evaluation.metrics import accuracy, macro_f1
-from tl_jax.kinds.multitask import plots as task_plots
+from tl_jax.kinds.multitask import plots
+from tl_jax.kinds.multitask import table as tables
 from tl_jax.kinds.multitask.table import SHOWN
 from tl_jax.run.execute import divergence
-from tl_jax.run.execute.trials import Programs, predict_all
-from tl_jax.run.plan.setup import Setup, Task
+from tl_jax.run.plan.types import Setup, Task
+from tl_jax.run.report.table import Table
 from tl_jax.run.store.rundir import RunDirectory, read_lines
 from tl_jax.training.state import State
+from tl_jax.training.trials import Programs, predict_all
 
 
 def observe(task: Task, programs: Programs, states: State) -> dict[str, np.ndarray]:
@@ -37,10 +39,10 @@ def metrics(head: TaskHead, logits: np.ndarray, y: np.ndarray) -> dict[str, floa
     z, y = np.asarray(logits[known, head.begin : head.end], np.float64), y[known].astype(np.float64)
     if not len(y):
         return {}
-    if head.kind == "values":
+    if head.labels == "values":
         every = regression.scores(*(head.center + head.scale * v for v in (z[:, 0], y)))
         return {name: value for name, value in every.items() if np.isfinite(value)}  # R2 of equal labels is not
-    z = np.concatenate([np.zeros_like(z), z], axis=1) if head.kind == "binary" else z
+    z = np.concatenate([np.zeros_like(z), z], axis=1) if head.labels == "binary" else z
     return {metric.__name__: metric(z, y.astype(int)) for metric in (accuracy, macro_f1)}
 
 
@@ -59,7 +61,7 @@ def _all_metrics(task: Task, record: Mapping[str, np.ndarray], trial: int, split
 def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[float | None]]:
     """Every task's first metric on its test split, None where the model is not trained on the task."""
     rows = [_all_metrics(task, observed, i) for i in range(len(task.job.trials))]
-    names = [f"{head.name}/{SHOWN[head.kind]}" for head in task.problem.tasks]
+    names = [f"{head.name}/{SHOWN[head.labels]}" for head in task.problem.tasks]
     return {name: [row.get(name) for row in rows] for name in names}
 
 
@@ -89,12 +91,18 @@ def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
 
 
 def _selectors(task: Task, stored: Mapping[int, Mapping[str, np.ndarray]], trial: int) -> dict[str, Any]:
-    firsts = {f"{head.name}/{SHOWN[head.kind]}" for head in task.problem.tasks}
+    firsts = {f"{head.name}/{SHOWN[head.labels]}" for head in task.problem.tasks}
     validation = lambda step: _all_metrics(task, stored[step], trial, "validation")
     mean = lambda step: float(np.mean([v for name, v in validation(step).items() if name in firsts] or [0.0]))
     best = max(stored, key=lambda step: (mean(step), step))
     at = lambda step: {"step": step, **_all_metrics(task, stored[step], trial)}
     return {"last": at(max(stored)), "selected": {**at(best), "criterion": "validation", "score": mean(best)}}
+
+
+def table(setup: Setup, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str]) -> Table:
+    """The table of the trials that stayed finite, and a note on the others."""
+    found = tables.table(setup.config, divergence.alive(records), unfinished)
+    return found._replace(note=found.note + divergence.note(records))
 
 
 def figures(
@@ -104,6 +112,6 @@ def figures(
     heads = setup.problem.tasks
     lines = functools.partial(read_lines, directory.root / "metrics.jsonl")
     return {
-        "curves.png": lambda: task_plots.curves(lines(), heads),
-        "relative.png": lambda: task_plots.relative(records, heads),
+        "curves.png": lambda: plots.curves(lines(), heads),
+        "relative.png": lambda: plots.relative(records, heads),
     }

@@ -26,7 +26,7 @@ def curves(lines: Sequence[Mapping[str, Any]], heads: Sequence[TaskHead]) -> Fig
     panels = figure.subplots(-(-len(heads) // columns), columns, squeeze=False).ravel()
     groups = apart([{**line, "job": _method(line)} for line in lines], "job")
     for panel, head in zip(panels, heads, strict=False):
-        name = f"{head.name}/{SHOWN[head.kind]}"
+        name = f"{head.name}/{SHOWN[head.labels]}"
         for colour, (label, found) in enumerate(groups.items()):
             points: dict[int, list[float]] = {}
             for line in found:

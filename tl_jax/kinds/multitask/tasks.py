@@ -2,10 +2,10 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
+from tl_jax.balancing.contract import Balance
 from tl_jax.balancing.table import STRATEGIES
 from tl_jax.balancing.tasks import TaskHead
 from tl_jax.core.calls import Call, parse
@@ -15,19 +15,12 @@ from tl_jax.data.match import alike
 from tl_jax.methods.multitask import multitask
 from tl_jax.models.sharing import SHARING
 from tl_jax.run.plan.config import Config
-from tl_jax.run.plan.jobs import Job, make_job
+from tl_jax.run.plan.jobs import make_job
 from tl_jax.run.plan.problem import Problem, joined
+from tl_jax.run.plan.types import Part
 
 SINGLE = "single"
 """The baseline: every task trained alone, with the trunk, the steps and the batches that the others have."""
-
-
-class Part(NamedTuple):
-    """A job with the config and the problem as it sees them."""
-
-    config: Config
-    problem: Problem
-    job: Job
 
 
 def task_problem(domains: Sequence[Domain]) -> Problem:
@@ -56,9 +49,9 @@ def _problem(groups: list[list[Domain]], place: dict[str, tuple[int, int]], orde
         y = domain.train.y[known(domain.train.y)]
         if not len(y):
             raise UserError(f"{domain.name}: no training example has a label.")
-        kind = "values" if not domain.classes else "binary" if len(domain.classes) == 2 else "classes"
-        center, scale = (float(y.mean()), float(y.std()) or 1.0) if kind == "values" else (0.0, 1.0)
-        tasks.append(TaskHead(domain.name, kind, domain.classes, *place[domain.name], begin, end, center, scale))
+        labels = "values" if not domain.classes else "binary" if len(domain.classes) == 2 else "classes"
+        center, scale = (float(y.mean()), float(y.std()) or 1.0) if labels == "values" else (0.0, 1.0)
+        tasks.append(TaskHead(domain.name, labels, domain.classes, *place[domain.name], begin, end, center, scale))
     by_name = {task.name: task for task in tasks}
     inputs = tuple(_joined(group, by_name) for group in groups)
     return Problem(inputs, inputs[0], tuple(tasks))
@@ -95,7 +88,7 @@ def task_jobs(config: Config, problem: Problem) -> list[Part]:
     for name, _ in config.sweep:
         if name not in ("lr", "weight_decay"):
             raise UserError(f"--sweep={name}: of multi-task training lr and weight_decay can be swept.")
-    calls = [parse(text, {SINGLE: _single, **STRATEGIES}, "strategy") for text in config.strategies]
+    calls = [parse(text, {SINGLE: _single, **STRATEGIES}, "strategy", (Balance,)) for text in config.strategies]
     return [part for call in calls for part in _parts(config, problem, call)]
 
 

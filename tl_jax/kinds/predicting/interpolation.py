@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 
 from tl_jax.core.batching import in_batches
 from tl_jax.data.domain import labelled
-from tl_jax.kinds.predicting.table import mean_std
-from tl_jax.run.plan.setup import Task, make_network
+from tl_jax.run.plan.setup import make_network
+from tl_jax.run.plan.types import Task
 from tl_jax.run.report.plots import band
+from tl_jax.run.report.table import mean_std
 from tl_jax.training.forward import stats_of
 from tl_jax.training.state import State, model_of
 

@@ -12,11 +12,11 @@ from tl_jax.evaluation.metrics import log_softmax, predictions
 from tl_jax.evaluation.open_set import rejected
 from tl_jax.kinds.predicting.table import is_open
 from tl_jax.run.execute import divergence
-from tl_jax.run.execute.trials import Programs, predict_all
 from tl_jax.run.plan.problem import Problem
-from tl_jax.run.plan.setup import Setup, Task
+from tl_jax.run.plan.types import Setup, Task
 from tl_jax.run.store.rundir import RunDirectory, bring
 from tl_jax.training.state import State
+from tl_jax.training.trials import Programs, predict_all
 
 NAME = "predictions.csv"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")

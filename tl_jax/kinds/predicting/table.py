@@ -1,23 +1,19 @@
 """Results as a table: mean and standard deviation over seeds, three selectors, bounds, negative transfer."""
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from tl_jax.core.printable import markdown, printable
 from tl_jax.run.execute import divergence
-from tl_jax.run.plan.config import TARGET_VAL, Config
+from tl_jax.run.plan.config import Config
+from tl_jax.run.report.table import NAMES, Table, mean_std, scale_of, spread
 
-SELECTORS = {"transductive": ("last", "selected", "oracle"), "inductive": ("last", "selected")}
 OPEN = {"os_star": "OS*", "unknown_recall": "unknown recall", "hos": "HOS"}
 """Scores of an open label space, at the last step (see evaluation/open_set.py)."""
 ERRORS = {"rmse": "RMSE", "mae": "MAE"}
 """Of a regression, at the last step, in the labels' own units: lower is better."""
-NAMES = {"accuracy": "accuracy", "r2": "R2"}
-"""The metrics that tables compare: higher is better."""
 ALSO = {**OPEN, **ERRORS}
-BOUNDS = {"source_only": "lower bound", "target_only": "upper bound (target labels)"}
-
 
 Key = tuple[str, tuple[tuple[str, float], ...]]
 """A method and its swept values."""
@@ -25,28 +21,17 @@ Seeds = dict[int, float]
 """A score of every seed."""
 
 
-class Table(NamedTuple):
-    """Text cells, the first row the head, and a note on what the numbers are."""
+class Reading(NamedTuple):
+    """How a kind of transfer reads its scores.
 
-    cells: list[list[str]]
-    note: str
+    selectors: which steps its table shows; remark(row, last scores of every row) -> what is said beside it;
+    how(config) -> what is said under it of the steps and the seeds; bounds: methods that are no competitors, and why.
+    """
 
-    def text(self) -> str:
-        """For a terminal."""
-        shown = [[printable(cell, lines=False) for cell in row] for row in self.cells]
-        widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown
-        ]
-        lines.insert(1, "  ".join("-" * width for width in widths if width))
-        return "\n".join(lines) + "\n\n" + self.note + "\n"
-
-    def markdown(self) -> str:
-        """For a document."""
-        head, *body = self.cells
-        lines = [head, ["---"] * len(head), *body]
-        rows = ("| " + " | ".join(map(markdown, line)) + " |" for line in lines)
-        return "\n".join(rows) + "\n\n" + markdown(self.note) + "\n"
+    selectors: tuple[str, ...]
+    remark: Callable[[Key, Mapping[Key, Seeds]], str]
+    how: Callable[[Config], str]
+    bounds: Mapping[str, str] = MappingProxyType({})
 
 
 class Row(NamedTuple):
@@ -59,31 +44,31 @@ class Row(NamedTuple):
 
 
 def table(
-    config: Config, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str], metric: str = "accuracy"
+    config: Config, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str], by: tuple[Reading, str]
 ) -> Table:
-    """The table of a run that predicts classes, or values (metric "r2")."""
-    return Table(cells(config, rows(config, records, unfinished, metric), metric), footnote(config, metric))
+    """The table of a run that predicts; by: how it is read, and the metric ("accuracy", "r2" of values)."""
+    return Table(cells(config, rows(config, records, unfinished, by), by), footnote(config, by))
 
 
 def rows(
-    config: Config, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str], metric: str = "accuracy"
+    config: Config, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str], by: tuple[Reading, str]
 ) -> list[Row]:
     """Table rows in the order of the config; `unfinished` methods have no scores, only a remark."""
+    reading, metric = by
     names = [name for name, _ in config.swept]
     groups: dict[Key, list[Mapping[str, Any]]] = {}
     for record in records:
         swept = tuple((n, record["values"][n]) for n in names if n in record["values"])
         groups.setdefault((record["method"], swept), []).append(record)
-    remark = _gain if config.kind == "inductive" else _negative
     seeds = {key: _by_seed(group, metric) for key, group in groups.items()}
     done = []
     for key, group in groups.items():
         finite = divergence.alive(group)
-        scores = {s: _scored(finite, s, metric) for s in SELECTORS[config.kind]}
+        scores = {s: _scored(finite, s, metric) for s in reading.selectors}
         scores |= {
             name: [r["selectors"]["last"][f"target/{name}"] for r in finite] for name in ALSO if _has(finite, name)
         }
-        said = [remark(key, seeds), divergence.remark(group)]
+        said = [reading.remark(key, seeds), divergence.remark(group)]
         done.append(Row(key[0], dict(key[1]), scores, "; ".join(filter(None, said))))
     return done + [Row(name, {}, {}, reason) for name, reason in unfinished.items()]
 
@@ -105,29 +90,12 @@ def _by_seed(group: Sequence[Mapping[str, Any]], metric: str) -> Seeds:
     return {seed: scores[name] for seed, scores in last.items() if name in scores}
 
 
-def _negative(row: Key, scores: Mapping[Key, Seeds]) -> str:
-    """Bounds by name; a method under the (best) source_only is flagged."""
-    if row[0] in BOUNDS:
-        return BOUNDS[row[0]]
-    floors = [seeds for (method, _), seeds in scores.items() if method == "source_only" and seeds]
-    return _under(scores[row], max(floors, key=_mean), "source_only") if floors else ""
-
-
-def _gain(row: Key, scores: Mapping[Key, Seeds]) -> str:
-    """What was gained over training from scratch on the same labels; a loss is flagged."""
-    method, swept = row
-    floor = scores.get(("scratch", swept))
-    if not floor or method == "scratch":
-        return "no transfer" if method == "scratch" else ""
-    gain = _mean(scores[row]) - _mean(floor) if scores[row] else 0.0
-    return f"{gain:+.3f} over scratch" if gain > 0 else _under(scores[row], floor, "scratch")
-
-
-def _mean(seeds: Seeds) -> float:
+def mean(seeds: Seeds) -> float:
+    """Over the seeds."""
     return statistics.mean(seeds.values())
 
 
-def _under(ours: Seeds, theirs: Seeds, of: str) -> str:
+def under(ours: Seeds, theirs: Seeds, of: str) -> str:
     """By how much a row is under a baseline, seed by seed; flagged where the mean difference is beyond its spread."""
     lost = [theirs[seed] - ours[seed] for seed in ours if seed in theirs]
     if not lost or statistics.mean(lost) <= 0:
@@ -141,19 +109,12 @@ def _under(ours: Seeds, theirs: Seeds, of: str) -> str:
     return f"NEGATIVE TRANSFER: {by} ± {spread:.3f} under {of}"
 
 
-def mean_std(values: Sequence[float], digits: int = 3) -> str:
-    """'0.871 ± 0.012', the sample standard deviation; no ± for one value, a dash for none."""
-    if not values:
-        return "-"
-    mean = f"{statistics.mean(values):.{digits}f}"
-    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
-
-
-def cells(config: Config, table: Iterable[Row], metric: str = "accuracy") -> list[list[str]]:
+def cells(config: Config, table: Iterable[Row], by: tuple[Reading, str]) -> list[list[str]]:
     """The table as text cells, the first row its head."""
+    reading, metric = by
     swept = [name for name, _ in config.swept]
     titles = {"last": "last", "selected": f"selected ({config.select})", "oracle": "oracle (target labels)", **ALSO}
-    shown = (*SELECTORS[config.kind], *(ERRORS if metric == "r2" else OPEN if is_open(config) else ()))
+    shown = (*reading.selectors, *(ERRORS if metric == "r2" else OPEN if is_open(config) else ()))
     head = ["strategy" if config.strategies else "method", *swept, *(titles[s] for s in shown), ""]
     body = [
         [
@@ -169,36 +130,13 @@ def cells(config: Config, table: Iterable[Row], metric: str = "accuracy") -> lis
 
 def is_open(config: Config) -> bool:
     """Whether the target may have classes of its own that count as unknown."""
-    return config.kind == "transductive" and config.label_space == "open"
+    return config.label_space == "open"
 
 
-def spread(config: Config) -> str:
-    """What stands behind a number of a table: its seeds."""
-    n = len(config.seeds)
-    return f"mean ± sample standard deviation over {n} seeds" if n > 1 else "one seed, so no spread"
-
-
-def scale_of(config: Config) -> str:
-    """How features were standardised, for a footnote; "" where they were not."""
-    by = {"source": "by the source's training examples", "per_domain": "in each domain by its own training examples"}
-    return f", features standardised {by[config.standardise]}" if config.standardise in by else ""
-
-
-def footnote(config: Config, metric: str = "accuracy") -> str:
+def footnote(config: Config, by: tuple[Reading, str]) -> str:
     """What the numbers are."""
-    if config.kind == "inductive":
-        steps = f"{config.pretrain_steps or config.steps} steps on {' + '.join(config.source)}"
-        begin = f"Weights of {config.init_from}" if config.init_from else f"Pretrained once ({steps})"
-        how = (
-            f"{begin}; seeds vary the labelled examples, the new head and the batches. selected: the step chosen by "
-            f"{config.select}"
-            + (", which needs the labels of the target's validation split." if config.select == TARGET_VAL else ".")
-        )
-    else:
-        how = (
-            f"selected: the step chosen by {config.select}, which sees no target label. "
-            "oracle: the step chosen with the target's validation labels, for comparison only."
-        )
+    reading, metric = by
+    how = reading.how(config)
     of = ""
     if metric == "r2":
         how += " RMSE and MAE: at the last step, in the labels' own units."

@@ -9,13 +9,14 @@ import numpy as np
 from tl_jax.core.batching import some
 from tl_jax.data.domain import known
 from tl_jax.kinds.predicting.scoring import scoring
-from tl_jax.kinds.predicting.table import ALSO, Row, Table, cells
-from tl_jax.run.plan.config import Config
+from tl_jax.kinds.predicting.table import ALSO, Row, cells
+from tl_jax.kinds.transductive.reading import READING
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.scaling import scaled
-from tl_jax.run.plan.setup import Setup
+from tl_jax.run.plan.types import Setup
+from tl_jax.run.report.table import Table
 
-KINDS = ("vector", "text", "series")
+MODALITIES = ("vector", "text", "series")
 """The modalities that have them."""
 ROWS = 10_000
 VALUES = 10_000_000
@@ -41,14 +42,15 @@ def records(setup: Setup) -> list[dict[str, Any]]:
     Trained on the sources' training examples, standardised as source_only has them; series are flat, texts are counts
     of their token ids in rows of length 1. Nothing of it is stored: fitted again it gives the same.
     """
-    target, kind = setup.problem.target, setup.config.kind
-    if kind != "transductive" or target.modality not in KINDS or not known(target.test.y).any():
+    target = setup.problem.target
+    if target.modality not in MODALITIES or not known(target.test.y).any():
         return []
     return _records(setup)
 
 
-def with_baselines(config: Config, table: Table, records: Sequence[Mapping[str, Any]], metric: str) -> Table:
+def beneath(setup: Setup, table: Table, records: Sequence[Mapping[str, Any]]) -> Table:
     """The table with the rows of baselines under it, whose one score stands in the column of the last step."""
+    metric = scoring(setup.problem).shown
     scores = lambda last: {n: [last[f"target/{n}"]] for n in (metric, *ALSO) if f"target/{n}" in last}
     found = []
     for record in records:
@@ -56,7 +58,7 @@ def with_baselines(config: Config, table: Table, records: Sequence[Mapping[str, 
         of = scores(record["selectors"]["last"])
         found.append(Row(record["method"], {}, {"last": of.pop(metric), **of}, said))
     note = " Baselines: trained on the source's training examples, tested once on the target's; nothing is chosen."
-    return Table([*table.cells, *cells(config, found, metric)[1:]], table.note + note)
+    return Table([*table.cells, *cells(setup.config, found, (READING, metric))[1:]], table.note + note)
 
 
 def _records(setup: Setup) -> list[dict[str, Any]]:

@@ -14,36 +14,20 @@ from tl_jax.core.batching import some
 from tl_jax.data.views.augment import augment
 from tl_jax.evaluation.protocols import Sets, judge, near
 from tl_jax.evaluation.representation import rankme
-from tl_jax.kinds.predicting.table import Table
-from tl_jax.kinds.unsupervised import retrieval as retrieval_plots
-from tl_jax.kinds.unsupervised import table as representation_report
+from tl_jax.kinds.unsupervised import retrieval
+from tl_jax.kinds.unsupervised import table as tables
 from tl_jax.models.pretrained import save
 from tl_jax.run.execute import divergence
-from tl_jax.run.execute.trials import Programs, predict_all
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.problem import Problem
-from tl_jax.run.plan.setup import Setup, Task
+from tl_jax.run.plan.types import Setup, Task
 from tl_jax.run.report import plots
+from tl_jax.run.report.table import Table
 from tl_jax.run.store.names import slug
 from tl_jax.run.store.rundir import RunDirectory, read_lines
 from tl_jax.training.forward import stats_of
 from tl_jax.training.objective import split_params
 from tl_jax.training.state import State
-
-UNSUPERVISED = Config(
-    kind="unsupervised",
-    source=("digits:handwritten",),
-    target="digits:photo",
-    methods=("simclr(temperature=0.1)", "untrained", "pixels"),
-    view="distorted",
-    forward_plan="joint",
-    align=("none",),
-    lr=1e-3,
-    steps=600,
-    batch_size=32,
-    eval_every=150,
-)
-"""The defaults of unsupervised transfer."""
+from tl_jax.training.trials import Programs, predict_all
 
 MOST = 5_000
 """Examples of a set that are judged at the end; larger sets are drawn from once, by a fixed seed."""
@@ -170,9 +154,10 @@ def trunk_path(directory: RunDirectory, job: str) -> Path:
 
 
 def table(setup: Setup, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str]) -> Table:
-    """The table of a run, and which labels it rests on where not all are known."""
-    found = representation_report.table(setup.config, records, unfinished)
-    return found._replace(note=found.note + representation_report.basis(setup.problem.domains))
+    """The table of the trials that stayed finite, a note on the others, and which labels it rests on."""
+    found = tables.table(setup.config, divergence.alive(records), unfinished)
+    notes = tables.basis(setup.problem.domains) + divergence.note(records)
+    return found._replace(note=found.note + notes)
 
 
 def figures(
@@ -190,9 +175,7 @@ def figures(
     def sheet() -> Figure:
         x, y = examples(setup.problem, MOST), labels(setup.problem, MOST)
         hits = {task.job.name: last_record(directory, task) for task in shown}
-        return retrieval_plots.contact_sheet(
-            x, y, {name: (r["queries"][0], r["gallery"][0]) for name, r in hits.items()}
-        )
+        return retrieval.contact_sheet(x, y, {name: (r["queries"][0], r["gallery"][0]) for name, r in hits.items()})
 
     def curves() -> Figure:
         return plots.curves(read_lines(directory.root / "metrics.jsonl"), [task.job.name for task in trained], PANELS)

@@ -9,6 +9,7 @@ from tl_jax.data.domain import Domain
 from tl_jax.data.views.augment import VIEWS
 from tl_jax.methods.aligned import ALIGNMENTS, aligned
 from tl_jax.methods.contract import Method
+from tl_jax.run.plan.config import Config
 
 PRETRAIN_ON = ("both", "source", "target")
 PLANS = ("joint", "separate", "frozen")
@@ -23,14 +24,15 @@ def variants(calls: Sequence[Call], view: str, ways: Sequence[str], domains: int
     found = []
     for call in calls:
         free = "view" in inspect.signature(call.function).parameters
-        method = call.function(**{"view": view, **call.arguments}) if free else call()
+        method = call.changed(**{"view": view, **call.arguments})() if free else call()
         for by in (ways or ("none",)) if method.trained else ("none",):
             found.append((call.text, method) if by == "none" else (f"{call.text} + {by}", aligned(method, by, domains)))
     return found
 
 
-def check(pretrain_on: str, align: Sequence[str], forward_plan: str, amounts: bool) -> None:
-    """Raises UserError for settings that make no sense without labels. amounts: a number of labels was given."""
+def check(config: Config) -> None:
+    """Raises UserError for settings that make no sense without labels."""
+    pretrain_on, align, forward_plan = config.pretrain_on, config.align, config.forward_plan
     require("choice of --pretrain_on", pretrain_on, PRETRAIN_ON)
     for by in align:
         require("alignment", by, ALIGNMENTS)
@@ -45,10 +47,6 @@ def check(pretrain_on: str, align: Sequence[str], forward_plan: str, amounts: bo
         raise UserError(
             f"--forward_plan={forward_plan} treats a labelled source apart, and in unsupervised transfer nothing is "
             f"labelled. Choose from: {', '.join(PLANS)}."
-        )
-    if amounts:
-        raise UserError(
-            "--labels_per_class and --label_fraction: unsupervised transfer trains on no labels. Drop them."
         )
 
 

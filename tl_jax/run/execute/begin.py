@@ -16,7 +16,8 @@ from tl_jax.data.domain import Examples, changed
 from tl_jax.fine_tuning.strategies import full
 from tl_jax.run.plan.config import network_call
 from tl_jax.run.plan.problem import Problem
-from tl_jax.run.plan.setup import Task, make_network, make_task
+from tl_jax.run.plan.setup import make_network, make_task
+from tl_jax.run.plan.types import Part, Task
 from tl_jax.run.plan.weights import Weights, for_trials
 from tl_jax.run.store.rundir import packed, unpacked
 from tl_jax.training.forward import initial_stats, stats_of
@@ -77,7 +78,7 @@ def on_features(task: Task, model: Any) -> Task:
     network = f"{HEAD_ALONE[:-1]}, head='{network_call(task.config)().head}')"
     config = dataclasses.replace(task.config, network=network)
     job = dataclasses.replace(task.job, strategy=full(), start=None)
-    return make_task(config, Problem((), changed(target, **seen)), job)
+    return make_task(Part(config, Problem((), changed(target, **seen), units=task.problem.units), job))
 
 
 def _kept(cache: Path, sizes: dict[str, int]) -> dict[str, np.ndarray] | None:

@@ -12,12 +12,11 @@ import numpy as np
 
 from tl_jax.core.files import keep_in_cache, say_once, user_cache
 from tl_jax.core.sealed import opened, seal
-from tl_jax.run.execute.trials import Programs
 from tl_jax.run.plan.devices import Placement
 from tl_jax.training.state import Data, Start
+from tl_jax.training.trials import Programs
 
 Built = tuple[Programs, Placement]
-MODES = ("auto", "vmap", "map")
 STEPS, REPEATS = 4, 3
 MARGIN = 1.15
 """Vmap must win by this factor: near a tie the choice should not depend on noise."""

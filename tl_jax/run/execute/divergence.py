@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tl_jax.core.errors import UserError
-from tl_jax.run.plan.setup import Task
+from tl_jax.run.plan.types import Task
 from tl_jax.training.state import State
 from tl_jax.training.step import Progress
 

@@ -8,12 +8,13 @@ import numpy as np
 
 from tl_jax.run.execute import streaming
 from tl_jax.run.execute.calibration import choose
-from tl_jax.run.execute.trials import Programs, programs
 from tl_jax.run.plan.devices import Placement, place
-from tl_jax.run.plan.setup import Options, Task, make_recipe
+from tl_jax.run.plan.setup import make_network
+from tl_jax.run.plan.types import Options, Task
 from tl_jax.training.freezing import resolve
+from tl_jax.training.recipe import Recipe
 from tl_jax.training.state import Data
-from tl_jax.training.step import Recipe
+from tl_jax.training.trials import Programs, programs
 
 Feed = Callable[[int], Generator[tuple[int, Data]]]
 
@@ -61,7 +62,8 @@ def execution(task: Task, options: Options, remembered: str | None) -> Execution
         mode = remembered or options.trials
         reason = f"{trials} trials, {mode} as {'before' if remembered else 'asked for'}"
     else:
-        shape = ", ".join(map(str, data.target.shape[1:]))
+        x = data.sources[0][0] if data.target is None else data.target
+        shape = ", ".join(map(str, x.shape[1:]))
         described = f"{config.network}, {config.precision}, batch {config.batch_size} of {shape}"
         mode, reason = choose(described, lambda mode: built(mode)[1:], task.starts(), data, steps=task.job.steps)
     recipe, ready, placement = built(mode)
@@ -73,6 +75,23 @@ def execution(task: Task, options: Options, remembered: str | None) -> Execution
         data = streaming.settled(windows, data, placement.data)
         feed = lambda step: streaming.feed(windows, data, placement.data, step=step, workers=options.workers)
     return Execution(recipe, data, placement, mode, reason, feed, factors, ready)
+
+
+def make_recipe(task: Task, mode: str, placement: Placement) -> Recipe:
+    """How a job trains."""
+    config, method = task.config, task.job.method
+    return Recipe(
+        network=make_network(config, task.problem, task.job, mode),
+        method=method,
+        plan=config.forward_plan,
+        optimizer=config.optimizer,
+        total=task.job.steps,
+        batch_size=config.batch_size,
+        lam_schedule=config.lam_schedule or method.lam_schedule,
+        lr_schedule=config.lr_schedule,
+        clip_norm=config.clip_norm,
+        place_batch=placement.batch(),
+    )
 
 
 def check_bytes(task: Task, options: Options) -> None:

@@ -5,12 +5,11 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from tl_jax.core.calls import GREATEST, LARGEST, Call, parse
+from tl_jax.core.calls import GREATEST, LARGEST, Call
 from tl_jax.core.errors import UserError, require
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
 from tl_jax.data.match import LABEL_SPACES
-from tl_jax.evaluation.selection import CRITERIA
-from tl_jax.models.networks import NETWORKS
+from tl_jax.models.networks import network
 from tl_jax.training.forward import PLANS
 from tl_jax.training.freezing import parse_action
 from tl_jax.training.optimizer import RULES
@@ -106,32 +105,6 @@ class Config:
         return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()[:8]
 
 
-INDUCTIVE = Config(
-    kind="inductive",
-    methods=("fine_tune",),
-    strategies=("scratch", "linear_probe", "last_k", "full", "lp_ft"),
-    labels_per_class=(1, 2, 5, 10),
-    pretrain_steps=300,
-    steps=100,
-    batch_size=32,
-    forward_plan="joint",
-    select=TARGET_VAL,
-    eval_every=20,
-)
-"""The defaults of inductive transfer."""
-MULTITASK = Config(
-    kind="multitask",
-    source=("digits:handwritten", "digits:parity", "digits:mass", "digits:printed"),
-    target="",
-    methods=(),
-    strategies=("single", "equal", "uncertainty", "pcgrad", "cagrad"),
-    steps=300,
-    batch_size=32,
-    eval_every=100,
-)
-"""The defaults of multi-task transfer."""
-
-
 def check(config: Config) -> None:
     """Raises UserError for the first value that no run could use."""
     for kind, value, choices in (
@@ -144,17 +117,6 @@ def check(config: Config) -> None:
         ("label space", config.label_space, LABEL_SPACES),
     ):
         require(kind, value, choices)
-    if not config.source and not config.init_from and config.kind != "multitask":
-        raise UserError(
-            f"No source: {config.kind} transfer needs at least one, or weights to begin from (--init_from)."
-        )
-    if config.select == "oracle":
-        raise UserError(
-            "--select=oracle uses target labels. It is reported beside every result under the mark 'oracle', "
-            f"and never used to choose. Label-free: {', '.join(CRITERIA)}."
-        )
-    allowed = [AUTO, *CRITERIA, *([TARGET_VAL] if config.kind == "inductive" else [])]
-    require("selection criterion", config.select, allowed)
     for name, least in (("steps", 1), ("batch_size", 2), ("eval_every", 0), ("pretrain_steps", 0)):
         value = getattr(config, name)
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= GREATEST:
@@ -209,10 +171,6 @@ def _check_swept(config: Config) -> None:
 
 
 def _check_labels(config: Config) -> None:
-    if config.balanced and config.kind not in ("transductive", "inductive"):
-        raise UserError(
-            f"--balanced draws classes equally often; {config.kind} transfer trains on no classes of one set."
-        )
     if config.labels_per_class and config.label_fraction:
         raise UserError("--labels_per_class and --label_fraction both say how much is labelled: give one of them.")
     if any(n < 1 for n in config.labels_per_class) or any(not 0 < f <= 1 for f in config.label_fraction):
@@ -221,4 +179,4 @@ def _check_labels(config: Config) -> None:
 
 def network_call(config: Config) -> Call:
     """The network named by the config, which is not `auto`. Raises UserError if there is none."""
-    return parse(config.network, NETWORKS, "network")
+    return network(config.network)

@@ -7,11 +7,11 @@ from pathlib import Path
 import jax
 
 from tl_jax.core.errors import UserError, require
-from tl_jax.run.execute.calibration import MODES
 from tl_jax.run.plan.config import Config, network_call
 from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem
-from tl_jax.run.plan.setup import Options, example, make_network
+from tl_jax.run.plan.setup import example, make_network
+from tl_jax.run.plan.types import MODES, Options
 
 
 def check_network(config: Config, problem: Problem, job: Job) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from tl_jax.core.calls import Call
 from tl_jax.core.errors import UserError
@@ -18,35 +19,30 @@ USUAL: Mapping[str, str] = {
     "series": "conv1d",
 }
 """What --network=auto stands for."""
-OWN: Mapping[str, Mapping[str, str]] = {
-    "unsupervised": {"image": "cnn(bottleneck=0, dense=256, dropout=0.0, widths=(16, 32, 64))"},
-    "multitask": dict.fromkeys(("image", "vector"), "mlp(dropout=0.0, hidden=(256,))"),
-}
-"""What it stands for in a kind of transfer of its own."""
 LEAST = 8
 """Images of fewer pixels a side do not survive the pooling of the convolutional networks above."""
 
 
-def resolved(config: Config, domains: Sequence[Domain]) -> Config:
+def resolved(config: Config, domains: Sequence[Domain], own: Mapping[str, str] = MappingProxyType({})) -> Config:
     """The config with the network's full name. Raises UserError for a network that does not take the examples.
 
-    domains: matched, so of one modality and shape.
+    domains: matched, so of one modality and shape; own: {modality: what `auto` stands for in a kind of transfer}.
     """
-    first, usual = domains[0], _suiting(config.kind, domains)
+    first, usual = domains[0], _suiting({**USUAL, **own}, domains)
     call = network_call(dataclasses.replace(config, network=usual) if config.network == AUTO else config)
-    name = call.text.partition("(")[0]
-    if first.modality not in modalities(name):
+    if first.modality not in modalities(call.name):
         able = [known for known in NETWORKS if first.modality in modalities(known)]
         raise UserError(
-            f"--network={call.text} takes {' or '.join(modalities(name))}; {first.name} holds {first.modality} "
+            f"--network={call.text} takes {' or '.join(modalities(call.name))}; {first.name} holds {first.modality} "
             f"{list(first.train.x.shape)}. Networks of {first.modality}: {', '.join(able)}; --network=auto is {usual}."
         )
-    if first.modality == "text" and (greatest := _greatest_id(domains)) >= (held := _argument(call, "vocabulary")):
+    held = _argument(call, "vocabulary") if first.modality == "text" else None
+    if held is not None and (greatest := _greatest_id(domains)) >= held:
         raise UserError(
             f"--network={call.text} knows token ids below {held}; the data have {greatest}. "
-            f"Use --network='{name}(vocabulary={greatest + 1})', or --network=auto."
+            f"Use --network='{call.name}(vocabulary={greatest + 1})', or --network=auto."
         )
-    if name == "audio_cnn" and first.rate and (rate := _argument(call, "rate")) != first.rate:
+    if call.name == "audio_cnn" and first.rate and (rate := _argument(call, "rate")) != first.rate:
         raise UserError(
             f"--network={call.text} reads {rate} samples a second, {first.name} has {first.rate}: every pitch would be "
             f"another. Use --network='audio_cnn(rate={first.rate})', or --network=auto; wav:PATH?rate={rate} resamples."
@@ -54,12 +50,12 @@ def resolved(config: Config, domains: Sequence[Domain]) -> Config:
     return dataclasses.replace(config, network=call.text)
 
 
-def _suiting(kind: str, domains: Sequence[Domain]) -> str:
+def _suiting(usual: Mapping[str, str], domains: Sequence[Domain]) -> str:
     """The network for these examples, as a call."""
     first = domains[0]
     small = first.modality == "image" and min(first.train.x.shape[1:3]) < LEAST
     modality = "vector" if small else first.modality
-    network = OWN.get(kind, {}).get(modality, USUAL[modality])
+    network = usual[modality]
     if modality == "text":
         return f"{network}(vocabulary={first.vocabulary or _greatest_id(domains) + 1})"
     return f"{network}(rate={first.rate})" if modality == "sound" and first.rate else network
@@ -70,6 +66,7 @@ def _greatest_id(domains: Sequence[Domain]) -> int:
     return max(int(part.x.max(initial=0)) for domain in domains for part in domain.splits.values())
 
 
-def _argument(call: Call, name: str) -> int:
-    """What a call gives an argument, or its default."""
-    return call.arguments.get(name, inspect.signature(call.function).parameters[name].default)
+def _argument(call: Call, name: str) -> int | None:
+    """What a call gives an argument, or its default; None where it has no such argument."""
+    default = getattr(inspect.signature(call.function).parameters.get(name), "default", None)
+    return call.arguments.get(name, default if isinstance(default, int) else None)

@@ -105,10 +105,10 @@ class Problem(NamedTuple):
     def evaluation(self, method: Method) -> dict[str, tuple[str, np.ndarray]]:
         """{name of a set: (domain whose statistics it takes, x)}: no labels."""
         x = self.target.train.x
-        sets = {"target/logits": ("target", x[np.sort(some(len(x), UNLABELLED_IN_RECORDS))])}
-        sets |= {f"target_{s}/logits": ("target", getattr(self.target, s).x) for s in ("validation", "test")}
+        sets = {"target": ("target", x[np.sort(some(len(x), UNLABELLED_IN_RECORDS))])}
+        sets |= {f"target_{s}": ("target", getattr(self.target, s).x) for s in ("validation", "test")}
         return sets | {
-            f"source{i}_val/logits": (self.statistics_of(method, i), source.validation.x)
+            f"source{i}_val": (self.statistics_of(method, i), source.validation.x)
             for i, source in enumerate(self.sources)
         }
 
@@ -120,7 +120,7 @@ class Problem(NamedTuple):
 def units(labels: Iterable[np.ndarray]) -> Units:
     """Mean and standard deviation of the known labels of several sets together, (0, 1) for class numbers."""
     many = list(labels)
-    if not many or many[0].dtype.kind != "f":
+    if not many or not np.issubdtype(many[0].dtype, np.floating):
         return 0.0, 1.0
     y = np.concatenate(many).astype(np.float64)
     y = y[known(y)]

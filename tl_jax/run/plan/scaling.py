@@ -13,15 +13,17 @@ from tl_jax.run.plan.problem import Problem
 NONE, SOURCE, PER_DOMAIN = STANDARDISE
 
 
-def chosen(config: Config, problem: Problem) -> Config:
-    """The config with what `auto` stands for: of vectors and series each domain by itself where the forward plan tells
-    domains apart, else all by the source; nothing for others. Weights of --init_from have seen features as they were,
-    unless the model.json of an export beside them says otherwise: then the source's scale is the nearest.
+def chosen(config: Config, problem: Problem, apart: bool = False) -> Config:
+    """The config with what `auto` stands for.
+
+    Of vectors and series: each domain by itself where domains are kept `apart` and the forward plan tells them apart,
+    else all by the source; nothing for others. Weights of --init_from have seen features as they were, unless the
+    model.json of an export beside them says otherwise: then the source's scale is the nearest.
 
     Raises UserError where it is asked for and there is nothing to do.
     """
     able = problem.target.modality in MODALITIES
-    apart = config.forward_plan == PER_DOMAIN and config.kind == "transductive"
+    apart = apart and config.forward_plan == PER_DOMAIN
     if config.standardise == AUTO:
         usual = (PER_DOMAIN if apart else SOURCE) if able else NONE
         if config.init_from:

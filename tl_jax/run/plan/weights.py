@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from tl_jax.core.calls import parse
 from tl_jax.core.trees import flatten
 from tl_jax.core.types import Array, Network, Tree
-from tl_jax.models.networks import NETWORKS
+from tl_jax.models.networks import network as named
 from tl_jax.models.pretrained import Report, load
 from tl_jax.run.plan.config import Config
 
@@ -24,10 +23,12 @@ class Weights(NamedTuple):
     source_head: dict[str, np.ndarray] = {}  # noqa: RUF012
 
 
-def read_weights(config: Config, network: Network, x: Array, classes: Sequence[str] = ()) -> Weights:
+def read_weights(
+    config: Config, network: Network, x: Array, classes: Sequence[str] = (), *, new_head: bool = False
+) -> Weights:
     """The file that --init_from names, for a network that takes x [n, ...] and tells `classes` apart.
 
-    In inductive transfer the head is another task's and always new; elsewhere its rows go by the names of the classes.
+    new_head: the head is another task's and begun anew; else its rows go by the names of the classes.
     Raises UserError where the file does not fit.
     """
     key = jax.random.key(0)
@@ -35,10 +36,10 @@ def read_weights(config: Config, network: Network, x: Array, classes: Sequence[s
     stats = jax.jit(lambda: network.init(key, x)[1])()
     params, stats, report = load(config.init_from, shapes, stats, allow_mismatch=config.allow_mismatch)
     flat = flatten(params)
-    if config.kind != "inductive" and classes:
+    if not new_head and classes:
         flat, report = _by_class(flat, report, classes)
-    kept = [p for p in report.loaded if p in flat and not (config.kind == "inductive" and p.startswith("head/"))]
-    head = _source_head(config, (shapes, stats), (flat, report)) if config.kind == "inductive" else {}
+    kept = [p for p in report.loaded if p in flat and not (new_head and p.startswith("head/"))]
+    head = _source_head(config, (shapes, stats), (flat, report)) if new_head else {}
     report = report._replace(notes=(*report.notes, *tensorflow_hint(config.network, report)))
     return Weights({path: np.asarray(flat[path]) for path in kept}, stats, report, head)
 
@@ -86,8 +87,8 @@ def _source_head(config: Config, network: tuple[Tree, Tree], found: tuple[Mappin
 
 def tensorflow_hint(network: str, report: Report) -> tuple[str, ...]:
     """A line where MobileNetV2 is about to read TensorFlow's weights with PyTorch's padding, by what the file shows."""
-    call = parse(network, NETWORKS, "network")
-    if call.text.partition("(")[0] != "mobilenet_v2" or call.arguments.get("tf"):
+    call = named(network)
+    if call.name != "mobilenet_v2" or call.arguments.get("tf"):
         return ()
     old = (report.reinitialised.get("head/kernel") or (None,))[0]
     signs = {

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from tl_jax.core.files import write_atomically
 from tl_jax.data.domain import Domain, known
-from tl_jax.kinds.predicting.table import NAMES
 from tl_jax.run.plan.problem import joined
 from tl_jax.run.report.projection import projected
+from tl_jax.run.report.table import NAMES
 
 STYLES = ("-", "--", ":", "-.")
 """Of lines, where there are more of them than colours."""

@@ -4,7 +4,7 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,12 @@ import jax
 import numpy as np
 
 from tl_jax.balancing.tasks import TaskHead
+from tl_jax.core import own_code
 from tl_jax.core.files import keep_in_cache, user_cache
 from tl_jax.core.sealed import digest, opened, seal
 from tl_jax.data.domain import Domain
 from tl_jax.data.pipeline.window import stored
-from tl_jax.run.plan.setup import Setup
+from tl_jax.run.plan.types import Setup
 
 BLOCK = 1 << 24
 """Bytes that one thread reads at a time."""
@@ -36,8 +37,17 @@ def contents(setup: Setup) -> dict[str, Any]:
     return {
         "domains": [of_domain(domain, heads(i)) for i, domain in enumerate(problem.domains)],
         "weights": of_tree(setup.weights._replace(report=None)) if setup.weights else "",
-        "code": dict(code()),
+        "code": dict(code()) | own_code.digests(_texts(tuple(vars(setup.config).values()))),
     }
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a config's fields."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, tuple):
+        for one in value:
+            yield from _texts(one)
 
 
 def of_domain(domain: Domain, heads: Iterable[TaskHead] = ()) -> dict[str, Any]:
@@ -81,7 +91,7 @@ def of_array(x: np.ndarray) -> str:
 
 
 def _read(x: np.ndarray) -> str:
-    if x.dtype.kind == "O":
+    if np.issubdtype(x.dtype, np.object_):
         return digest([str(value) for value in x.ravel()])
     rows = max(1, BLOCK // max(1, x.nbytes // max(1, len(x)))) if x.ndim else 1
     flat = x if x.ndim else x[None]

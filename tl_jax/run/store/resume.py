@@ -1,7 +1,7 @@
 """Where a run and each of its jobs stand: what is there, whole, and what has to be made (again)."""
 
 from tl_jax.core.files import say
-from tl_jax.run.plan.setup import Setup, Task
+from tl_jax.run.plan.types import Setup, Task
 from tl_jax.run.store.checkpoints import Checkpoints
 from tl_jax.run.store.rundir import FEATURES, RunDirectory
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from tl_jax.data.domain import Domain
 from tl_jax.data.files.decoder import opened
-from tl_jax.data.files.images import DEFAULT, Look
 from tl_jax.data.readers.folder import Listing
+from tl_jax.data.readers.images import DEFAULT, Look
 
 _VERSION = "1.0.0"
 

@@ -1,0 +1,130 @@
+"""The values that a run is planned with: options, what a kind of transfer decides, a config that has met its data."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from tl_jax.data.domain import Domain
+from tl_jax.run.plan.config import Config
+from tl_jax.run.plan.jobs import Job
+from tl_jax.run.plan.problem import Problem
+from tl_jax.run.plan.weights import Weights
+from tl_jax.training.freezing import Rule
+from tl_jax.training.state import Data, Start
+from tl_jax.training.trials import starts
+
+MODES = ("auto", "vmap", "map")
+"""Ways to run trials: as measured, at once, one after the other."""
+
+
+class Options(NamedTuple):
+    """What a user may choose without changing a number: where things lie and how they are executed.
+
+    device_bytes: training sets that take more stream (0: half of the device's memory), read by `workers` processes.
+    accept_changes: go on with a run whose data, weights or code have changed; its records then say so.
+    """
+
+    run_dir: str = ""
+    data_dir: str = ""
+    devices: int = 0
+    trials: str = "auto"
+    quiet: bool = False
+    device_bytes: int = 0
+    workers: int = 0
+    accept_changes: bool = False
+
+
+class Part(NamedTuple):
+    """A job with the config and the problem as it sees them; before: the problem of the job that trains the model it
+    begins from (None: the same)."""
+
+    config: Config
+    problem: Problem
+    job: Job
+    before: Problem | None = None
+
+
+class Plan(NamedTuple):
+    """What a kind of transfer makes of a config and its domains.
+
+    config: with what `auto` stands for; problem: of the whole run; notes: what the config asked for by default and the
+    data do not allow, in words.
+    """
+
+    config: Config
+    problem: Problem
+    parts: list[Part]
+    notes: tuple[str, ...] = ()
+
+
+class Planning(NamedTuple):
+    """What a kind of transfer decides before anything is trained.
+
+    plan(config, read) -> Plan, where read(spec) -> Domain; check(config): raises UserError for settings that make no
+    sense to it, before any domain is read.
+    networks: {modality: what --network=auto stands for} where it is not the usual one;
+    without: fields of Config that say nothing to it; criteria: of selection, that it has besides the label-free ones.
+    pair: whether it goes from sources to a target; new_head: whether the head is never that of --init_from.
+    """
+
+    plan: Callable[[Config, Callable[[str], Domain]], Plan]
+    check: Callable[[Config], None] = lambda config: None
+    without: tuple[str, ...] = ()
+    networks: Mapping[str, str] = MappingProxyType({})
+    criteria: tuple[str, ...] = ()
+    pair: bool = True
+    new_head: bool = False
+
+
+class Task(NamedTuple):
+    """A job with the problem as it sees it.
+
+    shapes: {path: shape of a parameter}; rules: the freezing rules in force; rows: labelled rows of the
+    target by trial [T, L], or None for all; start: the task that trains the model this one begins from.
+    """
+
+    job: Job
+    config: Config
+    problem: Problem
+    shapes: dict[str, jax.ShapeDtypeStruct]
+    rules: tuple[Rule, ...]
+    rows: np.ndarray | None
+    start: "Task | None"
+
+    @property
+    def data(self) -> Data:
+        """The arrays it trains on, still on the host."""
+        if self.job.method.labels == "none":
+            return self.problem.unlabelled(self.config.pretrain_on)
+        return self.problem.training(self.job.method, self.rows is not None, self.config.balanced)
+
+    @property
+    def every(self) -> int:
+        """Steps between evaluations: as the config says, or a tenth of the job."""
+        return self.config.eval_every or max(1, self.job.steps // 10)
+
+    @property
+    def evaluations(self) -> list[int]:
+        """The steps at which it is evaluated."""
+        return [*range(self.every, self.job.steps, self.every), self.job.steps]
+
+    def starts(self, model: Any = None) -> Start:
+        """Where its trials begin; model: stacked (params, stats) or None."""
+        return starts(self.job.trials, model, self.rows)
+
+
+class Setup(NamedTuple):
+    """A checked config with its problem, its tasks and the weights of --init_from.
+
+    notes: what the config asked for by default and the data do not allow, in words.
+    """
+
+    config: Config
+    options: Options
+    problem: Problem
+    tasks: list[Task]
+    weights: Weights | None
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,43 @@
+"""How a run trains, and where one of its steps stands."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from tl_jax.core.keys import named
+from tl_jax.core.schedules import LAM_SCHEDULES
+from tl_jax.core.types import Array, At, Batch, Network
+from tl_jax.methods.contract import Method
+from tl_jax.training.state import State
+
+
+class Recipe(NamedTuple):
+    """How a run trains: everything about it that is not an array."""
+
+    network: Network
+    method: Method
+    plan: str = "joint"
+    optimizer: str = "adamw"
+    total: int = 600
+    batch_size: int = 64
+    lam_schedule: str = "constant"
+    lr_schedule: str = "constant"
+    clip_norm: float = 0.0
+    place_batch: Callable[[Batch], Batch] = lambda batch: batch
+
+
+def whereabouts(recipe: Recipe, state: State) -> At:
+    """The step's progress, scheduled trade-off and random key."""
+    progress = state.step.astype(jnp.float32) / recipe.total
+    lam = state.values.get("lam", jnp.zeros(())) * LAM_SCHEDULES[recipe.lam_schedule](progress)
+    key = jax.random.fold_in(named(jax.random.key(state.seed), "step"), state.step)
+    return At(state.step, progress, lam, state.values, key)
+
+
+def drawn(at: At, i: int | Array) -> At:
+    """Where the i-th gradient step of one training step stands: each has a key of its own, the first the step's."""
+    if isinstance(i, int) and i == 0:
+        return at
+    return at._replace(key=jnp.where(i == 0, at.key, jax.random.fold_in(named(at.key, "phase"), i)))
