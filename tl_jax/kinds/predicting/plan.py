@@ -22,17 +22,24 @@ Methods = Mapping[str, Callable[..., Method]]
 
 
 def pair(
-    config: Config, read: Callable[[str], Domain], todo: list[Job], methods: Methods, *, another: bool = False
+    config: Config,
+    read: Callable[[str], Domain],
+    todo: list[Job],
+    methods: Methods,
+    *,
+    another: bool = False,
+    unseen: bool = False,
 ) -> Plan:
     """The plan of jobs that go from sources to a target.
 
-    methods: by name, to choose from; another: whether the target is a task of its own, and labelled.
+    methods: by name, to choose from; another: whether the target is a task of its own, and labelled;
+    unseen: whether it is met in the test alone.
     """
     sources = [read(spec) for spec in config.source]
-    problem = Problem(*matched(sources, read(config.target), not another, config.label_space))
+    problem = Problem(*matched(sources, read(config.target), not another, config.label_space), unseen=unseen)
     check_labelled(problem.sources)
     todo, notes = _with_labels(config, problem.target, todo, another)
-    config = chosen(resolved(config, problem.domains), problem, apart=not another)
+    config = chosen(resolved(config, problem.domains), problem, apart=not another and not unseen)
     config, problem = _by_labels(config, problem, todo, methods)
     return Plan(config, problem, of_jobs(config, problem, todo), notes)
 

@@ -25,8 +25,11 @@ class Evaluated(NamedTuple):
 
     def record(self, source_labels: np.ndarray) -> Record:
         """What a criterion may see; source_labels: of all sources one after the other. Of one trial."""
-        assert self.target is not None
-        return Record(self.target, self.of_sources(source_labels))
+        source = self.of_sources(source_labels)
+        if self.target is None:  # met in the test alone: what is known without labels are the sources' own examples
+            assert source is not None
+            return Record(Seen(source.logits, source.features), source)
+        return Record(self.target, source)
 
     def of_sources(self, labels: np.ndarray) -> Labelled | None:
         """The sources' validation splits together, their known labels; None where none is known. Of one trial."""
