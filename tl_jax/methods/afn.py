@@ -16,7 +16,7 @@ def afn(step: float = 1.0) -> Method:
     """
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
-        def growth(features: Array) -> Array:
+        def growth(features: Array) -> tuple[Array, Array]:
             norm = jnp.sqrt(jnp.maximum(jnp.square(features).sum(1), 1e-12))
             return jnp.square(norm - (jax.lax.stop_gradient(norm) + at.values["step"])).mean(), norm.mean()
 
