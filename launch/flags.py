@@ -9,7 +9,7 @@ from absl import flags
 from tl_jax.core.errors import UserError
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
 from tl_jax.data.match import LABEL_SPACES
-from tl_jax.evaluation.selection import CRITERIA
+from tl_jax.evaluation.criteria import CRITERIA
 from tl_jax.kinds.table import kind_of, prepare, run
 from tl_jax.models.networks import NETWORKS
 from tl_jax.programs.preview import dry_run, parameters
