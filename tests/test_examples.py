@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import tl_jax
+from tl_jax.core.floats import accepting_bytes
 from tl_jax.kinds.table import prepare
 from tl_jax.methods.dann import dann
 from tl_jax.models.networks import build, mlp
@@ -57,11 +58,7 @@ def test_dann_on_one_page_is_the_library_s(monkeypatch):
     data = Data(((images(40), jnp.asarray(draw.integers(0, 3, 40))),), images(40))
 
     # The library's state, and its parameters under the page's names.
-    network = build(mlp(hidden=(8,), dropout=0.0, bottleneck=0), 3)
-    scaled = network._replace(
-        init=lambda key, x: network.init(key, x / 127.5 - 1),
-        apply=lambda params, stats, x, **how: network.apply(params, stats, x / 127.5 - 1, **how),
-    )
+    network = accepting_bytes(build(mlp(hidden=(8,), dropout=0.0, bottleneck=0), 3))
     recipe = Recipe(
         scaled, dann(hidden=6), total=page["STEPS"], batch_size=16, lam_schedule="dann", lr_schedule="cosine"
     )
