@@ -26,7 +26,8 @@ Everything that can be named on the command line or in `fit`, as its source file
 *swept* can be given to `--sweep` without recompiling, beside `lam`, `lr` and `weight_decay`.
 
 In the equations `s` is the source and `t` the target, `f` features, `g` logits, `p` probabilities, `GRL` the reversal
-of a gradient, `lam` the trade-off of the project's one equation, and `p` in `lam(p)` the progress of the run from 0 to 1.
+of a gradient, `lam` the trade-off of the project's one equation, and `p` in
+`lam(p)` the progress of the run from 0 to 1.
 The paper's form is the default; where a well-known library computes something else it is a named preset, such as
 `deep_coral(form='tllib')`.
 

@@ -60,7 +60,7 @@ def test_dann_on_one_page_is_the_library_s(monkeypatch):
     # The library's state, and its parameters under the page's names.
     network = accepting_bytes(build(mlp(hidden=(8,), dropout=0.0, bottleneck=0), 3))
     recipe = Recipe(
-        scaled, dann(hidden=6), total=page["STEPS"], batch_size=16, lam_schedule="dann", lr_schedule="cosine"
+        network, dann(hidden=6), total=page["STEPS"], batch_size=16, lam_schedule="dann", lr_schedule="cosine"
     )
     values = {"lam": page["LAM"], "lr": page["LR"], "weight_decay": page["DECAY"]}
     state = create(recipe, data, Start(jnp.uint32(0), {name: jnp.float32(x) for name, x in values.items()}))
