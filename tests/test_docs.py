@@ -6,13 +6,16 @@ import runpy
 from pathlib import Path
 
 import tl_jax
+from tl_jax.kinds.table import prepare
 from tl_jax.methods import ADAPTATION
 from tl_jax.models.heads import HEADS
 from tl_jax.models.networks import NETWORKS
+from tl_jax.run.plan.config import Config
+from tl_jax.run.plan.types import Options
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-RUN = {"README.md", "index.md", "adding_a_method.md", "adding_a_data_set.md", "networks.md"}
+RUN = {"README.md", "index.md", "adding_a_method.md", "adding_a_data_set.md", "networks.md", "extending.md"}
 """Pages whose Python is run here; that of adding_a_kind.md is run by tests/kinds/test_a_kind_of_ones_own.py."""
 
 
@@ -94,3 +97,18 @@ def test_a_room_says_what_comes_in_what_goes_out_and_what_to_open_first():
         if path.parent.name != "tl_jax":
             assert all(word in page for word in ("In:", "Out:", "Open first")), path
             assert 8 <= len(page.splitlines()) <= 30, path
+
+
+def test_the_example_file_of_own_code_can_be_planned(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(code("extending.md"))
+    monkeypatch.chdir(tmp_path)
+    config = Config(
+        source=("mine.py:shop(shift=0.0)",),
+        target="mine.py:shop",
+        methods=("mine.py:sharpened(sharp=3.0)",),
+        network="mine.py:mixer(width=4)",
+        select="mine.py:confidence(power=2.0)",
+        batch_size=8,
+    )
+    (task,) = prepare(config, Options(devices=1), {}).tasks
+    assert (task.job.name, dict(task.job.trials[0][1])["sharp"]) == ("mine.py:sharpened(sharp=3.0)", 3.0)
