@@ -44,6 +44,25 @@ def locked(root: Path) -> Iterator[None]:
         os.close(handle)  # which lets go of it
 
 
+def holder(root: Path) -> str:
+    """Who has the directory ("process 12 on node3 since ..."), or "" where nobody has; nothing is taken or written."""
+    try:
+        handle = os.open(root / NAME, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    except OSError:
+        return ""
+    try:
+        if fcntl is None:
+            return ""
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return ""
+    except BlockingIOError:
+        return _holder(handle)
+    except OSError:
+        return ""
+    finally:
+        os.close(handle)
+
+
 def _make(root: Path) -> None:
     try:
         root.mkdir(parents=True, exist_ok=True)
