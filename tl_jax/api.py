@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tl_jax import handed
 from tl_jax.core import own_code
 from tl_jax.core.errors import require
 from tl_jax.core.files import temporary_folder
@@ -14,9 +13,10 @@ from tl_jax.kinds.table import KINDS, run
 from tl_jax.run.conclude import Result
 from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.devices import setup as setup_devices
+from tl_jax.run.plan.settings import settings as settings_of
 from tl_jax.run.plan.types import Options
 
-OPTIONS = ("data_dir", "devices", "trials", "device_bytes", "workers", "accept_changes")
+OPTIONS = tuple(name for name in settings_of(Options) if name not in ("run_dir", "quiet"))
 """Settings that change no number."""
 PAIRS = {name: kind.defaults for name, kind in KINDS.items() if kind.planning.pair}
 """The kinds of transfer that go from sources to a target."""
@@ -98,8 +98,8 @@ def _options(settings: dict[str, Any]) -> dict[str, Any]:
 def _shared(seeds: Any, sweep: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Fields of Config in their types."""
     return {
-        "seeds": handed.seeds(seeds),
-        "sweep": handed.sweep(sweep),
+        "seeds": setting("seeds", seeds),
+        "sweep": setting("sweep", sweep),
         **{name: setting(name, value) for name, value in settings.items()},
     }
 
@@ -108,4 +108,4 @@ def _run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Res
     own_code.forget()  # a file that was changed since the last run is read again
     setup_devices(devices=options.devices)
     where = options.run_dir or str(temporary_folder("tl_jax-"))
-    return run(config, options._replace(run_dir=where), domains)
+    return run(config, dataclasses.replace(options, run_dir=where), domains)

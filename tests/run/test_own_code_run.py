@@ -11,10 +11,10 @@ from tiny import FAST, SOURCE, TARGET
 import tl_jax
 from tl_jax import api
 from tl_jax.core.errors import UserError
+from tl_jax.kinds.table import prepare
 from tl_jax.losses.classes import cross_entropy
 from tl_jax.methods.contract import Method, Terms
 from tl_jax.models.networks import mlp
-from tl_jax.run.plan.prepare import prepare
 from tl_jax.run.store.contents import changes, contents
 
 FILE = '''

@@ -82,7 +82,7 @@ def read_images(files: Files, how: Look) -> tuple[np.ndarray, tuple[str, ...]]:
             raise UserError(
                 f"{files.root}/{files.names[first]}{more} cannot be decoded ({errors[first]}). "
                 "A file that was copied half-way looks like this: replace or remove it. "
-                "'python -m launch.data check SPEC' lists every such file."
+                "'tl-jax data check SPEC' lists every such file."
             )
         return json.dumps(_said(files, how, marks))
 

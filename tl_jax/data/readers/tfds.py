@@ -74,7 +74,7 @@ def load(spec: Spec, data_dir: str) -> Domain:
         raise UserError(
             f"tfds:{name} is not prepared under {' nor '.join(places)}. There is no automatic download. Prepare it "
             f"once, where TensorFlow is installed: tfds build {name} --data_dir={places[-1]} "
-            "--file_format=array_record (or: python -m launch.data prefetch tfds:NAME); "
+            "--file_format=array_record (or: tl-jax data prefetch tfds:NAME); "
             "or point --data_dir at the folder that holds it."
         )
     features, splits = builder.info.features or {}, list(builder.info.splits)

@@ -11,7 +11,6 @@ from tl_jax.methods.aligned import ALIGNMENTS, aligned
 from tl_jax.methods.contract import Method
 from tl_jax.run.plan.config import Config
 
-PRETRAIN_ON = ("both", "source", "target")
 PLANS = ("joint", "separate", "frozen")
 """The forward plans that do not tell apart a source: there is none where nothing is labelled."""
 
@@ -33,7 +32,6 @@ def variants(calls: Sequence[Call], view: str, ways: Sequence[str], domains: int
 def check(config: Config) -> None:
     """Raises UserError for settings that make no sense without labels."""
     pretrain_on, align, forward_plan = config.pretrain_on, config.align, config.forward_plan
-    require("choice of --pretrain_on", pretrain_on, PRETRAIN_ON)
     for by in align:
         require("alignment", by, ALIGNMENTS)
     if len(set(align)) != len(align):

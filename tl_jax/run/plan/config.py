@@ -1,18 +1,21 @@
-"""A run as a value: every choice that can change its numbers."""
+"""A run as a value: every choice that can change its numbers, and what is said of each."""
 
 import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
 
-from tl_jax.core.calls import GREATEST, LARGEST, Call
-from tl_jax.core.errors import UserError, require
+from tl_jax.core.calls import Call
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
 from tl_jax.data.match import LABEL_SPACES
-from tl_jax.models.networks import network
+from tl_jax.evaluation.selection import CRITERIA
+from tl_jax.methods.aligned import ALIGNMENTS
+from tl_jax.models.networks import NETWORKS, network
+from tl_jax.models.sharing import SHARING
+from tl_jax.run.plan.forms import NUMBERS, RULES, SEEDS, SWEEP, WHOLES
+from tl_jax.run.plan.settings import setting
 from tl_jax.training.forward import PLANS
-from tl_jax.training.freezing import parse_action
-from tl_jax.training.optimizer import RULES
+from tl_jax.training.optimizer import RULES as OPTIMIZERS
 
 PRECISIONS = ("float32", "bfloat16")
 AUTO = "auto"
@@ -20,11 +23,9 @@ AUTO = "auto"
 where they are values."""
 TARGET_VAL = "target_val"
 """Selection by the target's validation labels: allowed where the target is labelled."""
-NUMBERS = ("lr", "weight_decay", "clip_norm", "lam")
-"""Settings that are numbers of at least 0, swept or not."""
-MOST_SEED, MOST_SEEDS = 2**32 - 1, 10_000
 STANDARDISE = ("none", "source", "per_domain")
 """On whose training examples the scale of vectors' and series' features is fitted (see run/plan/scaling.py)."""
+PRETRAIN_ON = ("both", "source", "target")
 AMOUNTS = ("labels_per_class", "label_fraction")
 
 
@@ -32,51 +33,113 @@ AMOUNTS = ("labels_per_class", "label_fraction")
 class Config:
     """What is trained, on what, how often. Two runs with equal configs give equal numbers on one machine.
 
-    lam and lam_schedule None: the method's own. sweep: ((name, (value, ...)), ...), crossed with the seeds.
-    freeze: ((pattern, action), ...), first match wins. eval_every 0: a tenth of the steps.
-    labels_per_class, label_fraction: how much of the target's training split is labelled, several values
-    being swept; empty: all of it in inductive transfer, none in transductive. balanced: classes are drawn equally
-    often wherever labels are. strategies: of inductive and multi-task
-    transfer only; sharing: of multi-task transfer, whose tasks are the sources; pretrain_steps: of inductive
-    transfer, on the source (0: steps). pretrain_on, view (what a method contrasts unless its call says another) and
-    align (see methods/aligned.py): of unsupervised transfer only. init_from: weights to begin from (then nothing is
-    pretrained); allow_mismatch: globs of what may differ outside the head.
+    Which settings a kind of transfer has not is said by the kind (`Planning.without`).
     """
 
     kind: str = "transductive"
-    source: tuple[str, ...] = ("digits:printed",)
-    target: str = "digits:handwritten"
-    network: str = AUTO
-    methods: tuple[str, ...] = ("source_only", "adabn", "dann", "mcc", "target_only")
-    seeds: tuple[int, ...] = (0, 1, 2)
-    sweep: tuple[tuple[str, tuple[float, ...]], ...] = ()
-    strategies: tuple[str, ...] = ()
-    init_from: str = ""
-    allow_mismatch: tuple[str, ...] = ()
-    sharing: str = "hard"
-    labels_per_class: tuple[int, ...] = ()
-    label_fraction: tuple[float, ...] = ()
-    label_space: str = "closed"
-    balanced: bool = False
-    pretrain_steps: int = 0
-    pretrain_on: str = "both"
-    view: str = "strong"
-    align: tuple[str, ...] = ()
-    lam: float | None = None
-    lam_schedule: str | None = None
-    lr: float = 3e-3
-    lr_schedule: str = "cosine"
-    weight_decay: float = 1e-2
-    optimizer: str = "adamw"
-    batch_size: int = 64
-    steps: int = 600
-    clip_norm: float = 0.0
-    freeze: tuple[tuple[str, str], ...] = ()
-    forward_plan: str = "per_domain"
-    standardise: str = AUTO
-    precision: str = "float32"
-    select: str = AUTO
-    eval_every: int = 0
+    source: tuple[str, ...] = setting(("digits:printed",), "Repeatable. Source domain.")
+    target: str = setting("digits:handwritten", "Target domain.")
+    network: str = setting(
+        AUTO,
+        "Network or call, as in 'lenet(dropout=0.2)' or 'mine.py:mixer(width=16)': {choices}; auto: what suits the "
+        "data.",
+        choices=NETWORKS,
+    )
+    methods: tuple[str, ...] = setting(
+        ("source_only", "adabn", "dann", "mcc", "target_only"),
+        "Repeatable. Method or call, as in 'mcc(temperature=2.0)' or 'mine.py:my_method(sharp=2.0)': {choices}.",
+        flag="method",
+    )
+    seeds: tuple[int, ...] = setting((0, 1, 2), "A count (3 means 0,1,2), or a list such as 4,7.", form=SEEDS)
+    sweep: tuple[tuple[str, tuple[float, ...]], ...] = setting(
+        (),
+        "Repeatable. name=value,value,...: trials of one compiled program, crossed with the seeds.",
+        form=SWEEP,
+    )
+    strategies: tuple[str, ...] = setting(
+        (), "Repeatable. What is trained, or how tasks are weighed: {choices}.", flag="strategy"
+    )
+    init_from: str = setting(
+        "", "Weights to begin from: .safetensors or .npz, a folder with one, or a name on the hub."
+    )
+    allow_mismatch: tuple[str, ...] = setting(
+        (), "Repeatable. Glob of paths outside the head that may differ from them."
+    )
+    sharing: str = setting("hard", "What tasks share, as in 'mmoe(experts=3)': {choices}.", choices=SHARING)
+    labels_per_class: tuple[int, ...] = setting(
+        (),
+        "How many target examples of each class are labelled; several (1,2,5,10) are trials of one program. In "
+        "transductive transfer they are one more source, also to a method that compares source and target.",
+        form=WHOLES,
+    )
+    label_fraction: tuple[float, ...] = setting((), "The same as a share of each class, as in 0.15.", form=NUMBERS)
+    label_space: str = setting(
+        "closed",
+        "How the target's classes relate to the source's: {choices}.",
+        choices=LABEL_SPACES,
+        word="label space",
+    )
+    balanced: bool = setting(False, "Draw classes equally often where labels are: of sources and labelled targets.")
+    pretrain_steps: int = setting(0, "Steps of the model that others begin from; 0 is as many as --steps.")
+    pretrain_on: str = setting(
+        "both",
+        "Whose training examples are learnt from: {choices}.",
+        choices=PRETRAIN_ON,
+        word="choice of --pretrain_on",
+    )
+    view: str = setting("strong", "How examples are varied for learning, unless a method's call says another.")
+    align: tuple[str, ...] = setting(
+        (),
+        "Repeatable. What else draws the two domains together, with the trade-off lambda: {choices}.",
+        choices=ALIGNMENTS,
+    )
+    lam: float | None = setting(None, "Trade-off lambda of L_S + lambda L_T. Default: each method's own.")
+    lam_schedule: str | None = setting(
+        None,
+        "How lambda moves over the run: {choices}. Default: each method's own.",
+        choices=LAM_SCHEDULES,
+        word="trade-off schedule",
+    )
+    lr: float = setting(3e-3, "Learning rate.")
+    lr_schedule: str = setting(
+        "cosine", "How it moves over the run: {choices}.", choices=LR_SCHEDULES, word="learning-rate schedule"
+    )
+    weight_decay: float = setting(1e-2, "Decoupled weight decay, on matrices and kernels.")
+    optimizer: str = setting("adamw", "One of {choices}.", choices=OPTIMIZERS, word="optimizer")
+    batch_size: int = setting(64, "Examples of each domain in a step.", least=2)
+    steps: int = setting(600, "Training steps.", least=1)
+    clip_norm: float = setting(0.0, "Clip trained gradients to this global norm; 0 does not.")
+    freeze: tuple[tuple[str, str], ...] = setting(
+        (),
+        "Repeatable, first match wins: 'pattern=frozen', 'pattern=0.1' (learning-rate factor), "
+        "'pattern=frozen@300' (until step 300).",
+        form=RULES,
+    )
+    forward_plan: str = setting(
+        "per_domain",
+        "How the domains pass through batch normalisation: {choices}.",
+        choices=PLANS,
+        word="forward plan",
+    )
+    standardise: str = setting(
+        AUTO,
+        "On whose training examples the scale of vectors and series is fitted: {choices}.",
+        choices=(AUTO, *STANDARDISE),
+        word="way to standardise",
+    )
+    precision: str = setting(
+        "float32",
+        "Of the computation; parameters stay float32: {choices}.",
+        choices=PRECISIONS,
+        word="precision",
+    )
+    select: str = setting(
+        AUTO,
+        "Label-free criterion that chooses the step, or a call, as in 'mine.py:f(x=1)': {choices}; auto: im of "
+        "classes, source_val of values.",
+        choices=CRITERIA,
+    )
+    eval_every: int = setting(0, "Steps between evaluations and checkpoints; 0 is a tenth of the run.")
 
     @property
     def swept(self) -> tuple[tuple[str, tuple[float, ...]], ...]:
@@ -108,78 +171,6 @@ class Config:
     def digest(self) -> str:
         """Eight hex digits that name this configuration."""
         return hashlib.sha256(json.dumps(self.given(), sort_keys=True).encode()).hexdigest()[:8]
-
-
-def check(config: Config) -> None:
-    """Raises UserError for the first value that no run could use."""
-    for kind, value, choices in (
-        ("forward plan", config.forward_plan, PLANS),
-        ("learning-rate schedule", config.lr_schedule, LR_SCHEDULES),
-        ("trade-off schedule", config.lam_schedule or "constant", LAM_SCHEDULES),
-        ("optimizer", config.optimizer, RULES),
-        ("precision", config.precision, PRECISIONS),
-        ("way to standardise", config.standardise, (AUTO, *STANDARDISE)),
-        ("label space", config.label_space, LABEL_SPACES),
-    ):
-        require(kind, value, choices)
-    for name, least in (("steps", 1), ("batch_size", 2), ("eval_every", 0), ("pretrain_steps", 0)):
-        value = getattr(config, name)
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= GREATEST:
-            raise UserError(f"--{name}={value}: must be a whole number of at least {least}, at most {GREATEST}.")
-    for name in NUMBERS:
-        if getattr(config, name) is not None:
-            check_number(f"--{name}", name, getattr(config, name))
-    seeds = config.seeds
-    if (
-        not seeds
-        or len(set(seeds)) != len(seeds)
-        or min(seeds) < 0
-        or max(seeds) > MOST_SEED
-        or len(seeds) > MOST_SEEDS
-    ):
-        raise UserError(
-            f"--seeds={list(seeds[:5])}{' and more' * (len(seeds) > 5)}: give a count from 1 to {MOST_SEEDS}, or "
-            f"a list of different seeds from 0 to {MOST_SEED}."
-        )
-    _check_swept(config)
-    for rule in config.freeze:
-        parse_action(rule)
-    if config.allow_mismatch and not config.init_from:
-        raise UserError("--allow_mismatch says what may differ from the weights of --init_from, which is not given.")
-    _check_labels(config)
-
-
-def counted(count: int) -> tuple[int, ...]:
-    """The seeds 0, 1, ... Raises UserError for too many, before they are made."""
-    if count > MOST_SEEDS:
-        raise UserError(f"--seeds={str(count)[:20]}: give a count from 1 to {MOST_SEEDS}, or a list of seeds.")
-    return tuple(range(count))
-
-
-def check_number(flag: str, name: str, value: float) -> None:
-    """Raises UserError unless a setting or a swept value is finite in float32; those of NUMBERS are 0 or more."""
-    least = 0 if name in NUMBERS else -LARGEST
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= LARGEST:
-        raise UserError(f"{flag}={value}: must be a finite number{' of at least 0' if name in NUMBERS else ''}.")
-
-
-def _check_swept(config: Config) -> None:
-    names = [name for name, _ in config.sweep]
-    for name, values in config.swept:
-        if not values or len(set(values)) != len(values):
-            raise UserError(f"--sweep={name}={','.join(map(str, values))}: give values, each once.")
-        for value in values:
-            check_number(f"--sweep={name}", name, value)
-        if names.count(name) > 1:
-            every = ",".join(f"{v:g}" for n, values in config.sweep if n == name for v in values)
-            raise UserError(f"--sweep={name} is given {names.count(name)} times: write --sweep={name}={every}.")
-
-
-def _check_labels(config: Config) -> None:
-    if config.labels_per_class and config.label_fraction:
-        raise UserError("--labels_per_class and --label_fraction both say how much is labelled: give one of them.")
-    if any(n < 1 for n in config.labels_per_class) or any(not 0 < f <= 1 for f in config.label_fraction):
-        raise UserError("--labels_per_class takes whole numbers from 1, --label_fraction numbers in (0, 1].")
 
 
 def network_call(config: Config) -> Call:

@@ -8,9 +8,9 @@ from tl_jax.core.own_code import is_own
 from tl_jax.data.domain import Domain
 from tl_jax.data.load import load
 from tl_jax.evaluation.selection import CRITERIA, criterion
-from tl_jax.run.plan.config import AUTO, Config, check, network_call
+from tl_jax.run.plan.config import AUTO, Config, network_call
 from tl_jax.run.plan.devices import place
-from tl_jax.run.plan.fits import check_network, check_options
+from tl_jax.run.plan.fits import check, check_network, check_options
 from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.rules import without_effect

@@ -1,6 +1,7 @@
 """The values that a run is planned with: options, what a kind of transfer decides, a config that has met its data."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from tl_jax.data.domain import Domain
 from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem
+from tl_jax.run.plan.settings import setting
 from tl_jax.run.plan.weights import Weights
 from tl_jax.training.freezing import Rule
 from tl_jax.training.state import Data, Start
@@ -20,21 +22,29 @@ MODES = ("auto", "vmap", "map")
 """Ways to run trials: as measured, at once, one after the other."""
 
 
-class Options(NamedTuple):
-    """What a user may choose without changing a number: where things lie and how they are executed.
+@dataclass(frozen=True)
+class Options:
+    """Where a run lies and how it is executed; its numbers are the same."""
 
-    device_bytes: training sets that take more stream (0: half of the device's memory), read by `workers` processes.
-    accept_changes: go on with a run whose data, weights or code have changed; its records then say so.
-    """
-
-    run_dir: str = ""
-    data_dir: str = ""
-    devices: int = 0
-    trials: str = "auto"
-    quiet: bool = False
-    device_bytes: int = 0
-    workers: int = 0
-    accept_changes: bool = False
+    run_dir: str = setting(
+        "", "Where the run is kept and resumed. Default: a directory under runs/ named by the configuration."
+    )
+    data_dir: str = setting("", "Folder of the data sets that are not embedded.")
+    devices: int = setting(0, "How many devices to use; 0 is all.")
+    trials: str = setting(
+        "auto",
+        "Trials at once (vmap), one after the other (map), or as measured on this machine (auto).",
+        choices=MODES,
+        word="way to run trials:",
+    )
+    quiet: bool = setting(False, "Print nothing.", flag="")
+    device_bytes: int = setting(
+        0, "Training sets that take more bytes stream; 0 is half of the device's memory.", most=(1 << 63) - 1
+    )
+    workers: int = setting(0, "Processes that read what streams; 0 reads in threads.")
+    accept_changes: bool = setting(
+        False, "Go on with a run whose data, weights or code have changed; its records say so."
+    )
 
 
 class Part(NamedTuple):

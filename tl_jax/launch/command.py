@@ -1,4 +1,4 @@
-"""How a launch script runs: --help, and one message where it ends otherwise than by being done.
+"""How a command runs: --help, and one message where it ends otherwise than by being done.
 
 Exit codes: 0 done, 2 a mistake, 75 another process has the run directory (again later), 1 the machine's fault, 130
 stopped by the user.
@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 
 from absl import app, flags, logging
 
-from launch.flags import FLAGS
 from tl_jax.core.errors import MachineError, UserError
 from tl_jax.core.printable import printable
+
+FLAGS = flags.FLAGS
 
 
 def launch(main: Callable[..., None], about: str | None, words: bool = False) -> None:
@@ -33,11 +34,11 @@ def launch(main: Callable[..., None], about: str | None, words: bool = False) ->
         except flags.UnrecognizedFlagError as error:
             near = difflib.get_close_matches(error.flagname, list(FLAGS), n=1)
             hint = f" Did you mean --{near[0]}?" if near else ""
-            raise SystemExit(_mistake(f"Unknown flag --{error.flagname}.{hint} --help lists all.")) from None
+            raise SystemExit(mistake(f"Unknown flag --{error.flagname}.{hint} --help lists all.")) from None
         except flags.Error as error:
-            raise SystemExit(_mistake(str(error))) from None
+            raise SystemExit(mistake(str(error))) from None
         if len(rest) > 1 and not words:
-            raise SystemExit(_mistake(f"'{rest[1]}' is not a flag: flags begin with --, as in --method=mcc."))
+            raise SystemExit(mistake(f"'{rest[1]}' is not a flag: flags begin with --, as in --method=mcc."))
         return rest
 
     def guarded(arguments: list[str]) -> None:
@@ -45,7 +46,7 @@ def launch(main: Callable[..., None], about: str | None, words: bool = False) ->
             main(*arguments[1:])
             sys.stdout.flush()
         except (UserError, MachineError) as error:
-            raise SystemExit(_mistake(str(error), error.code)) from None
+            raise SystemExit(mistake(str(error), error.code)) from None
         except KeyboardInterrupt:
             raise SystemExit(130) from None
 
@@ -62,9 +63,8 @@ def launch(main: Callable[..., None], about: str | None, words: bool = False) ->
 
 
 def _help(about: str) -> str:
-    """The flags of the launch scripts in the order of their definition; absl's own are left out."""
-    own = ["launch.flags", "__main__", *(m for m in FLAGS.flags_by_module_dict() if "launch" in m)]
-    ours = [flag for name, found in FLAGS.flags_by_module_dict().items() if name in own for flag in found]
+    """The flags of the command in the order of their definition; absl's own are left out."""
+    ours = [flag for name, found in FLAGS.flags_by_module_dict().items() if "tl_jax.launch" in name for flag in found]
     lines = [about.strip(), "", "Flags:"]
     for flag in ours:
         default = "" if flag.default in (None, "", [], False) else f" (default {flag.default_as_str})"
@@ -73,6 +73,7 @@ def _help(about: str) -> str:
     return "\n".join(lines)
 
 
-def _mistake(message: str, code: int = UserError.code) -> int:
+def mistake(message: str, code: int = UserError.code) -> int:
+    """Print a message; returns the exit code that goes with it."""
     print(f"tl_jax: {printable(message)}", file=sys.stderr)
     return code
