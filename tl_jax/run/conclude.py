@@ -15,7 +15,6 @@ from tl_jax.run.report.plots import save
 from tl_jax.run.report.reporter import Reporter
 from tl_jax.run.store.rundir import RunDirectory, bring
 
-
 FINISHED = "finished.json"
 """The mark of a complete run: how many records it has, and the name of its configuration. Written last."""
 
@@ -65,8 +64,9 @@ def conclude(
     bring(root / "table.md", table.markdown().encode())
     kind.write(setup, directory)
     reporter.say("\n" + table.text())
-    if not late:
+    if not late and setup.options.pictures:
         _draw(lambda: kind.figures(setup, directory, divergence.alive(records)), root, reporter)
+    if not late:
         mark = {"records": len(records), "digest": setup.config.digest()}
         bring(root / FINISHED, (json.dumps(mark) + "\n").encode())
     pictures = ", ".join(sorted(path.name for path in root.glob("*.png")))

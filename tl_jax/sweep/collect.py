@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tl_jax.core.errors import UserError
+from tl_jax.core.errors import UserError, unknown
 from tl_jax.run.conclude import FINISHED
 from tl_jax.run.store.claim import CONFIG
 from tl_jax.sweep.directory import PLAN, SweepDirectory
@@ -110,7 +110,8 @@ def _failed(sweep: SweepDirectory) -> tuple[list[Row], list[str]]:
         run, diverged = sweep.run(state.name), False
         with contextlib.suppress(OSError, ValueError, KeyError):
             diverged = bool(json.loads(sweep.failure(state.name).read_bytes())["diverged"])
-        if not diverged or (run / RESULTS).exists():
+        one_job = len(plan.run(state.name).config.methods) * len(plan.run(state.name).config.strategies or "1") == 1
+        if not diverged or not one_job or (run / RESULTS).exists():
             missing[state.state] = missing.get(state.state, 0) + 1
             continue
         config = plan.run(state.name).config
@@ -134,3 +135,26 @@ def _crossed(swept: Sequence[tuple[str, Sequence[float]]]) -> list[dict[str, flo
 def columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """All columns in the order in which they are met."""
     return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def kept(rows: Sequence[Row], where: Sequence[str]) -> list[Row]:
+    """The rows that have such values: 'lam=1', 'method!=dann'. Raises UserError for unknown names, or if none is."""
+    found = list(rows)
+    for text in where:
+        name, equals, value = text.partition("=")
+        unequal, name = name.endswith("!"), name.removesuffix("!").strip()
+        known = columns(rows)
+        if not equals or name not in known:
+            raise unknown("name in --where", name, [one for one in known if "/" not in one])
+        found = [row for row in found if _is(row.get(name), value.strip()) != unequal]
+        if not found:
+            values = sorted({str(row.get(name)) for row in rows})
+            raise UserError(f"--where={text}: no trial is left. {name} is one of {', '.join(values[:20])}.")
+    return found
+
+
+def _is(value: Any, text: str) -> bool:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        with contextlib.suppress(ValueError):
+            return float(text) == value
+    return str(value) == text

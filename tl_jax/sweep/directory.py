@@ -6,7 +6,8 @@ What is done is read off the run directories; there is no other book of it that 
 import contextlib
 import json
 import os
-from collections.abc import Mapping
+import socket
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from tl_jax.core.sealed import opened, seal
 from tl_jax.run.conclude import FINISHED
 from tl_jax.run.plan.config import Config
 from tl_jax.run.store.lock import NAME as LOCK
-from tl_jax.run.store.lock import holder
+from tl_jax.run.store.lock import holder, holder_of
 from tl_jax.sweep.plan import Run, config_of, given
 
 PLAN = "plan.json"
@@ -138,6 +139,25 @@ class SweepDirectory:
     def forget_failure(self, name: str) -> None:
         """The run may be tried again."""
         self.failure(name).unlink(missing_ok=True)
+
+    def cancel(self, kill: Callable[[int, int], None], number: int) -> str:
+        """Ask the processes of this sweep on this machine to stop, that of the pool first; what was asked, in words."""
+        found = [holder_of(self.root), *(holder_of(path) for path in sorted(self.root.glob("runs/*")))]
+        here, told = socket.gethostname(), 0
+        for pid, host in (one for one in found if one):
+            if host == here:
+                with contextlib.suppress(ProcessLookupError):
+                    kill(pid, number)
+                    told += 1
+                if told == 1 and found[0]:
+                    break  # the pool tells its processes
+        elsewhere = {host for _, host in filter(None, found) if host != here}
+        more = f" Others run on {', '.join(sorted(elsewhere))}: cancel there." if elsewhere else ""
+        return (
+            f"Asked to stop at the next evaluation, state saved. sweep status shows how it goes.{more}"
+            if told
+            else f"No process of this sweep runs here.{more}"
+        )
 
     def standing(self, name: str) -> int:
         """A number that grows as a run does."""
