@@ -64,8 +64,15 @@ def starts(method, seeds, lam, lr):
     return Start(jnp.array(seeds, jnp.uint32), swept | stacked)
 
 
+def reads_a_target(method):
+    """Whether training needs anything of a target; where not, none is there."""
+    views = (view.domain for view in method.views.values())
+    return "target" in views or method.refresh is not None or method.labels != "source"
+
+
 def arrays(given, method):
-    return jax.tree.map(jnp.asarray, given.training(method))
+    data = jax.tree.map(jnp.asarray, given.training(method))
+    return data if reads_a_target(method) else data._replace(target=None)
 
 
 def one(tree, i):
@@ -94,7 +101,7 @@ def run(request):
         data = arrays(problem(), method)
         start = starts(method, (0, 1), (1.0, 0.3), (1e-2, 3e-3))
         shapes = jax.eval_shape(lambda s: create(recipe, data, s), one(start, 0))
-        factors = resolve((*method.freeze, *FROZEN), shapes.params)
+        factors = resolve((*FROZEN, *method.freeze), shapes.params)
 
         @functools.partial(jax.jit, compiler_options=QUICK)
         def begin(start, data):
@@ -153,7 +160,7 @@ def test_only_trained_parameters_have_optimiser_state(run):
 
 def test_the_target_has_no_labels_to_replace(run):
     assert Unlabeled._fields == ("x", "index")
-    assert Data.__annotations__["target"] is jax.Array
+    assert Data.__annotations__["target"] == jax.Array | None
     if run.method.labels == "target":  # the supervised bound, by name
         assert run.late.params["head/kernel"].tolist() != run.again.params["head/kernel"].tolist()
     else:
@@ -223,7 +230,10 @@ def point(run):
     state = jax.tree.map(jnp.asarray, one(run.late, 0))
     images = lambda i: jnp.asarray(problem().sources[i].train.x[:6])
     rows = jnp.arange(6)
-    batch = Batch((Labeled(images(0), rows % 3, rows),), Unlabeled(images(1), rows))
+    # As many sources as the method is trained on, of six examples together.
+    parts = np.array_split(np.arange(6), max(1, len(problem().training(run.method).sources)))
+    sources = tuple(Labeled(images(i)[part], rows[part] % 3, rows[part]) for i, part in enumerate(parts))
+    batch = Batch(sources, Unlabeled(images(1), rows) if reads_a_target(run.method) else None)
     at = At(state.step, jnp.float32(0.2), jnp.float32(0.8), state.values, jax.random.key(3))
     around = Surroundings({}, state.stats, state.memory, batch, at)
     return Point(state.params, around, gradients(run.method))
@@ -287,7 +297,8 @@ def network_part(params):
 
 def test_equal_domains_and_saturated_logits_are_finite(point):
     batch = point.around.batch
-    equal = point.around._replace(batch=batch._replace(target=Unlabeled(batch.sources[0].x, batch.target.index)))
+    same = Unlabeled(jnp.concatenate([source.x for source in batch.sources]), jnp.arange(6))
+    equal = point.around._replace(batch=batch._replace(target=batch.target and same))
     assert_finite(point.look(point.params, equal))
     huge = {path: x * 1e4 if "head/" in path else x for path, x in point.params.items()}
     for around in (point.around, equal):

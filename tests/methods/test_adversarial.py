@@ -97,7 +97,7 @@ def test_wide_features_go_through_a_fixed_random_map():
 
 
 def test_a_fresh_discriminator_begins_near_chance_and_learns():
-    own, memory, _ = dann(hidden=16).init(jax.random.key(0), T, Model({}, {}, {}, {}))
+    own, memory, *_ = dann(hidden=16).init(jax.random.key(0), T, Model({}, {}, {}, {}))
     assert Own(own, memory).memory == {}
     losses, _ = terms(dann().terms, own=own)
     assert 0.3 < losses["domain"] < 2

@@ -59,7 +59,7 @@ def test_a_teacher_goes_on_following_its_student(name):
     plain = METHODS[name]()
     method = aligned(plain, "dann", 2)
     model = Model({"w": np.array(1.0)}, {"all": {}}, {}, {})
-    own, memory, _ = method.init(jax.random.key(0), T, model)
+    own, memory, *_ = method.init(jax.random.key(0), T, model)
     model = model._replace(memory=memory, own=own)
     at = At(0, 0.0, 1.0, plain.values, None)
     jax.tree.map(

@@ -32,6 +32,10 @@ ARGUMENTS = {
     "wdgrl": {"critic_steps": 5, "penalty": 10.0, "hidden": 256},  # Shen et al. 2018: n = 5, gamma = 10
     "adamatch": {"threshold": 0.9},  # Berthelot et al. 2022
     "dare_gram": {"threshold": 0.9, "angle": 0.05, "scale": 1e-3},  # Nejjar et al. 2023
+    "m3sda": {"moments": 2},  # Peng et al. 2019
+    "erm": {},
+    "mldg": {"inner": 5e-4},  # Li et al. 2018: alpha = 5e-4
+    "tent": {},
     "fine_tune": {"smoothing": 0.0},
     "joint": {},
     "bss": {"smallest": 1},  # Chen et al. 2019 (NeurIPS): k = 1
@@ -73,6 +77,8 @@ TRADE_OFFS = {
     "wdgrl": (0.1, "constant"),  # Shen et al. 2018: 1
     "adamatch": (1.0, "half_cosine"),  # Berthelot et al. 2022
     "dare_gram": (1.0, "constant"),
+    "m3sda": (0.5, "constant"),
+    "mldg": (1.0, "constant"),  # Li et al. 2018: beta = 1
     "joint": (1.0, "constant"),
     "bss": (1e-3, "constant"),  # Chen et al. 2019 (NeurIPS): eta = 1e-3
     "delta": (0.01, "constant"),  # Li et al. 2019: alpha = .01

@@ -12,10 +12,10 @@ from tl_jax.core.keys import of_view
 from tl_jax.core.types import At, Batch, Model, Output, Unlabeled
 from tl_jax.data.views.augment import augment
 from tl_jax.losses.mlp import apply
-from tl_jax.methods import METHODS
+from tl_jax.methods import METHODS, SELF_SUPERVISION
 from tl_jax.methods.contract import Example, Own
 
-NAMES = [name for name, make in METHODS.items() if make().labels == "none"]
+NAMES = list(SELF_SUPERVISION)
 THIRD = Output(np.random.default_rng(5).normal(size=(M, D)), T.logits)
 VIEWS = {"one": T, "two": OTHER, "teacher": THIRD}
 PROJECTOR, OLD, PREDICTOR = weights(1, D, 7, 6), weights(2, D, 7, 6), weights(3, 6, 5, 6)
@@ -150,9 +150,10 @@ def test_mae_tells_the_hidden_patches_and_is_judged_by_them_alone():
     batch, key = Batch((), Unlabeled(jnp.asarray(images), jnp.arange(M))), jax.random.key(4)
     example = Example(T.features, T.logits, images[:2])
     own = jax.tree.map(np.asarray, METHODS["mae"](width=7).init(jax.random.key(0), example, None).params)
-    at = At(jnp.int32(0), 0.0, 0.0, {}, key)
+    drawn = of_view(key, "masked", "target")
+    at = At(jnp.int32(0), 0.0, 0.0, {}, key, {"masked": (drawn,)})
     found = METHODS["mae"](width=7).terms(Own(own, {}), {"masked": T}, batch, at).losses["hidden"]
-    seen = np.asarray(augment("masked", of_view(key, "masked", "target"), jnp.asarray(images)))
+    seen = np.asarray(augment("masked", drawn, jnp.asarray(images)))
     x, errors = images / 127.5 - 1, []
     for n, (row, column) in itertools.product(range(M), np.ndindex(4, 4)):
         place = np.s_[n, 2 * row : 2 * row + 2, 3 * column : 3 * column + 3]
@@ -170,7 +171,7 @@ def test_mae_tells_the_hidden_patches_and_is_judged_by_them_alone():
 def test_the_teacher_is_a_moving_average_that_comes_to_rest(name):
     method = METHODS[name](decay=0.9)
     params = {"w": jnp.array(1.0)}
-    own, memory, _ = method.init(jax.random.key(0), T, Model(params, {"all": {}}, {}, {}))
+    own, memory, *_ = method.init(jax.random.key(0), T, Model(params, {"all": {}}, {}, {}))
     moved = jax.tree.map(lambda p: p + 1, own)
     for progress, decay in ((0.0, 0.9), (0.5, 0.95), (1.0, 1.0)):
         at = At(jnp.int32(0), jnp.float64(progress), 0.0, {"decay": jnp.float64(0.9)}, None)

@@ -1,7 +1,8 @@
 """The values that every room exchanges: batches, network outputs and where a run stands."""
 
+import itertools
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +23,14 @@ class Labeled(NamedTuple):
     index: Array
 
 
+class LabeledTarget(NamedTuple):
+    """Labelled examples of the target itself, as `Labeled`: for what tells domains apart target, not source."""
+
+    x: Array
+    y: Array
+    index: Array
+
+
 class Unlabeled(NamedTuple):
     """Examples without labels: x [m, ...], index [m] int. There is no label field to leak."""
 
@@ -29,16 +38,35 @@ class Unlabeled(NamedTuple):
     index: Array
 
 
-class Batch(NamedTuple):
-    """One step's examples: a tuple of labelled sources and the unlabelled target."""
+Target = TypeVar("Target", bound=Unlabeled | None)
+"""`Unlabeled`, or None where a target is met in the test alone: then a batch has nothing of it to leak."""
+Joined = TypeVar("Joined")
 
-    sources: tuple[Labeled, ...]
-    target: Unlabeled
+
+class Batch(NamedTuple, Generic[Target]):
+    """One step's examples: a tuple of labelled sources and the unlabelled target.
+
+    The last of the sources is a `LabeledTarget` where labels of the target are trained on.
+    """
+
+    sources: tuple[Labeled | LabeledTarget, ...]
+    target: Target
 
     @property
     def y(self) -> Array:
         """The labels of all sources, in the order in which the outputs of a source view are joined."""
         return jnp.concatenate([source.y for source in self.sources])
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The domain of each of the sources: "source0", "source1", ..., and "target" for labelled examples of it."""
+        labelled = [isinstance(source, LabeledTarget) for source in self.sources]
+        return tuple("target" if own else f"source{i}" for i, own in enumerate(labelled))
+
+    def split(self, joined: Joined) -> tuple[Joined, ...]:
+        """What is joined over the sources, such as the outputs of a source view: a part for each of them, in order."""
+        ends = itertools.accumulate((len(source.y) for source in self.sources), initial=0)
+        return tuple(jax.tree.map(lambda x, i=i, j=j: x[i:j], joined) for i, j in itertools.pairwise(ends))
 
 
 class Output(NamedTuple):
@@ -46,6 +74,10 @@ class Output(NamedTuple):
 
     features: Array
     logits: Array
+
+
+Outputs = Mapping[str, Output]
+"""What a network says of every view of a batch, by the view's name."""
 
 
 class Network(NamedTuple):
@@ -78,7 +110,8 @@ class At(NamedTuple):
     """Where the run stands when a term is evaluated.
 
     progress in [0, 1) is step / total; `lam` is the trade-off after its schedule; `values` holds the
-    swept scalars (lam, lr, weight_decay and the method's own); `key` is this step's random key.
+    swept scalars (lam, lr, weight_decay and the method's own); `key` is this step's random key. view_keys: in `terms`,
+    the key that each view was drawn by, one for every domain that it passes, in their order.
     """
 
     step: Array
@@ -86,3 +119,4 @@ class At(NamedTuple):
     lam: Array
     values: Mapping[str, Array]
     key: Array
+    view_keys: Mapping[str, tuple[Array, ...]] = {}

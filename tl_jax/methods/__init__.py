@@ -24,17 +24,20 @@ from tl_jax.methods.delta import delta
 from tl_jax.methods.dino import dino
 from tl_jax.methods.dsan import dsan
 from tl_jax.methods.entropy_minimisation import entropy_minimisation
+from tl_jax.methods.erm import erm
 from tl_jax.methods.fine_tune import fine_tune
 from tl_jax.methods.fixmatch import fixmatch
 from tl_jax.methods.jan import jan
 from tl_jax.methods.joint import joint
 from tl_jax.methods.l2_sp import l2_sp
 from tl_jax.methods.lwf import lwf
+from tl_jax.methods.m3sda import m3sda
 from tl_jax.methods.mae import mae
 from tl_jax.methods.mcc import mcc
 from tl_jax.methods.mcd import mcd
 from tl_jax.methods.mdd import mdd
 from tl_jax.methods.mean_teacher import mean_teacher
+from tl_jax.methods.mldg import mldg
 from tl_jax.methods.moco import moco
 from tl_jax.methods.pixels import pixels
 from tl_jax.methods.pseudo_label import pseudo_label
@@ -45,6 +48,7 @@ from tl_jax.methods.simsiam import simsiam
 from tl_jax.methods.source_only import source_only
 from tl_jax.methods.stoch_norm import stoch_norm
 from tl_jax.methods.target_only import target_only
+from tl_jax.methods.tent import tent
 from tl_jax.methods.untrained import untrained
 from tl_jax.methods.vicreg import vicreg
 from tl_jax.methods.wdgrl import wdgrl
@@ -74,6 +78,7 @@ ADAPTATION: Mapping[str, Callable[..., Method]] = {
     "wdgrl": wdgrl,
     "adamatch": adamatch,
     "dare_gram": dare_gram,
+    "m3sda": m3sda,
 }
 FINE_TUNING: Mapping[str, Callable[..., Method]] = {
     "fine_tune": fine_tune,
@@ -98,9 +103,19 @@ SELF_SUPERVISION: Mapping[str, Callable[..., Method]] = {
     "rotation": rotation,
     "mae": mae,
 }
+GENERALISATION: Mapping[str, Callable[..., Method]] = {"erm": erm, "mldg": mldg}
+"""Several labelled domains, and nothing of the one that is tested on."""
+TEST_TIME: Mapping[str, Callable[..., Method]] = {"tent": tent}
+"""A trained model, and a stream that is predicted before it is learnt from."""
 BASELINES: Mapping[str, Callable[..., Method]] = {"untrained": untrained, "pixels": pixels}
 """Representations that nothing is learnt for."""
-METHODS: Mapping[str, Callable[..., Method]] = {**ADAPTATION, **FINE_TUNING, **SELF_SUPERVISION}
+METHODS: Mapping[str, Callable[..., Method]] = {
+    **ADAPTATION,
+    **FINE_TUNING,
+    **SELF_SUPERVISION,
+    **GENERALISATION,
+    **TEST_TIME,
+}
 
 
 def made(call: Call, table: Mapping[str, Callable[..., Method]]) -> Method:

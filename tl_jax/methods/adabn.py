@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.batching import some
+from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
 from tl_jax.losses.classes import supervised
-from tl_jax.methods.contract import Method, Terms, View
+from tl_jax.methods.contract import Method, Own, Terms, View
 
 
 def adabn(examples: int = 1000) -> Method:
@@ -15,10 +16,10 @@ def adabn(examples: int = 1000) -> Method:
     arXiv 1603.04779). There is nothing to train on the target: lam does not enter.
     """
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         return Terms({"source": supervised(out["source"].logits, batch.y)})
 
-    def refresh(network, model, x_t, at):
+    def refresh(network: Network, model: Model, x_t: Array, at: At) -> Tree:
         x = x_t[some(len(x_t), examples)]
         # One pass returns a mixture m * old + (1 - m) * batch; two different olds give m and the batch's own.
         at_zero, at_one = (
@@ -27,10 +28,10 @@ def adabn(examples: int = 1000) -> Method:
         )
         return {"stats": jax.tree.map(lambda zero, one: zero / (1 - (one - zero)), at_zero, at_one)}
 
-    def plain(model, domain):
+    def plain(model: Model, domain: str) -> tuple[Tree, Tree]:
         return model.params, model.memory["stats"] if domain == "target" else model.stats
 
-    def predict(network, model, x, domain):
+    def predict(network: Network, model: Model, x: Array, domain: str) -> Output:
         return network.apply(*plain(model, domain), x)[0]
 
     return Method(

@@ -3,8 +3,9 @@
 import jax
 import jax.numpy as jnp
 
+from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses.classes import cross_entropies, cross_entropy
-from tl_jax.methods.contract import Method, Terms, View
+from tl_jax.methods.contract import Method, Own, Terms, View
 
 
 def adamatch(threshold: float = 0.9) -> Method:
@@ -18,7 +19,7 @@ def adamatch(threshold: float = 0.9) -> Method:
     batch, not three times as many. Berthelot et al. 2022, arXiv 2106.04732.
     """
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         weak, strong = out["source"].logits, out["source_strong"].logits
         p_s, p_t = (jax.lax.stop_gradient(jax.nn.softmax(g)) for g in (weak, out["target"].logits))
         q = p_t * (p_s.mean(0, keepdims=True) + 1e-6) / (p_t.mean(0, keepdims=True) + 1e-6)

@@ -3,8 +3,9 @@
 import jax
 import jax.numpy as jnp
 
+from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses.classes import supervised
-from tl_jax.methods.contract import Method, Terms
+from tl_jax.methods.contract import Method, Own, Terms
 
 
 def afn(step: float = 1.0) -> Method:
@@ -14,7 +15,7 @@ def afn(step: float = 1.0) -> Method:
     arXiv 1811.07456.
     """
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         def growth(features):
             norm = jnp.sqrt(jnp.maximum(jnp.square(features).sum(1), 1e-12))
             return jnp.square(norm - (jax.lax.stop_gradient(norm) + at.values["step"])).mean(), norm.mean()

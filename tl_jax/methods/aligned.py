@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 
 from tl_jax.core.errors import require
 from tl_jax.core.keys import named
-from tl_jax.core.types import Array
+from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import mlp
 from tl_jax.losses.classes import domain_logistic, gradient_reversal
 from tl_jax.losses.discrepancy import coral_mean, mmd
-from tl_jax.methods.contract import Method, Own, Terms
+from tl_jax.methods.contract import Example, Method, Own, Terms
 
 DISTANCES: Mapping[str, Callable[[Array, Array], Array]] = {"coral": coral_mean, "mmd": mmd}
 ALIGNMENTS = ("none", *DISTANCES, "dann")
@@ -26,7 +26,7 @@ def aligned(method: Method, by: str, domains: int) -> Method:
     first = next(iter(method.views))
     adversarial = by == "dann"
 
-    def init(key, example, model):
+    def init(key: Array, example: Example, model: Model) -> Own:
         own = method.init(key, example, model)
         params = {"pretext": own.params}
         if adversarial:
@@ -34,7 +34,7 @@ def aligned(method: Method, by: str, domains: int) -> Method:
             params["discriminator"] = mlp.init(named(key, "discriminator"), sizes)
         return Own(params, own.memory)
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         losses, metrics = method.terms(own._replace(params=own.params["pretext"]), out, batch, at)
         features = out[first].features
         n = len(features) // domains

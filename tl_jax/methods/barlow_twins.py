@@ -1,8 +1,9 @@
 """Barlow Twins: two views correlate feature by feature, and no feature repeats another."""
 
+from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import mlp
 from tl_jax.losses.contrastive import barlow
-from tl_jax.methods.contract import HEAD_FROZEN, Method, Own, Terms, two_views
+from tl_jax.methods.contract import HEAD_FROZEN, Example, Method, Own, Terms, two_views
 
 
 def barlow_twins(redundancy: float = 5e-3, width: int = 512, view: str = "strong") -> Method:
@@ -12,11 +13,11 @@ def barlow_twins(redundancy: float = 5e-3, width: int = 512, view: str = "strong
     2021, arXiv 2103.03230.
     """
 
-    def init(key, example, model):
+    def init(key: Array, example: Example, model: Model) -> Own:
         sizes = (example.features.shape[-1], width, width, width)
         return Own({"projector": mlp.init(key, sizes, last_bias=False)}, {})
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         project = lambda x: mlp.apply(own.params["projector"], x, normalise=True)
         one, two = (project(out[name].features) for name in ("one", "two"))
         return Terms({"redundancy": barlow(one, two, at.values["redundancy"])})

@@ -6,10 +6,11 @@ import jax.numpy as jnp
 from tl_jax.core.errors import require
 from tl_jax.core.keys import named
 from tl_jax.core.trees import moving_average
+from tl_jax.core.types import Array, At, Batch, Model, Outputs, Tree
 from tl_jax.losses import mlp
 from tl_jax.losses.classes import cross_entropy
 from tl_jax.losses.contrastive import unit
-from tl_jax.methods.contract import Method, Own, Terms, View
+from tl_jax.methods.contract import Example, Method, Own, Terms, View
 
 
 def bi_tuning(
@@ -24,7 +25,7 @@ def bi_tuning(
     """
     require("form of bi_tuning", form, ("paper", "tllib"))
 
-    def init(key, example, model):
+    def init(key: Array, example: Example, model: Model) -> Own:
         mlp.of_linear(model.params["head"], "bi_tuning")
         own = {"projector": mlp.init(named(key, "projector"), (example.features.shape[-1], width))}
         return Own(own, {"params": model.params, "stats": model.stats, "projector": own["projector"]})
@@ -34,7 +35,7 @@ def bi_tuning(
         log_p = jax.nn.log_softmax(similar / at.values["temperature"], axis=1)
         return -(jnp.where(same, log_p, 0).sum(1) / same.sum(1)).mean()
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         f, keys, y = out["source"].features, out["keys"].features, batch.y
         with_one = lambda x: unit(jnp.concatenate([x, jnp.ones_like(x[:, :1])], 1))
         head = own.network["head"] if form == "paper" else jax.lax.stop_gradient(own.network["head"])
@@ -44,7 +45,7 @@ def bi_tuning(
         losses = {"classifier": contrast(by_class, y, at), "projection": contrast(z @ z_keys.T, y, at)}
         return Terms({"source": cross_entropy(out["source"].logits, y), **losses})
 
-    def after(model, out, batch, at):
+    def after(model: Model, out: Outputs, batch: Batch, at: At) -> Tree:
         now = {"params": model.params, "stats": model.stats, "projector": model.own["projector"]}
         return moving_average(model.memory, now, at.values["decay"])
 

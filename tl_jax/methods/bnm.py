@@ -3,8 +3,9 @@
 import jax
 import jax.numpy as jnp
 
+from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses.classes import cross_entropy
-from tl_jax.methods.contract import Method, Terms
+from tl_jax.methods.contract import Method, Own, Terms
 
 
 def bnm() -> Method:
@@ -13,7 +14,7 @@ def bnm() -> Method:
     Cui et al. 2020, arXiv 2003.12237.
     """
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         p = jax.nn.softmax(out["target"].logits)
         nuclear = jnp.linalg.svd(p, compute_uv=False).sum() / len(p)
         return Terms({"source": cross_entropy(out["source"].logits, batch.y), "nuclear": -nuclear})

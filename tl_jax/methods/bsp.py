@@ -2,9 +2,10 @@
 
 import jax.numpy as jnp
 
+from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import mlp
 from tl_jax.losses.classes import domain_logistic, gradient_reversal, supervised
-from tl_jax.methods.contract import Method, Own, Terms
+from tl_jax.methods.contract import Example, Method, Own, Terms
 
 
 def bsp(penalty: float = 1e-4, hidden: int = 256) -> Method:
@@ -15,10 +16,10 @@ def bsp(penalty: float = 1e-4, hidden: int = 256) -> Method:
     lam; its size grows with the batch. penalty = 1e-4. Chen et al. 2019 (ICML, PMLR 97:1081).
     """
 
-    def init(key, example, model):
+    def init(key: Array, example: Example, model: Model) -> Own:
         return Own({"discriminator": mlp.init(key, (example.features.shape[-1], hidden, hidden, 1))}, {})
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         f_s, f_t = out["source"].features, out["target"].features
         score = lambda x: mlp.apply(own.params["discriminator"], gradient_reversal(x, at.lam))[:, 0]
         largest = lambda x: jnp.square(jnp.linalg.svd(x, compute_uv=False)[0])

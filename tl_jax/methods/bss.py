@@ -2,8 +2,9 @@
 
 import jax.numpy as jnp
 
+from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses.classes import supervised
-from tl_jax.methods.contract import Method, Terms, View
+from tl_jax.methods.contract import Method, Own, Terms, View
 
 
 def bss(smallest: int = 1) -> Method:
@@ -13,7 +14,7 @@ def bss(smallest: int = 1) -> Method:
     lam = .001. Chen et al. 2019 (NeurIPS 32).
     """
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         o = out["source"]
         values = jnp.linalg.svd(o.features, compute_uv=False)  # in falling order
         shrinkage = jnp.square(values[-smallest:]).sum()

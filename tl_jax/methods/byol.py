@@ -3,9 +3,10 @@
 from tl_jax.core.keys import named
 from tl_jax.core.schedules import cosine
 from tl_jax.core.trees import moving_average
+from tl_jax.core.types import Array, At, Batch, Model, Outputs, Tree
 from tl_jax.losses import mlp
 from tl_jax.losses.contrastive import negative_cosine
-from tl_jax.methods.contract import HEAD_FROZEN, Method, Own, Terms, View, two_views
+from tl_jax.methods.contract import HEAD_FROZEN, Example, Method, Own, Terms, View, two_views
 
 
 def byol(decay: float = 0.99, hidden: int = 512, width: int = 128, view: str = "strong") -> Method:
@@ -16,7 +17,7 @@ def byol(decay: float = 0.99, hidden: int = 512, width: int = 128, view: str = "
     layers. Reads no label. Grill et al. 2020, arXiv 2006.07733.
     """
 
-    def init(key, example, model):
+    def init(key: Array, example: Example, model: Model) -> Own:
         projector = (example.features.shape[-1], hidden, width)
         own = {
             "projector": mlp.init(named(key, "projector"), projector, last_bias=False),
@@ -24,7 +25,7 @@ def byol(decay: float = 0.99, hidden: int = 512, width: int = 128, view: str = "
         }
         return Own(own, {"params": model.params, "stats": model.stats, "projector": own["projector"]})
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         target = mlp.apply(own.memory["projector"], out["teacher"].features, normalise=True)
 
         def loss(features):
@@ -33,7 +34,7 @@ def byol(decay: float = 0.99, hidden: int = 512, width: int = 128, view: str = "
 
         return Terms({"prediction": loss(out["one"].features) + loss(out["two"].features)})
 
-    def after(model, out, batch, at):
+    def after(model: Model, out: Outputs, batch: Batch, at: At) -> Tree:
         slow = 1 - (1 - at.values["decay"]) * cosine(at.progress)
         now = {"params": model.params, "stats": model.stats, "projector": model.own["projector"]}
         return moving_average(model.memory, now, slow)

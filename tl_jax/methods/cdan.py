@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.errors import require
+from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import classes, mlp
-from tl_jax.methods.contract import Method, Own, Terms
+from tl_jax.methods.contract import Example, Method, Own, Terms
 
 LARGEST_OUTER_PRODUCT = 4096
 RANDOM_WIDTH = 1024
@@ -21,7 +22,7 @@ def cdan(entropy: bool = False, hidden: int = 1024, form: str = "paper") -> Meth
     """
     require("form of cdan", form, ("paper", "tllib"))
 
-    def init(key, example, model):
+    def init(key: Array, example: Example, model: Model) -> Own:
         d, c = example.features.shape[-1], example.logits.shape[-1]
         k_d, k_f, k_g = jax.random.split(key, 3)
         if d * c <= LARGEST_OUTER_PRODUCT:
@@ -29,7 +30,7 @@ def cdan(entropy: bool = False, hidden: int = 1024, form: str = "paper") -> Meth
         random = {name: jax.random.normal(k, (n, RANDOM_WIDTH)) for name, k, n in (("f", k_f, d), ("g", k_g, c))}
         return Own({"discriminator": mlp.init(k_d, (RANDOM_WIDTH, hidden, hidden, 1))}, random)
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         def score(o):
             f, g = classes.gradient_reversal(o.features, at.lam), jax.nn.softmax(jax.lax.stop_gradient(o.logits))
             if own.memory:

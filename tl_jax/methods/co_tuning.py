@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.batching import in_batches
+from tl_jax.core.types import Array, At, Batch, Labeled, Model, Network, Outputs, Tree
 from tl_jax.losses import mlp
 from tl_jax.losses.classes import cross_entropy
-from tl_jax.methods.contract import Method, Own, Terms, View
+from tl_jax.methods.contract import Example, Method, Own, Terms, View
 
 
 def co_tuning(temperature: float = 1.0) -> Method:
@@ -17,19 +18,19 @@ def co_tuning(temperature: float = 1.0) -> Method:
     source's validation set. Labels are the target's. lam = 2.3. You et al. 2020 (NeurIPS 33), "Co-Tuning".
     """
 
-    def init(key, example, model):
+    def init(key: Array, example: Example, model: Model) -> Own:
         head = mlp.of_linear(model.own["head"], "co_tuning")
         classes = example.logits.shape[-1], model.own["head"]["bias"].shape[-1]
         return Own({"head": head}, {"relation": jnp.zeros(classes)})
 
-    def survey(network, model, seen):
+    def survey(network: Network, model: Model, seen: Labeled) -> Tree:
         features = in_batches(lambda x: network.apply(model.params, model.stats, x)[0].features, seen.x)
         p = jax.nn.softmax(mlp.apply(model.own["head"], features) / temperature)
         member = jax.nn.one_hot(seen.y, len(model.memory["relation"]), axis=0)
         mean = jnp.matmul(member, p, precision="highest") / jnp.maximum(member.sum(1), 1)[:, None]
         return {"relation": mean.astype(model.memory["relation"].dtype)}
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         log_p = jax.nn.log_softmax(mlp.apply(own.params["head"], out["source"].features))
         related = -(own.memory["relation"][batch.y] * log_p).sum(1).mean()
         return Terms({"source": cross_entropy(out["source"].logits, batch.y), "related": related})

@@ -3,9 +3,10 @@
 import jax.numpy as jnp
 
 from tl_jax.core.errors import require
+from tl_jax.core.types import Array, At, Batch, Outputs
 from tl_jax.losses.classes import supervised
 from tl_jax.losses.discrepancy import mmd
-from tl_jax.methods.contract import Method, Terms
+from tl_jax.methods.contract import Method, Own, Terms
 
 FORMS = {"quadratic": "unbiased", "paper": "linear", "tllib": "cyclic"}
 
@@ -21,18 +22,16 @@ def dan(form: str = "quadratic") -> Method:
     """
     require("form of dan", form, tuple(FORMS))
 
-    def distance(x_s, x_t, sizes):
+    def distance(x_s: Array, x_t: Array, batch: Batch) -> Array:
         if form == "quadratic":
             return mmd(x_s, x_t)
-        ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
-        sources = jnp.split(x_s, ends[:-1])
-        return jnp.stack([mmd(x, x_t, estimator=FORMS[form]) for x in sources]).mean()
+        return jnp.stack([mmd(x, x_t, estimator=FORMS[form]) for x in batch.split(x_s)]).mean()
 
-    def terms(own, out, batch, at):
-        s, t, sizes = out["source"], out["target"], [len(source.y) for source in batch.sources]
-        loss = distance(s.features, t.features, sizes)
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
+        s, t = out["source"], out["target"]
+        loss = distance(s.features, t.features, batch)
         # The library's constant for the diagonal of all pairs; it has no gradient.
-        loss = loss + (2 / (len(t.features) - 1) if form == "tllib" else distance(s.logits, t.logits, sizes))
+        loss = loss + (2 / (len(t.features) - 1) if form == "tllib" else distance(s.logits, t.logits, batch))
         return Terms({"source": supervised(s.logits, batch.y), "mmd": loss})
 
     return Method(terms, regression=True)

@@ -1,8 +1,9 @@
 """Domain-adversarial neural network."""
 
+from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import mlp
 from tl_jax.losses.classes import domain_logistic, gradient_reversal, supervised
-from tl_jax.methods.contract import Method, Own, Terms
+from tl_jax.methods.contract import Example, Method, Own, Terms
 
 
 def dann(hidden: int = 256) -> Method:
@@ -14,10 +15,10 @@ def dann(hidden: int = 256) -> Method:
     dropout nor batch normalisation. Ganin et al. 2016, JMLR 17(59), arXiv 1505.07818.
     """
 
-    def init(key, example, model):
+    def init(key: Array, example: Example, model: Model) -> Own:
         return Own({"discriminator": mlp.init(key, (example.features.shape[-1], hidden, hidden, 1))}, {})
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         score = lambda x: mlp.apply(own.params["discriminator"], gradient_reversal(x, at.lam))[:, 0]
         return Terms(
             {

@@ -1,8 +1,9 @@
 """DARE-GRAM: adaptation of a regression by aligning inverse Gram matrices."""
 
+from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses.classes import supervised
 from tl_jax.losses.inverse_gram import inverse_gram_alignment
-from tl_jax.methods.contract import Method, Terms
+from tl_jax.methods.contract import Method, Own, Terms
 
 
 def dare_gram(threshold: float = 0.9, angle: float = 0.05, scale: float = 1e-3) -> Method:
@@ -15,7 +16,7 @@ def dare_gram(threshold: float = 0.9, angle: float = 0.05, scale: float = 1e-3) 
     Nejjar et al. 2023, arXiv 2303.13325.
     """
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         s, t = out["source"], out["target"]
         found = inverse_gram_alignment(s.features, t.features, at.values["threshold"])
         losses = {"source": supervised(s.logits, batch.y), "angle": found.angle, "scale": found.scale}

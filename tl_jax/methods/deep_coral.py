@@ -1,9 +1,10 @@
 """Deep CORAL: align second-order statistics."""
 
 from tl_jax.core.errors import require
+from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses.classes import supervised
 from tl_jax.losses.discrepancy import coral, coral_mean
-from tl_jax.methods.contract import Method, Terms
+from tl_jax.methods.contract import Method, Own, Terms
 
 
 def deep_coral(form: str = "paper") -> Method:
@@ -14,7 +15,7 @@ def deep_coral(form: str = "paper") -> Method:
     """
     require("form of deep_coral", form, ("paper", "tllib"))
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         s, t = out["source"], out["target"]
         distance = coral(s.logits, t.logits) if form == "paper" else coral_mean(s.features, t.features)
         return Terms({"source": supervised(s.logits, batch.y), "coral": distance})

@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 
+from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses.classes import supervised
 from tl_jax.methods.contract import Method, Own, Terms, View
 
@@ -16,7 +17,7 @@ def delta() -> Method:
     network's own pass in the place of f. Li et al. 2019, arXiv 1901.09229.
     """
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         now = out.get("inference", out["source"])
         moved = jnp.square(now.features - out["reference"].features).sum(1).mean() / 2
         return Terms({"source": supervised(out["source"].logits, batch.y), "behaviour": moved})

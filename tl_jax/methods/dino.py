@@ -3,8 +3,9 @@
 from tl_jax.core.keys import named
 from tl_jax.core.schedules import cosine
 from tl_jax.core.trees import moving_average
+from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
 from tl_jax.losses import contrastive, mlp
-from tl_jax.methods.contract import HEAD_FROZEN, Method, Own, Terms, View, two_views
+from tl_jax.methods.contract import HEAD_FROZEN, Example, Method, Own, Terms, View, two_views
 
 
 def dino(
@@ -17,7 +18,7 @@ def dino(
     (momentum 0); all views have one size. The teacher predicts. Reads no label. Caron et al. 2021, arXiv 2104.14294.
     """
 
-    def init(key, example, model):
+    def init(key: Array, example: Example, model: Model) -> Own:
         last = mlp.init(named(key, "prototypes"), (64, prototypes), last_bias=False)
         own = {
             "projector": mlp.init(key, (example.features.shape[-1], 256, 256, 64)),
@@ -29,21 +30,21 @@ def dino(
         directions = contrastive.unit(own["prototypes"]["kernel"].T)
         return contrastive.unit(mlp.apply(own["projector"], features)) @ directions.T
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         teacher = scores(own.memory["own"], out["teacher"].features)
         heat, centre = (at.values["soft"], at.values["sharp"]), teacher.mean(0)
         loss = lambda o: contrastive.dino(scores(own.params, o.features), teacher, heat, centre)
         return Terms({"distillation": (loss(out["one"]) + loss(out["two"])) / 2})
 
-    def after(model, out, batch, at):
+    def after(model: Model, out: Outputs, batch: Batch, at: At) -> Tree:
         now = {"params": model.params, "stats": model.stats, "own": model.own}
         return moving_average(model.memory, now, 1 - (1 - at.values["decay"]) * cosine(at.progress))
 
-    def plain(model, domain):
+    def plain(model: Model, domain: str) -> tuple[Tree, Tree]:
         stats = model.memory["stats"]
         return model.memory["params"], stats.get("all", stats.get(domain))
 
-    def predict(network, model, x, domain):
+    def predict(network: Network, model: Model, x: Array, domain: str) -> Output:
         return network.apply(*plain(model, domain), x)[0]
 
     teacher = View("target", view, weights=lambda memory: (memory["params"], memory["stats"]))

@@ -2,9 +2,10 @@
 
 import jax
 
+from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses.classes import cross_entropy
 from tl_jax.losses.joint_discrepancy import local_mmd
-from tl_jax.methods.contract import Method, Terms
+from tl_jax.methods.contract import Method, Own, Terms
 
 
 def dsan() -> Method:
@@ -15,7 +16,7 @@ def dsan() -> Method:
     10.1109/TNNLS.2020.2988928.
     """
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         s, t = out["source"], out["target"]
         shares = (jax.nn.one_hot(batch.y, s.logits.shape[1], dtype=s.features.dtype), jax.nn.softmax(t.logits))
         local = local_mmd((s.features, t.features), shares)

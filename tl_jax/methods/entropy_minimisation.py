@@ -1,13 +1,14 @@
 """Entropy minimisation: confident predictions on the target."""
 
+from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses.classes import cross_entropy, entropy
-from tl_jax.methods.contract import Method, Terms
+from tl_jax.methods.contract import Method, Own, Terms
 
 
 def entropy_minimisation() -> Method:
     """L = CE_s + lam * mean H(p_t), lam = .1 (Grandvalet & Bengio 2005, NIPS 17)."""
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         certain = entropy(out["target"].logits).mean()
         return Terms({"source": cross_entropy(out["source"].logits, batch.y), "entropy": certain})
 

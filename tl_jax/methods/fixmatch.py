@@ -1,7 +1,8 @@
 """FixMatch, its unlabelled part on the target."""
 
+from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses.classes import cross_entropy, pseudo_label_loss
-from tl_jax.methods.contract import Method, Terms, View
+from tl_jax.methods.contract import Method, Own, Terms, View
 
 
 def fixmatch(threshold: float = 0.95) -> Method:
@@ -13,7 +14,7 @@ def fixmatch(threshold: float = 0.95) -> Method:
     their moving average; "strong" is the view of data/views/augment.py, not RandAugment.
     """
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         loss, mask = pseudo_label_loss(out["target_strong"].logits, out["target"].logits, at.values["threshold"])
         return Terms({"source": cross_entropy(out["source"].logits, batch.y), "consistency": loss}, {"mask_rate": mask})
 

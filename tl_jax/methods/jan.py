@@ -2,9 +2,10 @@
 
 import jax
 
+from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses.classes import cross_entropy
 from tl_jax.losses.joint_discrepancy import joint_mmd
-from tl_jax.methods.contract import Method, Terms
+from tl_jax.methods.contract import Method, Own, Terms
 
 
 def jan() -> Method:
@@ -14,7 +15,7 @@ def jan() -> Method:
     lam = 1. Long et al. 2017, arXiv 1605.06636.
     """
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         s, t = out["source"], out["target"]
         joint = joint_mmd((s.features, t.features), (jax.nn.softmax(s.logits), jax.nn.softmax(t.logits)))
         return Terms({"source": cross_entropy(s.logits, batch.y), "mmd": joint})

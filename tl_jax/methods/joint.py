@@ -1,7 +1,8 @@
 """The objective itself with labels on both sides."""
 
+from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses.classes import supervised
-from tl_jax.methods.contract import Method, Terms, View
+from tl_jax.methods.contract import Method, Own, Terms, View
 
 
 def joint() -> Method:
@@ -11,7 +12,7 @@ def joint() -> Method:
     baseline "weighted".
     """
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         logits, m = out["source"].logits, len(batch.sources[-1].y)
         n = len(logits) - m
         losses = {"source": supervised(logits[:n], batch.y[:n]), "target": supervised(logits[n:], batch.y[n:])}

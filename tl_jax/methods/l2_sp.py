@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses.classes import supervised
 from tl_jax.methods.contract import Method, Own, Terms, View
 
@@ -20,7 +21,7 @@ def l2_sp(head: float = 1.0) -> Method:
     def trunk(params):
         return {group: tree for group, tree in params.items() if group != "head"}
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         anchor = squares(jax.tree.map(jnp.subtract, trunk(own.network), own.memory["start"]))
         losses = {"source": supervised(out["source"].logits, batch.y), "anchor": anchor}
         return Terms({**losses, "decay": squares(own.network["head"])})

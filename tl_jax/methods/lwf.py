@@ -3,9 +3,10 @@
 import jax
 
 from tl_jax.core.errors import require
+from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import mlp
 from tl_jax.losses.classes import cross_entropy
-from tl_jax.methods.contract import Method, Own, Terms, View
+from tl_jax.methods.contract import Example, Method, Own, Terms, View
 
 
 def lwf(temperature: float = 3.0, form: str = "paper") -> Method:
@@ -19,12 +20,12 @@ def lwf(temperature: float = 3.0, form: str = "paper") -> Method:
     """
     require("form of lwf", form, ("paper", "tllib"))
 
-    def init(key, example, model):
+    def init(key: Array, example: Example, model: Model) -> Own:
         head = mlp.of_linear(model.own["head"], "lwf")
         memory = {"params": model.params, "stats": model.stats, "head": head}
         return Own({"head": head} if form == "paper" else {}, memory)
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         soft, now = at.values["temperature"], out.get("inference", out["source"])
         head = own.params["head"] if form == "paper" else own.memory["head"]
         log_p = jax.nn.log_softmax(mlp.apply(head, now.features) / soft)

@@ -4,10 +4,11 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.floats import to_float
-from tl_jax.core.keys import named, of_view
+from tl_jax.core.keys import named
 from tl_jax.core.patches import hidden, patch_grid, patches
+from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import mlp
-from tl_jax.methods.contract import HEAD_FROZEN, Method, Own, Terms, View
+from tl_jax.methods.contract import HEAD_FROZEN, Example, Method, Own, Terms, View
 
 
 def mae(width: int = 256) -> Method:
@@ -18,7 +19,7 @@ def mae(width: int = 256) -> Method:
     2022 (arXiv 2111.09886), and not left out of a transformer. Reads no label. He et al. 2022, arXiv 2111.06377.
     """
 
-    def init(key, example, model):
+    def init(key: Array, example: Example, model: Model) -> Own:
         h, w, channels = example.x.shape[1:]
         rows, columns = patch_grid(h, w)
         size = h // rows * (w // columns) * channels
@@ -27,9 +28,9 @@ def mae(width: int = 256) -> Method:
         spread = mlp.init(key, (example.features.shape[-1], width), last_bias=False)
         return Own({"spread": spread, "places": places, "pixels": pixels}, {})
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         x = to_float(batch.target.x)
-        keys = jax.random.split(of_view(at.key, "masked", "target"), len(x))
+        keys = jax.random.split(at.view_keys["masked"][0], len(x))
         gone = jax.vmap(lambda key: hidden(key, *x.shape[1:3]))(keys)
         spread = mlp.apply(own.params["spread"], out["masked"].features)
         found = mlp.apply(own.params["pixels"], jax.nn.relu(spread[:, None] + own.params["places"][None]))

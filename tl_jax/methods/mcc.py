@@ -1,7 +1,8 @@
 """Minimum class confusion."""
 
+from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses.classes import confusion, cross_entropy
-from tl_jax.methods.contract import Method, Terms
+from tl_jax.methods.contract import Method, Own, Terms
 
 
 def mcc(temperature: float = 2.5) -> Method:
@@ -10,7 +11,7 @@ def mcc(temperature: float = 2.5) -> Method:
     The weights of the examples, by their entropy, are detached as in the authors' code. temperature = 2.5, lam = 1.
     """
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         return Terms(
             {
                 "source": cross_entropy(out["source"].logits, batch.y),

@@ -3,10 +3,10 @@
 import jax
 
 from tl_jax.core.keys import named
-from tl_jax.core.types import Output
+from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
 from tl_jax.losses import heads
 from tl_jax.losses.classes import cross_entropy, l1_discrepancy
-from tl_jax.methods.contract import Method, Own, Phase, Terms
+from tl_jax.methods.contract import Example, Method, Own, Phase, Terms
 
 
 def mcd(generator_steps: int = 4) -> Method:
@@ -18,30 +18,30 @@ def mcd(generator_steps: int = 4) -> Method:
     head is of the family of the network's own (`--network=NAME(head=...)`), drawn as that is. lam = 1.
     """
 
-    def init(key, example, model):
+    def init(key: Array, example: Example, model: Model) -> Own:
         return Own({"head": heads.another(key, model.params["head"], "mcd")}, {})
 
     def second(own, out, domain, at):
         return heads.apply(own.params["head"], out[domain].features, named(at.key, f"second head {domain}"))
 
-    def supervised(own, out, batch, at):
+    def supervised(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         loss = cross_entropy(out["source"].logits, batch.y) + cross_entropy(second(own, out, "source", at), batch.y)
         return Terms({"source": loss})
 
     def discrepancy(own, out, at):
         return l1_discrepancy(out["target"].logits, second(own, out, "target", at))
 
-    def disagree(own, out, batch, at):
+    def disagree(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         return Terms({**supervised(own, out, batch, at).losses, "agreement": -discrepancy(own, out, at)})
 
-    def agree(own, out, batch, at):
+    def agree(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         return Terms({"discrepancy": discrepancy(own, out, at)})
 
-    def predict(network, model, x, domain):
+    def predict(network: Network, model: Model, x: Array, domain: str) -> Output:
         out, _ = network.apply(model.params, model.stats, x)
         return Output(out.features, (out.logits + heads.apply(model.own["head"], out.features)) / 2)
 
-    def plain(model, domain):
+    def plain(model: Model, domain: str) -> tuple[Tree, Tree]:
         """The mean of two linear heads is one; of others it is not."""
         head = model.params["head"]
         if set(head) == {"kernel", "bias"}:

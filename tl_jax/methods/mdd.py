@@ -3,9 +3,10 @@
 import jax
 import jax.numpy as jnp
 
+from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import mlp
 from tl_jax.losses.classes import cross_entropy, gradient_reversal
-from tl_jax.methods.contract import Method, Own, Terms
+from tl_jax.methods.contract import Example, Method, Own, Terms
 
 
 def mdd(margin: float = 4.0, hidden: int = 256) -> Method:
@@ -16,11 +17,11 @@ def mdd(margin: float = 4.0, hidden: int = 256) -> Method:
     own head, where they have two equal heads d-1024-c with dropout. Zhang et al. 2019, arXiv 1904.05801.
     """
 
-    def init(key, example, model):
+    def init(key: Array, example: Example, model: Model) -> Own:
         sizes = (example.features.shape[-1], hidden, example.logits.shape[-1])
         return Own({"adversary": mlp.init(key, sizes)}, {})
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         adversary = lambda o: mlp.apply(own.params["adversary"], gradient_reversal(o.features, at.lam))
         s, t = out["source"], out["target"]
         agree = cross_entropy(adversary(s), s.logits.argmax(1))

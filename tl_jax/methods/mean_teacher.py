@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.trees import moving_average
+from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
 from tl_jax.losses.classes import cross_entropy
 from tl_jax.methods.contract import Method, Own, Terms, View
 
@@ -19,7 +20,7 @@ def mean_teacher(decay: float = 0.99, threshold: float = 0.968, balance: float =
     Valpola 2017, arXiv 1703.01780.
     """
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         p = jax.nn.softmax(out["target"].logits)
         q = jax.nn.softmax(out["teacher"].logits)
         mask = (q.max(-1) > at.values["threshold"]).astype(p.dtype)
@@ -29,15 +30,15 @@ def mean_teacher(decay: float = 0.99, threshold: float = 0.968, balance: float =
         losses = {"source": cross_entropy(out["source"].logits, batch.y), "consistency": consistency}
         return Terms({**losses, "balance": mask.mean() * uneven}, {"mask_rate": mask.mean()})
 
-    def after(model, out, batch, at):
+    def after(model: Model, out: Outputs, batch: Batch, at: At) -> Tree:
         slow = jnp.minimum(at.values["decay"], 1 - 1 / (at.step + 2.0))
         return moving_average(model.memory, {"params": model.params, "stats": model.stats}, slow)
 
-    def plain(model, domain):
+    def plain(model: Model, domain: str) -> tuple[Tree, Tree]:
         stats = model.memory["stats"]
         return model.memory["params"], stats.get("all", stats.get(domain))
 
-    def predict(network, model, x, domain):
+    def predict(network: Network, model: Model, x: Array, domain: str) -> Output:
         return network.apply(*plain(model, domain), x)[0]
 
     teacher = View("target", "weak", weights=lambda memory: (memory["params"], memory["stats"]))

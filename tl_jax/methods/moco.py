@@ -3,9 +3,10 @@
 from tl_jax.core.keys import named
 from tl_jax.core.schedules import cosine
 from tl_jax.core.trees import moving_average
+from tl_jax.core.types import Array, At, Batch, Model, Outputs, Tree
 from tl_jax.losses import mlp
 from tl_jax.losses.contrastive import info_nce
-from tl_jax.methods.contract import HEAD_FROZEN, Method, Own, Terms, View, two_views
+from tl_jax.methods.contract import HEAD_FROZEN, Example, Method, Own, Terms, View, two_views
 
 
 def moco(
@@ -18,7 +19,7 @@ def moco(
     arXiv 2104.02057, after He et al. 2020, arXiv 1911.05722.
     """
 
-    def init(key, example, model):
+    def init(key: Array, example: Example, model: Model) -> Own:
         projector = (example.features.shape[-1], hidden, width)
         own = {
             "projector": mlp.init(named(key, "projector"), projector, last_bias=False),
@@ -26,7 +27,7 @@ def moco(
         }
         return Own(own, {"params": model.params, "stats": model.stats, "projector": own["projector"]})
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         keys = mlp.apply(own.memory["projector"], out["teacher"].features, normalise=True)
         temperature = at.values["temperature"]
 
@@ -37,7 +38,7 @@ def moco(
 
         return Terms({"contrast": loss(out["one"].features) + loss(out["two"].features)})
 
-    def after(model, out, batch, at):
+    def after(model: Model, out: Outputs, batch: Batch, at: At) -> Tree:
         slow = 1 - (1 - at.values["decay"]) * cosine(at.progress)
         now = {"params": model.params, "stats": model.stats, "projector": model.own["projector"]}
         return moving_average(model.memory, now, slow)

@@ -9,7 +9,8 @@ import numpy as np
 
 from tl_jax.balancing.contract import Balance
 from tl_jax.balancing.tasks import TaskHead, task_loss
-from tl_jax.methods.contract import Balancing, Method, Terms, View
+from tl_jax.core.types import At, Batch, Outputs
+from tl_jax.methods.contract import Balancing, Method, Own, Terms, View
 
 
 def multitask(tasks: Sequence[TaskHead], balance: Balance | None = None) -> Method:
@@ -23,13 +24,11 @@ def multitask(tasks: Sequence[TaskHead], balance: Balance | None = None) -> Meth
     runs = _runs(tasks)
     inputs = [[task.name for task in tasks if task.input == i] for i in sorted({task.input for task in tasks})]
 
-    def terms(own, out, batch, at):
-        logits, losses, begin = out["source"].logits, {}, [0]
-        for source in batch.sources:
-            begin.append(begin[-1] + len(source.y))
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
+        logits, losses = batch.split(out["source"].logits), {}
         for run in runs:
             first, width, last = run[0], run[0].width, run[-1]
-            z = logits[begin[first.input] : begin[first.input + 1], first.begin : last.end]
+            z = logits[first.input][:, first.begin : last.end]
             y = batch.sources[first.input].y[:, first.column : last.column + 1]
             each = jax.vmap(partial(task_loss, first.labels), 1)(z.reshape(len(z), len(run), width), y)
             losses |= {task.name: loss for task, loss in zip(run, each, strict=True)}

@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from tl_jax.core.types import Output
+from tl_jax.core.types import Array, Model, Network, Output
 from tl_jax.methods.contract import HEAD_FROZEN, NOTHING_LEARNT, Method, View
 
 
@@ -12,7 +12,7 @@ def pixels() -> Method:
     Reads nothing; no step changes it.
     """
 
-    def predict(network, model, x, domain):
+    def predict(network: Network, model: Model, x: Array, domain: str) -> Output:
         logits = network.apply(model.params, model.stats, x)[0].logits
         return Output(x.reshape(len(x), -1).astype(jnp.float32), logits)
 

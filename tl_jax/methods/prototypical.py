@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.batching import in_batches
-from tl_jax.core.types import Output
+from tl_jax.core.types import Array, Labeled, Model, Network, Output, Tree
 from tl_jax.losses.contrastive import unit
-from tl_jax.methods.contract import NOTHING_LEARNT, Method, Own, View
+from tl_jax.methods.contract import NOTHING_LEARNT, Example, Method, Own, View
 
 
 def prototypical(form: str = "plain") -> Method:
@@ -21,14 +21,14 @@ def prototypical(form: str = "plain") -> Method:
     def seen_as(features, centre):
         return unit(features - centre[None, :]) if form == "unit" else features
 
-    def survey(network, model, seen):
+    def survey(network: Network, model: Model, seen: Labeled) -> Tree:
         features = in_batches(lambda x: network.apply(model.params, model.stats, x)[0].features, seen.x)
         centre = features.mean(0)
         member = jax.nn.one_hot(seen.y, len(model.memory["means"]), dtype=features.dtype)
         sums, count = jnp.matmul(member.T, seen_as(features, centre), precision="highest"), member.sum(0)
         return {"centre": centre, "means": sums / jnp.maximum(count, 1)[:, None], "seen": count > 0}
 
-    def predict(network, model, x, domain):
+    def predict(network: Network, model: Model, x: Array, domain: str) -> Output:
         features = network.apply(model.params, model.stats, x)[0].features
         origin = model.memory["means"].mean(0, keepdims=True)  # far from it the squares would cancel badly
         f, means = seen_as(features, model.memory["centre"]) - origin, model.memory["means"] - origin
@@ -36,7 +36,7 @@ def prototypical(form: str = "plain") -> Method:
         scores = 2 * cross - jnp.square(means).sum(1)[None, :]  # the example's own ||f||^2 is the same for all classes
         return Output(features, jnp.where(model.memory["seen"][None, :], scores, -jnp.inf))
 
-    def plain(model, domain):
+    def plain(model: Model, domain: str) -> tuple[Tree, Tree]:
         if form == "unit" or set(model.params["head"]) != {"kernel", "bias"}:
             return model.params, model.stats
         origin = model.memory["means"].mean(0)
@@ -45,7 +45,7 @@ def prototypical(form: str = "plain") -> Method:
         bias = jnp.where(model.memory["seen"], bias, -jnp.inf)
         return {**model.params, "head": {"kernel": 2 * means.T, "bias": bias}}, model.stats
 
-    def init(key, example, model):
+    def init(key: Array, example: Example, model: Model) -> Own:
         c, d = example.logits.shape[-1], example.features.shape[-1]
         return Own({}, {"centre": jnp.zeros(d), "means": jnp.zeros((c, d)), "seen": jnp.ones(c, bool)})
 

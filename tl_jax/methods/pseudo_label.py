@@ -1,7 +1,8 @@
 """Pseudo-labels: the network's own confident predictions as labels."""
 
+from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses.classes import cross_entropy, pseudo_label_loss
-from tl_jax.methods.contract import Method, Terms
+from tl_jax.methods.contract import Method, Own, Terms
 
 
 def pseudo_label(threshold: float = 0.95) -> Method:
@@ -10,7 +11,7 @@ def pseudo_label(threshold: float = 0.95) -> Method:
     Lee 2013 (ICML workshop on challenges in representation learning), there without a threshold.
     """
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         logits = out["target"].logits
         loss, mask = pseudo_label_loss(logits, logits, at.values["threshold"])
         return Terms({"source": cross_entropy(out["source"].logits, batch.y), "pseudo": loss}, {"mask_rate": mask})

@@ -2,9 +2,10 @@
 
 import jax.numpy as jnp
 
+from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import mlp
 from tl_jax.losses.classes import cross_entropy
-from tl_jax.methods.contract import HEAD_FROZEN, Method, Own, Terms, View
+from tl_jax.methods.contract import HEAD_FROZEN, Example, Method, Own, Terms, View
 
 VIEWS = {"upright": "none", "quarter": "rotate90", "half": "rotate180", "three_quarters": "rotate270"}
 
@@ -15,10 +16,10 @@ def rotation() -> Method:
     Reads no label; needs square images. Gidaris et al. 2018, arXiv 1803.07728.
     """
 
-    def init(key, example, model):
+    def init(key: Array, example: Example, model: Model) -> Own:
         return Own({"turns": mlp.init(key, (example.features.shape[-1], len(VIEWS)))}, {})
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         features = jnp.concatenate([out[name].features for name in VIEWS])
         turns = jnp.repeat(jnp.arange(len(VIEWS)), len(features) // len(VIEWS))
         logits = mlp.apply(own.params["turns"], features)

@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.batching import in_batches
+from tl_jax.core.types import Array, At, Batch, Model, Network, Outputs, Tree
 from tl_jax.losses.classes import cross_entropy, entropy, marginal_entropy
-from tl_jax.methods.contract import Method, Terms, View
+from tl_jax.methods.contract import Method, Own, Terms, View
 
 
 def shot(smoothing: float = 0.1) -> Method:
@@ -19,16 +20,16 @@ def shot(smoothing: float = 0.1) -> Method:
     and the source model is that of the last step (theirs: the best on validation data).
     """
 
-    def source_terms(own, out, batch, at):
+    def source_terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         return Terms({"source": cross_entropy(out["source"].logits, batch.y, smoothing)})
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         logits = out["target"].logits
         labels = own.memory["labels"][batch.target.index]
         information = entropy(logits).mean() - marginal_entropy(logits)
         return Terms({"information": information, "pseudo": cross_entropy(logits, labels)})
 
-    def refresh(network, model, x_t, at):
+    def refresh(network: Network, model: Model, x_t: Array, at: At) -> Tree:
         out = in_batches(lambda x: network.apply(model.params, model.stats, x)[0], x_t)
         return {"labels": pseudo_labels(out.features, out.logits)}
 

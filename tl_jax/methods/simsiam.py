@@ -1,9 +1,10 @@
 """SimSiam: each view predicts the other, and a stopped gradient keeps it from collapse."""
 
 from tl_jax.core.keys import named
+from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import mlp
 from tl_jax.losses.contrastive import negative_cosine
-from tl_jax.methods.contract import HEAD_FROZEN, Method, Own, Terms, two_views
+from tl_jax.methods.contract import HEAD_FROZEN, Example, Method, Own, Terms, two_views
 
 
 def simsiam(width: int = 256, hidden: int = 64, view: str = "strong") -> Method:
@@ -13,7 +14,7 @@ def simsiam(width: int = 256, hidden: int = 64, view: str = "strong") -> Method:
     width-hidden-width. Reads no label. Chen & He 2021, arXiv 2011.10566.
     """
 
-    def init(key, example, model):
+    def init(key: Array, example: Example, model: Model) -> Own:
         projector = (example.features.shape[-1], width, width, width)
         own = {
             "projector": mlp.init(named(key, "projector"), projector, last_bias=False),
@@ -21,7 +22,7 @@ def simsiam(width: int = 256, hidden: int = 64, view: str = "strong") -> Method:
         }
         return Own(own, {})
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         project = lambda x: mlp.standardise(mlp.apply(own.params["projector"], x, normalise=True))
         one, two = (project(out[name].features) for name in ("one", "two"))
         p_one, p_two = (mlp.apply(own.params["predictor"], z, normalise=True) for z in (one, two))

@@ -1,7 +1,8 @@
 """No adaptation: the lower bound."""
 
+from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses.classes import supervised
-from tl_jax.methods.contract import Method, Terms, View
+from tl_jax.methods.contract import Method, Own, Terms, View
 
 
 def source_only(smoothing: float = 0.0) -> Method:
@@ -12,7 +13,7 @@ def source_only(smoothing: float = 0.0) -> Method:
     any loss on the target, is the row of `adabn`.
     """
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         return Terms({"source": supervised(out["source"].logits, batch.y, smoothing)})
 
     return Method(terms, lam=None, views={"source": View("source")}, regression=True)

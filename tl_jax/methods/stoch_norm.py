@@ -4,9 +4,9 @@ import jax
 
 from tl_jax.core.keys import named
 from tl_jax.core.trees import flatten, unflatten
-from tl_jax.core.types import Network
+from tl_jax.core.types import At, Batch, Network, Outputs
 from tl_jax.losses.classes import supervised
-from tl_jax.methods.contract import Method, Terms, View
+from tl_jax.methods.contract import Method, Own, Terms, View
 
 
 def stoch_norm(p: float = 0.5) -> Method:
@@ -17,10 +17,10 @@ def stoch_norm(p: float = 0.5) -> Method:
     Kou et al. 2020 (NeurIPS 33), "Stochastic Normalization".
     """
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         return Terms({"source": supervised(out["source"].logits, batch.y)})
 
-    def adapt(network, at):
+    def adapt(network: Network, at: At) -> Network:
         def apply(params, stats, x, **how):
             means = {path: m for path, m in flatten(stats).items() if path.endswith("/mean")}
             share = at.values["p"]

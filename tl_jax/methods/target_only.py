@@ -1,7 +1,8 @@
 """Supervised training on the target: the upper bound."""
 
+from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses.classes import supervised
-from tl_jax.methods.contract import Method, Terms
+from tl_jax.methods.contract import Method, Own, Terms
 
 
 def target_only() -> Method:
@@ -10,7 +11,7 @@ def target_only() -> Method:
     A bound, not a method: it is the only one that is given target labels, in the place of the source.
     """
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         return Terms({"source": supervised(out["source"].logits, batch.y)})
 
     return Method(terms, lam=None, labels="target", regression=True)

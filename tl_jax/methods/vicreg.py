@@ -1,7 +1,8 @@
 """VICReg: views agree, features vary, features do not repeat each other."""
 
+from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import contrastive, mlp
-from tl_jax.methods.contract import HEAD_FROZEN, Method, Own, Terms, two_views
+from tl_jax.methods.contract import HEAD_FROZEN, Example, Method, Own, Terms, two_views
 
 
 def vicreg(
@@ -13,11 +14,11 @@ def vicreg(
     d-width-width-width, hidden layers normalised over the batch. Reads no label. arXiv 2105.04906.
     """
 
-    def init(key, example, model):
+    def init(key: Array, example: Example, model: Model) -> Own:
         sizes = (example.features.shape[-1], width, width, width)
         return Own({"projector": mlp.init(key, sizes, last_bias=False)}, {})
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         project = lambda x: mlp.apply(own.params["projector"], x, normalise=True)
         found = contrastive.vicreg(*(project(out[name].features) for name in ("one", "two")))
         return Terms(dict(zip(("invariance", "variance", "covariance"), found, strict=True)))

@@ -3,9 +3,10 @@
 import jax
 import jax.numpy as jnp
 
+from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import mlp
 from tl_jax.losses.classes import supervised
-from tl_jax.methods.contract import Method, Own, Phase, Terms
+from tl_jax.methods.contract import Example, Method, Own, Phase, Terms
 
 
 def wdgrl(critic_steps: int = 5, penalty: float = 10.0, hidden: int = 256) -> Method:
@@ -16,7 +17,7 @@ def wdgrl(critic_steps: int = 5, penalty: float = 10.0, hidden: int = 256) -> Me
     rate, where it has two. Shen et al. 2018, arXiv 1707.01217.
     """
 
-    def init(key, example, model):
+    def init(key: Array, example: Example, model: Model) -> Own:
         return Own({"critic": mlp.init(key, (example.features.shape[-1], hidden, 1), last_bias=False)}, {})
 
     def score(own, x):
@@ -25,7 +26,7 @@ def wdgrl(critic_steps: int = 5, penalty: float = 10.0, hidden: int = 256) -> Me
     def distance(own, out):
         return score(own, out["source"].features).mean() - score(own, out["target"].features).mean()
 
-    def critic(own, out, batch, at):
+    def critic(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         f_s, f_t = out["source"].features, out["target"].features
         n = min(len(f_s), len(f_t))
         mix = jax.random.uniform(jax.random.fold_in(at.key, 1), (n, 1), f_s.dtype)
@@ -35,7 +36,7 @@ def wdgrl(critic_steps: int = 5, penalty: float = 10.0, hidden: int = 256) -> Me
         gap = distance(own, out)
         return Terms({"critic": at.values["penalty"] * jnp.square(norm - 1).mean() - gap})
 
-    def adapt(own, out, batch, at):
+    def adapt(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         losses = {"source": supervised(out["source"].logits, batch.y), "wasserstein": distance(own, out)}
         return Terms(losses)
 

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
 from tl_jax.losses.classes import cross_entropy
 from tl_jax.methods.contract import Method, Own, Terms, View
 
@@ -16,22 +17,22 @@ def wise_ft(alpha: float = 0.5) -> Method:
     arXiv 2109.01903.
     """
 
-    def terms(own, out, batch, at):
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         return Terms({"source": cross_entropy(out["source"].logits, batch.y)})
 
-    def after(model, out, batch, at):
+    def after(model: Model, out: Outputs, batch: Batch, at: At) -> Tree:
         trunk = lambda params: {group: tree for group, tree in params.items() if group != "head"}
         pairs = zip(*(jax.tree.leaves(trunk(p)) for p in (model.params, model.memory["params"])), strict=True)
         still = jnp.all(jnp.array([jnp.array_equal(now, then) for now, then in pairs], bool))
         now = {"params": model.params, "stats": model.stats}
         return jax.tree.map(lambda new, old: jnp.where(still, new, old), now, model.memory)
 
-    def between(model, share, domain):
+    def between(model: Model, share: float | Array, domain: str) -> tuple[Tree, Tree]:
         stats = model.memory["stats"]
         begin = model.memory["params"], stats.get("all", stats.get(domain))
         return jax.tree.map(lambda old, new: (1 - share) * old + share * new, begin, (model.params, model.stats))
 
-    def predict(network, model, x, domain):
+    def predict(network: Network, model: Model, x: Array, domain: str) -> Output:
         return network.apply(*between(model, alpha, domain), x)[0]
 
     return Method(

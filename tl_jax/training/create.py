@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
+from tl_jax.core.errors import UserError
 from tl_jax.core.keys import named
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Array, Labeled, Model, Tree
@@ -19,7 +20,8 @@ SOURCE_HEAD = "source_head/"
 def create(recipe: Recipe, data: Data, start: Start) -> State:
     """The state before step 0, without its optimiser (see `with_optimizer`)."""
     network, method, key = recipe.network, recipe.method, jax.random.key(start.seed)
-    example = data.target[jnp.arange(2)]
+    first = data.sources[0][0] if data.target is None else data.target
+    example = first[jnp.arange(2)]
     params, fresh = network.init(named(key, "network"), example)
     stats: Mapping[str, Tree] = initial_stats(recipe.plan, fresh, domains_of(data))
     source_head: dict[str, Array] = {}
@@ -40,10 +42,12 @@ def create(recipe: Recipe, data: Data, start: Start) -> State:
     return state if method.survey is None else _surveyed(recipe, state, data)
 
 
-def refreshed(recipe: Recipe, state: State, x_t: Array) -> State:
-    """The state with the memory that the method makes of the whole target x_t [m, ...]."""
+def refreshed(recipe: Recipe, state: State, x_t: Array | None) -> State:
+    """The state with the memory that the method makes of the whole target x_t [m, ...]; UserError without one."""
     refresh, at = recipe.method.refresh, whereabouts(recipe, state)
     assert refresh is not None
+    if x_t is None:
+        raise UserError("The method computes its memory over the target, and nothing of a target is given here.")
     # A key of its own: what a refresh draws is not what the step beside it draws.
     at = at._replace(key=named(at.key, "refresh"))
     return state._replace(memory=refresh(recipe.network, target_model(model_of(state)), x_t, at))

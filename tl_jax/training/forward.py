@@ -79,14 +79,12 @@ class Forward(NamedTuple):
     """A plan bound to a network; `frozen` are the modules whose statistics must not move.
 
     only: the domain whose pass carries a gradient, where a loss reads no other and the plan keeps them apart.
-    labelled_target: whether the last source is the target itself: it has the target's statistics.
     """
 
     network: Network
     plan: str
     frozen: frozenset[str] = frozenset()
     only: str = ""
-    labelled_target: bool = False
 
     def __call__(self, weights: Weights, entries: Sequence[Entry]) -> tuple[dict[str, Output], dict[str, Any]]:
         """Outputs by view (several sources concatenated) and the updated statistics."""

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 from tl_jax.core.errors import UserError
 from tl_jax.core.keys import of_view
 from tl_jax.core.trees import unflatten
-from tl_jax.core.types import Array, At, Batch, Output, Tree
+from tl_jax.core.types import Array, At, Batch, Output, Outputs, Tree
 from tl_jax.data.views.augment import augment
-from tl_jax.methods.contract import Method, Own, TermsFunction, View
+from tl_jax.methods.contract import Method, Own, View
+from tl_jax.methods.hooks import TermsFn
 from tl_jax.training.forward import Entry, Forward, Weights, stats_of
 
 
@@ -30,7 +31,7 @@ class Found(NamedTuple):
 
     stats: Mapping[str, Tree]
     logged: dict[str, Array]
-    outputs: Mapping[str, Output]
+    outputs: Outputs
 
 
 def split_params(params: Mapping[str, Array]) -> tuple[Tree, Tree]:
@@ -40,25 +41,34 @@ def split_params(params: Mapping[str, Array]) -> tuple[Tree, Tree]:
     return tree, own
 
 
-def unweighted(method: Method, forward: Forward, terms: TermsFunction) -> Callable:
+def unweighted(method: Method, forward: Forward, terms: TermsFn) -> Callable:
     """f(trained, surroundings) -> ({term: loss}, Found): what the objective sums.
 
     trained and surroundings.kept are disjoint flat parameter dicts.
     """
+    views = method.views
 
-    def found(trained: Mapping[str, Array], around: Surroundings):
-        network, own = split_params({**around.kept, **trained})
-        passes = forward
+    def found(trained: Mapping[str, Array], around: Surroundings) -> tuple[Mapping[str, Array], Found]:
+        passes = _Passes(method, forward, around, {name: _entries(name, view, around) for name, view in views.items()})
         if method.adapt is not None:
-            passes = forward._replace(network=method.adapt(forward.network, around.at))
-        outputs, stats = _outputs(method, passes, network, around)
-        losses, metrics = terms(Own(own, around.memory, network), outputs, around.batch, around.at)
+            passes = passes._replace(forward=forward._replace(network=method.adapt(forward.network, around.at)))
+        network, own = split_params({**around.kept, **trained})
+        outputs, stats = passes(network)
+
+        def lookahead(loss: Callable[[Outputs], Array], rate: float | Array) -> Outputs:
+            here = {path: x for path, x in trained.items() if not path.startswith("method/")}
+            at = lambda moved: passes(split_params({**around.kept, **here, **moved})[0])[0]
+            slope = jax.grad(lambda moved: loss(at(moved)))(here)
+            return at({path: x - rate * slope[path] for path, x in here.items()})
+
+        at = around.at._replace(view_keys={name: _keys(of, around.at) for name, of in passes.entries.items()})
+        losses, metrics = terms(Own(own, around.memory, network, lookahead), outputs, around.batch, at)
         return losses, Found(stats, {**losses, **metrics}, outputs)
 
     return found
 
 
-def objective(method: Method, forward: Forward, terms: TermsFunction) -> Callable:
+def objective(method: Method, forward: Forward, terms: TermsFn) -> Callable:
     """f(trained, surroundings) -> (total, Found): differentiate it in `trained` alone.
 
     Raises UserError while tracing for a term that nothing weighs.
@@ -79,31 +89,45 @@ def objective(method: Method, forward: Forward, terms: TermsFunction) -> Callabl
     return total
 
 
-def _outputs(method: Method, forward: Forward, params: Tree, around: Surroundings):
-    """Every view's outputs: the trained network's under the forward plan, then the others'."""
-    entries = lambda name, view: _entries(name, view, around, forward.labelled_target)
-    moving = {name: view for name, view in method.views.items() if view.weights is None and view.train}
-    trained = [entry for name, view in moving.items() for entry in entries(name, view)]
-    outputs, stats = forward(Weights(params, around.stats, around.at.key), trained)
-    for name, view in method.views.items():
-        if view.weights is not None:
-            (entry,) = entries(name, view)
-            outputs[name] = jax.lax.stop_gradient(_teacher(forward, view, entry, around))
-        elif not view.train:
-            outputs[name] = _inference(forward, (params, around.stats), entries(name, view))
-    return outputs, stats
+class _Passes(NamedTuple):
+    """Every view's pass through a network whose parameters are still open, on inputs that are drawn."""
+
+    method: Method
+    forward: Forward
+    around: Surroundings
+    entries: Mapping[str, list[Entry]]
+
+    def __call__(self, params: Tree) -> tuple[dict[str, Output], dict[str, Tree]]:
+        """The trained network's outputs under the forward plan, with its next statistics, then the others'."""
+        forward, around, views = self.forward, self.around, self.method.views
+        moving = [name for name, view in views.items() if view.weights is None and view.train]
+        trained = [entry for name in moving for entry in self.entries[name]]
+        outputs, stats = forward(Weights(params, around.stats, around.at.key), trained)
+        for name, view in views.items():
+            if view.weights is not None:
+                (entry,) = self.entries[name]
+                outputs[name] = jax.lax.stop_gradient(_teacher(forward, view, entry, around))
+            elif not view.train:
+                outputs[name] = _inference(forward, (params, around.stats), self.entries[name])
+        return outputs, stats
 
 
-def _entries(name: str, view: View, around: Surroundings, labelled_target: bool) -> list[Entry]:
-    """One entry per domain of the view, augmented with a draw of its own."""
-    parts = around.batch.sources if view.domain == "source" else (around.batch.target,)
-    keys = [f"source{i}" if view.domain == "source" else "target" for i in range(len(parts))]
-    if labelled_target:
-        keys[-1] = "target"
+def _entries(name: str, view: View, around: Surroundings) -> list[Entry]:
+    """One entry per domain of the view, augmented with a draw of its own. Raises UserError without a target."""
+    batch, at = around.batch, around.at
+    if view.domain == "target" and batch.target is None:
+        raise UserError(f"The view {name!r} is one of the target, and training is given nothing of a target here.")
+    of_sources = dict(zip(batch.domains, batch.sources, strict=True))
+    parts = of_sources if view.domain == "source" else {"target": batch.target}
     return [
-        Entry(name, domain, augment(view.augment, of_view(around.at.key, name, domain), part.x))
-        for domain, part in zip(keys, parts, strict=True)
+        Entry(name, domain, augment(view.augment, of_view(at.key, name, domain), part.x))
+        for domain, part in parts.items()
     ]
+
+
+def _keys(entries: list[Entry], at: At) -> tuple[Array, ...]:
+    """The keys that they were drawn by."""
+    return tuple(of_view(at.key, entry.view, entry.domain) for entry in entries)
 
 
 def _teacher(forward: Forward, view: View, entry: Entry, around: Surroundings) -> Output:

@@ -18,7 +18,8 @@ from tl_jax.balancing.contract import Seen, afterwards, combine, shared_directio
 from tl_jax.core.errors import UserError
 from tl_jax.core.keys import named
 from tl_jax.core.types import Array
-from tl_jax.methods.contract import Balancing, Method, TermsFunction
+from tl_jax.methods.contract import Balancing, Method
+from tl_jax.methods.hooks import TermsFn
 from tl_jax.training.forward import Forward
 from tl_jax.training.objective import Found, Surroundings, unweighted
 from tl_jax.training.state import shared
@@ -26,7 +27,7 @@ from tl_jax.training.state import shared
 MANY = 16
 """Every logged scalar is carried through the loop on the device; hundreds of them take minutes to compile."""
 
-Parts = tuple[Method, Forward, TermsFunction]
+Parts = tuple[Method, Forward, TermsFn]
 Now = tuple[Mapping[str, Array], Surroundings]
 
 

@@ -32,13 +32,14 @@ class State(NamedTuple):
 class Data(NamedTuple):
     """Training examples on the device: ((x_s [n, ...], y_s [n]), ...) and the unlabelled x_t [m, ...].
 
-    The last of the sources is the target itself where its labels are trained on. others: further unlabelled domains
-    (x [k, ...], ...), of which every batch has as many examples as of the target, after them. lists: for every source
-    the rows that are drawn, some perhaps more than once, or None for each once; empty: None for every source.
+    target: None where it is met in the test alone (generalisation): no batch then has one. The last of the sources is
+    the target itself where its labels are trained on. others: further unlabelled domains (x [k, ...], ...), of which
+    every batch has as many examples as of the target, after them. lists: for every source the rows that are drawn, some
+    perhaps more than once, or None for each once; empty: None for every source.
     """
 
     sources: tuple[tuple[Array, Array], ...]
-    target: Array
+    target: Array | None
     others: tuple[Array, ...] = ()
     lists: tuple[Array | None, ...] = ()
 
@@ -61,7 +62,7 @@ class Start(NamedTuple):
 
 
 def domains_of(data: Data) -> list[str]:
-    """The domains that statistics may tell apart."""
+    """The domains that statistics may tell apart; a target that nothing is trained on has those of the sources."""
     return [f"source{i}" for i in range(len(data.sources))] + ["target"]
 
 

@@ -13,7 +13,7 @@ import optax
 
 from tl_jax.core.keys import named
 from tl_jax.core.schedules import LR_SCHEDULES
-from tl_jax.core.types import Array, At, Batch, Labeled, Output, Tree, Unlabeled
+from tl_jax.core.types import Array, At, Batch, Labeled, LabeledTarget, Outputs, Tree, Unlabeled
 from tl_jax.data.pipeline.sampler import indices
 from tl_jax.methods.contract import Phase
 from tl_jax.training import several_losses
@@ -57,7 +57,10 @@ def sample(recipe: Recipe, state: State, data: Data) -> Batch:
         last = i == len(data.sources) - 1
         listed = state.rows if last and state.rows is not None else data.list_of(i)
         rows = draw(f"source{i}", x) if listed is None else listed[draw(f"source{i}", listed)]
-        sources.append(Labeled(x[rows], y[rows], rows))
+        kind = LabeledTarget if last and trains_on_target_labels(recipe, state) else Labeled
+        sources.append(kind(x[rows], y[rows], rows))
+    if data.target is None:
+        return recipe.place_batch(Batch(tuple(sources), None))
     rows = draw("target", data.target)
     x, first = data.target[rows], len(data.target)
     for i, other in enumerate(data.others):
@@ -65,6 +68,11 @@ def sample(recipe: Recipe, state: State, data: Data) -> Batch:
         x, rows = jnp.concatenate([x, other[chosen]]), jnp.concatenate([rows, first + chosen])
         first += len(other)
     return recipe.place_batch(Batch(tuple(sources), Unlabeled(x, rows)))
+
+
+def trains_on_target_labels(recipe: Recipe, state: State) -> bool:
+    """Whether the last of the labelled sets is the target itself, in whole or in part."""
+    return recipe.method.labels in ("target", "both") or state.rows is not None
 
 
 def make_step(recipe: Recipe, factors: Mapping[str, float]) -> Callable[[State, Data], tuple[State, dict]]:
@@ -84,7 +92,7 @@ def make_update(recipe: Recipe, factors: Mapping[str, float]) -> Callable[[State
     def update(state: State, batch: Batch) -> tuple[State, dict[str, Array]]:
         at = whereabouts(recipe, state)
         logged: dict[str, Array] = {}
-        outputs: Mapping[str, Output] = {}
+        outputs: Outputs = {}
         done = 0
         for phase in method.steps():
             advance = lambda state, i, phase=phase: _advance(recipe, factors, phase, (state, batch, drawn(at, i)))
@@ -112,8 +120,7 @@ def _advance(
     trained = {path: x for group in phase.groups for path, x in groups[group].items()}
     kept = {path: x for path, x in state.params.items() if path not in trained}
     frozen = frozen_modules(factors, normalised_modules(state.stats))
-    labelled_target = recipe.method.labels in ("target", "both") or state.rows is not None
-    forward = Forward(recipe.network, recipe.plan, frozen, labelled_target=labelled_target)
+    forward = Forward(recipe.network, recipe.plan, frozen)
     parts = recipe.method, forward, phase.terms
     around = Surroundings(kept, state.stats, state.memory, batch, at)
 

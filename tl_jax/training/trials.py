@@ -9,9 +9,9 @@ import numpy as np
 from tl_jax.core.batching import sent_in_batches
 from tl_jax.core.types import Array, Output, Tree
 from tl_jax.training.create import create, refreshed
-from tl_jax.training.forward import stats_of
+from tl_jax.training.predict import predicted
 from tl_jax.training.recipe import Recipe
-from tl_jax.training.state import Data, Start, State, model_of, with_optimizer
+from tl_jax.training.state import Data, Start, State, with_optimizer
 from tl_jax.training.step import Progress, make_run
 
 EVALUATION_BATCH = 256
@@ -41,7 +41,7 @@ class Programs(NamedTuple):
     begin: Callable[[Start, Data], State]
     renew: Callable[[State], State]
     run: Callable[..., tuple[State, Progress]]
-    refresh: Callable[[State, Array], State]
+    refresh: Callable[[State, Array | None], State]
     predict: Callable[[State, Array, str], Output]
     by_domain: bool
 
@@ -61,11 +61,11 @@ def programs(recipe: Recipe, factors: Mapping[str, float], mode: str) -> Program
     def begin(start: Start, data: Data) -> State:
         return renew(create(recipe, data, start))
 
-    def refresh(state: State, x: Array) -> State:
+    def refresh(state: State, x: Array | None) -> State:
         return refreshed(recipe, state, x)
 
     def predict(states: State, x: Array, domain: str) -> Output:
-        return over_trials(lambda state, x: _predict(recipe, state, x, domain), mode)(states, x)
+        return over_trials(lambda state, x: predicted(recipe, state, x, domain), mode)(states, x)
 
     # Programs that run once: on a CPU a third of the compilation time for slower code is a bargain.
     once = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else {}
@@ -77,15 +77,6 @@ def programs(recipe: Recipe, factors: Mapping[str, float], mode: str) -> Program
         predict=jax.jit(predict, static_argnums=2),
         by_domain=recipe.plan == "per_domain" or recipe.method.predict is not None,
     )
-
-
-def _predict(recipe: Recipe, state: State, x: Array, domain: str) -> Output:
-    """Outputs of one trial on x [B, ...]."""
-    model = model_of(state)
-    model = model._replace(stats=stats_of(model.stats, domain))
-    if recipe.method.predict is not None:
-        return recipe.method.predict(recipe.network, model, x, domain)
-    return recipe.network.apply(model.params, model.stats, x)[0]
 
 
 def predict_all(programs: Programs, states: State, x: np.ndarray, domain: str) -> Output:

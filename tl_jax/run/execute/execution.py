@@ -62,7 +62,8 @@ def execution(task: Task, options: Options, remembered: str | None) -> Execution
         mode = remembered or options.trials
         reason = f"{trials} trials, {mode} as {'before' if remembered else 'asked for'}"
     else:
-        shape = ", ".join(map(str, data.target.shape[1:]))
+        x = data.sources[0][0] if data.target is None else data.target
+        shape = ", ".join(map(str, x.shape[1:]))
         described = f"{config.network}, {config.precision}, batch {config.batch_size} of {shape}"
         mode, reason = choose(described, lambda mode: built(mode)[1:], task.starts(), data, steps=task.job.steps)
     recipe, ready, placement = built(mode)

@@ -38,7 +38,8 @@ class Draws(NamedTuple):
 def named(data: Data) -> dict[str, Any]:
     """{name by which the sampler draws: x} of every training set."""
     found = {f"source{i}": x for i, (x, _) in enumerate(data.sources)}
-    return {**found, "target": data.target, **{f"other{i}": x for i, x in enumerate(data.others)}}
+    target = {} if data.target is None else {"target": data.target}
+    return {**found, **target, **{f"other{i}": x for i, x in enumerate(data.others)}}
 
 
 def renewed(data: Data, sets: dict[str, Any]) -> Data:

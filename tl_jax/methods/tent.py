@@ -1,0 +1,31 @@
+"""Test entropy minimisation: a trained model follows the stream that it predicts."""
+
+from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs
+from tl_jax.losses.classes import entropy
+from tl_jax.methods.contract import Method, Own, Terms, View
+
+
+def tent() -> Method:
+    """L = mean H(p_t) over a batch of the stream; scales and biases of the normalisation layers alone move.
+
+    A batch is predicted before it is learnt from (`training/stream.py`), normalised by its own statistics, as it is
+    when it is learnt from. Reads no label and no source. One step a batch, and nothing is put back in between. Paths
+    with "norm" in them are taken for normalisation, group and layer normalisation as well. Wang et al. 2021,
+    arXiv 2006.10726.
+    """
+
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
+        return Terms({"entropy": entropy(out["target"].logits).mean()})
+
+    def predict(network: Network, model: Model, x: Array, domain: str) -> Output:
+        return network.apply(model.params, model.stats, x, train=True)[0]
+
+    return Method(
+        terms,
+        views={"target": View("target")},
+        weights=lambda at: {"entropy": 1.0},
+        lam=None,
+        freeze=(("*norm*", "1"), ("*", "frozen")),
+        predict=predict,
+        labels="none",
+    )
