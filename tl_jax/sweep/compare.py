@@ -72,7 +72,10 @@ def _scores(pivoted: Pivot, row: Key) -> dict[tuple[Key, int], float]:
 def _p(differences: np.ndarray) -> float | None:
     if len(differences) < LEAST:
         return None
-    return float(wilcoxon(differences, zero_method="zsplit").pvalue) if differences.any() else 1.0
+    if not differences.any():
+        return 1.0
+    _, p = np.asarray(wilcoxon(differences, zero_method="zsplit"))
+    return float(p)
 
 
 def holm(p: Mapping[Key, float | None]) -> dict[Key, float | None]:

@@ -5,10 +5,7 @@ of methods and networks, and the functions of GRIDS and DRAWN.
 """
 
 import ast
-import hashlib
 import itertools
-import json
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +13,7 @@ from tl_jax.core.calls import UNREADABLE
 from tl_jax.core.errors import UserError, require, unknown
 from tl_jax.data.benchmarks.table import BENCHMARKS
 from tl_jax.data.load import DIGITS
+from tl_jax.sweep.numbers import DRAWN, GRIDS, chance
 from tl_jax.sweep.values import is_number, typed
 
 Point = dict[str, Any]
@@ -26,39 +24,6 @@ SETS: Mapping[str, tuple[str, ...]] = {
     **{name: tuple(f"{name}/{one}" for one in b.domains) for name, b in BENCHMARKS.items() if len(b.domains) > 1},
 }
 """Domains of one benchmark, all of the same classes, for --pairs and --leave_out."""
-
-
-def _short(value: float) -> float:
-    """Six digits: enough for a setting, and what is shown is what was run."""
-    return float(f"{value:.6g}")
-
-
-def log(low: float, high: float, n: int) -> list[float]:
-    """n values from low to high, each the same factor from the last."""
-    if low <= 0 or high <= 0:
-        raise ValueError("its ends must be greater than 0")
-    return [_short(10**x) for x in linear(math.log10(low), math.log10(high), n)]
-
-
-def linear(low: float, high: float, n: int) -> list[float]:
-    """n values from low to high, evenly spaced."""
-    if n < 1 or n != int(n):
-        raise ValueError("its third argument is how many values, at least 1")
-    return [_short(low + (high - low) * (i / (n - 1) if n > 1 else 0)) for i in range(int(n))]
-
-
-def ints(low: int, high: int, step: int = 1) -> list[int]:
-    """Whole numbers from low to high, both included."""
-    return list(range(low, high + 1, step))
-
-
-GRIDS: Mapping[str, Callable[..., list]] = {"log": log, "linear": linear, "ints": ints}
-DRAWN: Mapping[str, Callable[..., Any]] = {
-    "uniform": lambda u, low, high: _short(low + (high - low) * u),
-    "log_uniform": lambda u, low, high: _short(low * (high / low) ** u),
-    "whole": lambda u, low, high: int(low) + int(u * (int(high) - int(low) + 1)),
-}
-"""Of a number in [0, 1) and the two ends; `whole` is of whole numbers, both ends included."""
 
 
 class Axis(NamedTuple):
@@ -167,17 +132,12 @@ def _over(flag: str, text: str, seed: int) -> Axis:
 
     def row(i: int) -> list[tuple]:
         try:
-            return [(typed(name, DRAWN[function](_chance(seed, i, name), *arguments)),)]
+            return [(typed(name, DRAWN[function](chance(seed, i, name), *arguments)),)]
         except (ValueError, TypeError, ZeroDivisionError, OverflowError) as error:
             raise UserError(f"--{flag}='{text}': write {function}(low, high) ({error}).") from None
 
     row(0)
     return Axis((name,), row, True)
-
-
-def _chance(seed: int, i: int, name: str) -> float:
-    """A number in [0, 1): a pure function, so that more names or draws change none that were there."""
-    return int(hashlib.sha256(json.dumps([seed, i, name]).encode()).hexdigest()[:13], 16) / 16**13
 
 
 def _together(text: str) -> Axis:
