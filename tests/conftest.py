@@ -1,11 +1,14 @@
 """Eight fake CPU devices, strict shapes, no network: set before JAX starts."""
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "8")
 os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
 os.environ.setdefault("MPLBACKEND", "agg")
+# Processes that tests start see this checkout, wherever they run.
+os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
 
 import jax
 import pytest

@@ -3,9 +3,12 @@
 import re
 from pathlib import Path
 
+from tl_jax.kinds.table import prepare
 from tl_jax.methods import ADAPTATION
 from tl_jax.models.heads import HEADS
 from tl_jax.models.networks import NETWORKS
+from tl_jax.run.plan.config import Config
+from tl_jax.run.plan.types import Options
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -46,3 +49,18 @@ def test_the_table_of_networks_is_complete():
     page = (DOCS / "networks.md").read_text()
     assert all(f"`{name}`" in page for name in NETWORKS)
     assert all(f"`{head}`" in page for head in HEADS)
+
+
+def test_the_example_file_of_own_code_can_be_planned(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(code("extending.md"))
+    monkeypatch.chdir(tmp_path)
+    config = Config(
+        source=("mine.py:shop(shift=0.0)",),
+        target="mine.py:shop",
+        methods=("mine.py:sharpened(sharp=3.0)",),
+        network="mine.py:mixer(width=4)",
+        select="mine.py:confidence(power=2.0)",
+        batch_size=8,
+    )
+    (task,) = prepare(config, Options(devices=1), {}).tasks
+    assert (task.job.name, dict(task.job.trials[0][1])["sharp"]) == ("mine.py:sharpened(sharp=3.0)", 3.0)

@@ -58,6 +58,7 @@ ROOMS = {
     "kinds/inductive": RUN | {"kinds/predicting"},
     "kinds/unsupervised": RUN | {"kinds/predicting", "data/views"},
     "kinds/multitask": RUN,
+    "kinds/generalisation": RUN | {"kinds/predicting"},
     "kinds": {"core", "data", "run", "run/plan", *(f"kinds/{name}" for name in KINDS)},
     "programs": RUN | {"kinds", "kinds/inductive", "evaluation/transferability"},
     "sweep": RUN | {"kinds", "data/benchmarks"},

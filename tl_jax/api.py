@@ -1,8 +1,11 @@
 """The same run from Python, as in a notebook."""
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from absl import logging
 
 from tl_jax.core import own_code
 from tl_jax.core.errors import require
@@ -108,4 +111,16 @@ def _run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Res
     own_code.forget()  # a file that was changed since the last run is read again
     setup_devices(devices=options.devices)
     where = options.run_dir or str(temporary_folder("tl_jax-"))
-    return run(config, dataclasses.replace(options, run_dir=where), domains)
+    with _silent() if options.quiet else contextlib.nullcontext():
+        return run(config, dataclasses.replace(options, run_dir=where), domains)
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Without the warnings of Orbax, which speaks through absl: of saves that wait for others, for instance."""
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)

@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from tl_jax.evaluation import selection
-from tl_jax.evaluation.selection import CRITERIA, refusal, select
+from tl_jax.evaluation import criteria
+from tl_jax.evaluation.criteria import CRITERIA, NEED_SOURCE
+from tl_jax.evaluation.record import Labelled, Record, Seen
+from tl_jax.evaluation.selection import refusal, select
 
 C = 4
 
 
 def record(seed=0, m=24, scale=2.0, target=None):
     rng = np.random.default_rng(seed)
-    return {
-        "source_val/logits": rng.normal(size=(30, C)) * scale,
-        "source_val/y": rng.integers(0, C, 30),
-        "target/logits": rng.normal(size=(m, C)) * scale if target is None else np.asarray(target, float),
-    }
+    source = Labelled(rng.normal(size=(30, C)) * scale, rng.integers(0, C, 30), rng.normal(size=(30, 3)))
+    logits = rng.normal(size=(m, C)) * scale if target is None else np.asarray(target, float)
+    return Record(Seen(logits, rng.normal(size=(len(logits), 3)) + 0.5), source)
 
 
 def softmax(z):
@@ -37,18 +37,38 @@ def confident(classes, size=20.0):
 
 
 def test_the_table_holds_every_criterion_under_its_own_name():
-    assert list(CRITERIA) == ["source_val", "entropy", "im", "snd"]
+    assert list(CRITERIA) == ["source_val", "entropy", "im", "snd", "dev"]
     assert all(name == criterion.__name__ for name, criterion in CRITERIA.items())
 
 
 def test_criteria_are_their_equations():
     r = record()
-    p = softmax(r["target/logits"])
-    hits = [np.argmax(z) == y for z, y in zip(r["source_val/logits"], r["source_val/y"], strict=True)]
+    p = softmax(r.target.logits)
+    hits = [np.argmax(z) == y for z, y in zip(r.source.logits, r.source.y, strict=True)]
     mean_entropy = scipy.stats.entropy(p, axis=1).mean()
-    assert selection.source_val(r) == pytest.approx(np.mean(hits))
-    assert selection.entropy(r) == pytest.approx(-mean_entropy)
-    assert selection.im(r) == pytest.approx(scipy.stats.entropy(p.mean(0)) - mean_entropy)
+    assert criteria.source_val(r) == pytest.approx(np.mean(hits))
+    assert criteria.entropy(r) == pytest.approx(-mean_entropy)
+    assert criteria.im(r) == pytest.approx(scipy.stats.entropy(p.mean(0)) - mean_entropy)
+
+
+def test_dev_is_its_equation_and_weighs_what_looks_like_the_target():
+    """With weights of one it is minus the source's error; a shift gives the mistakes there more weight."""
+    rng = np.random.default_rng(0)
+    y = np.arange(400) % 2
+    z = rng.normal(size=(400, 2))
+    wrong = z[:, 0] > 1.0  # all its mistakes are on one side
+    logits = 5.0 * np.eye(2)[np.where(wrong, 1 - y, y)]
+    near = lambda shift: Record(
+        Seen(logits, rng.normal(size=(400, 2)) + np.array([shift, 0.0])), Labelled(logits, y, z)
+    )
+    assert criteria.dev(near(0.0)) == pytest.approx(-wrong.mean(), abs=0.04)
+    assert criteria.dev(near(0.0)) > criteria.dev(near(1.0)) + 0.1
+    same = near(0.0)._replace(target=Seen(logits, z))
+    w = criteria._density_ratio(z, z[rng.permutation(400)])
+    loss = w * wrong
+    eta = -((loss * w).mean() - loss.mean() * w.mean()) / w.var()
+    assert w.mean() == pytest.approx(1.0)
+    assert -(loss.mean() + eta * w.mean() - eta) == pytest.approx(criteria.dev(same), abs=0.02)
 
 
 def snd_by_loops(logits, temperature=0.05):
@@ -63,16 +83,16 @@ def snd_by_loops(logits, temperature=0.05):
 
 @pytest.mark.parametrize("cells", [1, 100, 2**22], ids=["row by row", "in parts", "at once"])
 def test_snd_is_its_equation_in_any_number_of_parts(cells, monkeypatch):
-    monkeypatch.setattr(selection, "_CELLS", cells)
+    monkeypatch.setattr(criteria, "_CELLS", cells)
     r = record()
-    assert selection.snd(r) == pytest.approx(snd_by_loops(r["target/logits"]), rel=1e-9)
-    assert selection.snd(r, 0.5) == pytest.approx(snd_by_loops(r["target/logits"], 0.5), rel=1e-9)
+    assert criteria.snd(r) == pytest.approx(snd_by_loops(r.target.logits), rel=1e-9)
+    assert criteria.snd(r, 0.5) == pytest.approx(snd_by_loops(r.target.logits, 0.5), rel=1e-9)
 
 
 def test_snd_counts_neighbours():
     """Two equal clusters of k: each row has k - 1 neighbours, all equally near."""
-    assert selection.snd(record(target=confident([0, 1] * 6, 50.0))) == pytest.approx(math.log(5), abs=1e-3)
-    assert selection.snd(record(target=np.zeros((8, C)))) == pytest.approx(math.log(7))
+    assert criteria.snd(record(target=confident([0, 1] * 6, 50.0))) == pytest.approx(math.log(5), abs=1e-3)
+    assert criteria.snd(record(target=np.zeros((8, C)))) == pytest.approx(math.log(7))
 
 
 @hypothesis.given(
@@ -83,7 +103,7 @@ def test_snd_counts_neighbours():
 @hypothesis.settings(max_examples=60, deadline=None)
 def test_bounds_and_the_order_of_rows_and_classes(target, rows, classes):
     r = record(target=target)
-    moved = {**r, "target/logits": r["target/logits"][rows][:, classes]}
+    moved = r._replace(target=Seen(r.target.logits[rows][:, classes]))
     bounds = {
         "source_val": (0, 1),
         "entropy": (-math.log(C), 0),
@@ -99,19 +119,19 @@ def test_bounds_and_the_order_of_rows_and_classes(target, rows, classes):
 
 def test_target_criteria_do_not_read_the_source_nor_source_val_the_target():
     r = record()
-    only_target = {"target/logits": r["target/logits"]}
+    only_target = Record(r.target)
     for name in ("entropy", "im", "snd"):
         assert CRITERIA[name](only_target) == CRITERIA[name](r)
-    assert selection.source_val({**r, "target/logits": np.zeros((2, C))}) == selection.source_val(r)
+    assert criteria.source_val(r._replace(target=Seen(np.zeros((2, C))))) == criteria.source_val(r)
 
 
 def test_what_the_module_says_of_collapse():
     """Everything in two of four classes: entropy and snd prefer it to a good hesitant model, im does not."""
     good = record(target=confident(range(C), 4.0).repeat(6, 0))
     collapsed = record(target=confident([0, 1], 20.0).repeat(12, 0))
-    assert selection.entropy(collapsed) > selection.entropy(good)
-    assert selection.snd(collapsed) > selection.snd(good)
-    assert selection.im(collapsed) < selection.im(good)
+    assert criteria.entropy(collapsed) > criteria.entropy(good)
+    assert criteria.snd(collapsed) > criteria.snd(good)
+    assert criteria.im(collapsed) < criteria.im(good)
 
 
 # Refusal ----------------------------------------------------------------------------------------
@@ -131,10 +151,10 @@ def test_one_class_is_refused_and_named():
 @pytest.mark.parametrize("criterion", CRITERIA)
 def test_a_diverged_candidate_is_refused_by_every_criterion(criterion, value):
     r = record()
-    r["target/logits"][3, 1] = value
+    r.target.logits[3, 1] = value
     reason = refusal(r, CRITERIA[criterion](r))
     assert reason is not None
-    if criterion == "source_val":
+    if criterion in NEED_SOURCE:
         assert reason == "1 of 24 target rows have logits that are not finite"
 
 
@@ -142,11 +162,13 @@ def test_a_diverged_candidate_is_refused_by_every_criterion(criterion, value):
 
 
 def score(r):
-    return float(r["score"])
+    return float(r.target.features[0, 0])
 
 
-def scored(value, **changes):
-    return {**record(), "score": np.float64(value), **changes}
+def scored(value, logits=None):
+    """A record that carries its score where a criterion would read features."""
+    r = record(target=logits)
+    return r._replace(target=r.target._replace(features=np.full((1, 1), value)))
 
 
 def test_the_highest_score_wins_and_of_equals_the_latest_step():
@@ -163,7 +185,7 @@ def test_the_order_of_records_does_not_matter_and_they_are_read_once():
 
 
 def test_the_refused_are_listed_and_cannot_win():
-    collapsed = scored(99, **{"target/logits": confident([1] * 5)})
+    collapsed = scored(99, confident([1] * 5))
     found = select([(0, scored(1)), (10, collapsed), (20, scored(math.nan))], score)
     assert found.step == 0
     assert found.refused == {10: "all 5 target predictions are class 1", 20: "its score is nan"}
@@ -179,22 +201,25 @@ def test_if_all_are_refused_the_last_is_returned_without_a_score_and_says_so():
 def test_a_collapse_that_entropy_would_crown_is_not_chosen():
     collapsed = record(target=confident([0] * 24))
     sound = record(target=confident(range(C), 2.0).repeat(6, 0))
-    assert selection.entropy(collapsed) > selection.entropy(sound)
-    assert select([(1, sound), (2, collapsed)], selection.entropy).step == 1
+    assert criteria.entropy(collapsed) > criteria.entropy(sound)
+    assert select([(1, sound), (2, collapsed)], criteria.entropy).step == 1
 
 
 def test_jax_arrays_are_welcome():
     jnp = pytest.importorskip("jax.numpy")
-    r = {name: np.asarray(x, np.float32 if x.dtype == np.float64 else np.int32) for name, x in record().items()}
-    on_device = {name: jnp.asarray(x) for name, x in r.items()}
+    jax = pytest.importorskip("jax")
+    r = jax.tree.map(lambda x: np.asarray(x, np.float32 if x.dtype == np.float64 else np.int32), record())
+    on_device = jax.tree.map(jnp.asarray, r)
     for criterion in CRITERIA.values():
         assert select([(1, on_device)], criterion) == select([(1, r)], criterion)
 
 
 def test_mistakes_are_named():
     with pytest.raises(ValueError, match="no records"):
-        select([], selection.im)
-    with pytest.raises(ValueError, match="the record has no 'target/logits'; it has source_val/y"):
-        selection.im({"source_val/y": np.zeros(1)})
+        select([], criteria.im)
+    with pytest.raises(ValueError, match="no labelled validation examples of a source"):
+        criteria.source_val(Record(record().target))
+    with pytest.raises(ValueError, match="needs features"):
+        criteria.dev(record()._replace(target=Seen(record().target.logits)))
     with pytest.raises(ValueError, match="at least 2 target rows, the record has 1"):
-        selection.snd(record(m=1))
+        criteria.snd(record(m=1))

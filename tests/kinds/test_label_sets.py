@@ -113,5 +113,5 @@ def test_a_balanced_run_streams_to_the_same_numbers(tmp_path):
 
 
 def test_balancing_without_classes_is_refused():
-    with pytest.raises(UserError, match="unsupervised transfer trains on no classes"):
+    with pytest.raises(UserError, match="--balanced says nothing to unsupervised transfer"):
         tl_jax.fit(SOURCE, TARGET, "simclr", kind="unsupervised", balanced=True)

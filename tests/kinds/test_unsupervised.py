@@ -163,7 +163,7 @@ MISTAKES = {
     "unknown choice of domains": ({"pretrain_on": "all"}, ["--pretrain_on 'all'", "both"]),
     "one domain to align": ({"pretrain_on": "source"}, ["--align=coral needs both domains", "--align=none"]),
     "a plan for labelled sources": ({"forward_plan": "per_domain"}, ["--forward_plan=per_domain", "joint"]),
-    "labels": ({"labels_per_class": [3]}, ["trains on no labels"]),
+    "labels": ({"labels_per_class": [3]}, ["--labels_per_class says nothing to unsupervised transfer"]),
     "other shapes": (
         {"target": dataclasses.replace(TARGET, **{k: Examples(p.x[:, :5], p.y) for k, p in TARGET.splits.items()})},
         ["[5]", "[8]", "cannot be matched"],

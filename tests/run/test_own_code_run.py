@@ -50,7 +50,7 @@ def mixer(width: int = 16):
 
 
 def confidence(record, power: float = 1.0):
-    p = jax.nn.softmax(record["target/logits"])
+    p = jax.nn.softmax(record.target.logits)
     return np.asarray(p.max(1) ** power).mean()
 
 

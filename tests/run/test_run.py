@@ -8,7 +8,8 @@ from tiny import FAST, SOURCE, TARGET, domain, records
 
 import tl_jax
 from tl_jax.core.types import Output
-from tl_jax.kinds.predicting.observe import label_free
+from tl_jax.evaluation.record import Seen
+from tl_jax.kinds.predicting import records as stored
 from tl_jax.run import experiment
 from tl_jax.training.trials import EVALUATION_BATCH, Programs, predict_all
 
@@ -162,7 +163,8 @@ def test_one_seed_alone_has_no_spread(tmp_path):
 
 def test_more_than_ten_sources_meet_their_own_labels():
     """By name source 10 comes before source 2."""
-    logits = {f"source{i}_val/logits": np.full((i + 1, 2), i, np.float32) for i in range(12)}
+    sets = {stored.name_of_source(i): Seen(np.full((i + 1, 2), i, np.float32)) for i in range(12)}
     labels = np.concatenate([np.full(i + 1, i) for i in range(12)])
-    seen = label_free({**logits, "target/logits": np.zeros((3, 2))}, labels)
-    np.testing.assert_array_equal(seen["source_val/logits"][:, 0], seen["source_val/y"])
+    others = dict.fromkeys(("target", "target_validation", "target_test"), Seen(np.zeros((3, 2))))
+    seen = stored.evaluated(stored.stored({**sets, **others})).record(labels)
+    np.testing.assert_array_equal(seen.source.logits[:, 0], seen.source.y)

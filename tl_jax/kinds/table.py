@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from tl_jax.core.errors import require
 from tl_jax.data.domain import Domain
+from tl_jax.kinds.generalisation.kind import GENERALISING
 from tl_jax.kinds.inductive.kind import INDUCTIVE
 from tl_jax.kinds.multitask.kind import MULTITASK
 from tl_jax.kinds.transductive.kind import TRANSDUCTIVE
@@ -19,6 +20,7 @@ KINDS: Mapping[str, Kind] = {
     "inductive": INDUCTIVE,
     "unsupervised": UNSUPERVISED,
     "multitask": MULTITASK,
+    "generalisation": GENERALISING,
 }
 
 

@@ -45,8 +45,11 @@ def start(name: str, given: Sequence[str] | None = None) -> None:
 
 
 def listing() -> str:
-    """The commands, a line each."""
+    """The commands, a line each; a kind of transfer without a script of its own with its question."""
+    from tl_jax.kinds.table import KINDS
+
     about = {name: _first_line(Path(__file__).with_name(f"{name}.py")) for name in COMMANDS}
+    about |= {name: kind.question for name, kind in KINDS.items() if name not in COMMANDS}
     width = max(map(len, about))
     lines = [f"  {name:{width}}  {line}" for name, line in about.items()]
     return "\n".join(["tl-jax COMMAND --flags; --help after a command lists its flags.", "", *lines])
@@ -67,3 +70,7 @@ def _of_kind(name: str) -> tuple[Callable[[], None], str]:
 
 def _first_line(path: Path) -> str:
     return (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
+
+
+if __name__ == "__main__":
+    main()

@@ -7,10 +7,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tl_jax.core.batching import some
-from tl_jax.data.domain import known
+from tl_jax.evaluation.criteria import needs_features
+from tl_jax.evaluation.record import Seen
 from tl_jax.evaluation.selection import Selection, select
-from tl_jax.kinds.predicting import interpolation, predictions, unscored
+from tl_jax.kinds.predicting import interpolation, predictions, records, unscored
 from tl_jax.kinds.predicting import table as scores
+from tl_jax.kinds.predicting.records import Evaluated
 from tl_jax.kinds.predicting.scoring import Scoring, label_free_scores, scoring
 from tl_jax.kinds.predicting.table import Reading
 from tl_jax.run.execute import divergence
@@ -28,12 +30,16 @@ Stored = Mapping[int, Mapping[str, np.ndarray]]
 
 
 def observe(task: Task, programs: Programs, states: State) -> dict[str, np.ndarray]:
-    """Logits [T, n, classes] on every evaluation set that the config's selection reads."""
-    return {
-        name: np.asarray(predict_all(programs, states, x, domain).logits, np.float32)
-        for name, (domain, x) in task.problem.evaluation(task.job.method).items()
-        if not (name == "target/logits" and task.config.select == TARGET_VAL)
-    }
+    """Predictions [T, n, ...] of every set that the config's selection reads; features where its criterion does."""
+    select, sets = task.config.select, {}
+    for name, (domain, x) in task.problem.evaluation(task.job.method).items():
+        if name == "target" and select == TARGET_VAL:
+            continue
+        out = predict_all(programs, states, x, domain)
+        read = needs_features(select) and not name.startswith("target_")
+        features = np.asarray(out.features, np.float32) if read else None
+        sets[name] = Seen(np.asarray(out.logits, np.float32), features)
+    return records.stored(sets)
 
 
 def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[float | None]]:
@@ -42,11 +48,13 @@ def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[floa
     Without a known label there the scores that need none.
     """
     labels, by = task.problem.target.test.y, scoring(task.problem, task.config.select)
-    if unscored.is_unscored(task.problem) and "target/logits" in observed:
-        trials = [{name: x[i] for name, x in observed.items()} for i in range(len(task.job.trials))]
-        free = [label_free_scores(by, label_free(trial, task.problem.source_labels())) for trial in trials]
+    seen = records.evaluated(observed)
+    if unscored.is_unscored(task.problem) and seen.target is not None:
+        source = task.problem.source_labels()
+        trials = [records.of_trial(observed, i).record(source) for i in range(len(task.job.trials))]
+        free = [label_free_scores(by, trial) for trial in trials]
         return {name: [scores[name] for scores in free] for name in free[0]}
-    return {f"target/{by.shown}": [by.of(outputs, labels) for outputs in observed["target_test/logits"]]}
+    return {f"target/{by.shown}": [by.of(outputs, labels) for outputs in seen.test.logits]}
 
 
 def features(task: Task, programs: Programs, states: State) -> dict[str, np.ndarray]:
@@ -78,31 +86,20 @@ def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
         return []
     kept = directory.features(job.name)
     along = {name: x for name, x in kept.items() if name.startswith("interpolation/")}
-    return [
-        {
-            **config.described(job.name),
-            "seed": seed,
-            "values": dict(values),
-            **(
-                divergence.described(stored[job.steps], i)
-                or {
-                    "selectors": _selectors(config, task.problem, _trial(stored, i)),
-                    **interpolation.described(along, i),
-                }
-            ),
-        }
-        for i, (seed, values) in enumerate(job.trials)
-    ]
+    found = []
+    for i, (seed, values) in enumerate(job.trials):
+        scores: dict[str, Any] = divergence.described(stored[job.steps], i)
+        if not scores:
+            seen = {step: records.of_trial(arrays, i) for step, arrays in stored.items()}
+            scores = {"selectors": _selectors(config, task.problem, seen), **interpolation.described(along, i)}
+        found.append({**config.described(job.name), "seed": seed, "values": dict(values), **scores})
+    return found
 
 
-def _trial(stored: Stored, i: int) -> dict[int, dict[str, np.ndarray]]:
-    return {step: {name: array[i] for name, array in record.items()} for step, record in stored.items()}
-
-
-def _selectors(config: Config, problem: Problem, stored: Mapping[int, dict[str, np.ndarray]]) -> dict[str, Any]:
+def _selectors(config: Config, problem: Problem, stored: Mapping[int, Evaluated]) -> dict[str, Any]:
     """{"last", "selected", "oracle"}: the step of each and every metric there; no oracle without validation labels."""
     labels, by = problem.target.validation.y, scoring(problem, config.select)
-    scores = {step: by.of(record["target_validation/logits"], labels) for step, record in stored.items()}
+    scores = {step: by.of(seen.validation.logits, labels) for step, seen in stored.items()}
     scored = {step: score for step, score in scores.items() if score is not None}
     best = max(scored, key=lambda step: (scored[step], step), default=max(stored))
     at = lambda step: {"step": step, **_metrics(stored[step], problem, by)}
@@ -110,7 +107,7 @@ def _selectors(config: Config, problem: Problem, stored: Mapping[int, dict[str, 
     if config.select == TARGET_VAL:
         chosen = Selection(best, scored.get(best), {}, "")
     else:
-        unlabelled = {step: label_free(record, problem.source_labels()) for step, record in stored.items()}
+        unlabelled = {step: seen.record(problem.source_labels()) for step, seen in stored.items()}
         chosen = select(unlabelled.items(), by.criteria[config.select])
         if unscored.is_unscored(problem):
             last["score"] = by.criteria[config.select](unlabelled[last["step"]])
@@ -121,25 +118,12 @@ def _selectors(config: Config, problem: Problem, stored: Mapping[int, dict[str, 
     return {"last": last, "selected": selected, **oracle}
 
 
-def label_free(record: Mapping[str, np.ndarray], source_labels: np.ndarray) -> dict[str, np.ndarray]:
-    """What a criterion may see: source validation with labels, the target's training examples without."""
-    return {**_of_source(record, source_labels), "target/logits": record["target/logits"]}
-
-
-def _of_source(record: Mapping[str, np.ndarray], labels: np.ndarray) -> dict[str, np.ndarray]:
-    names = [f"source{i}_val/logits" for i in range(len(record))]  # in the labels' order, in which 2 is before 10
-    sources, rows = [record[name] for name in names if name in record], known(labels)
-    if not sources or not rows.any():
-        return {}
-    return {"source_val/logits": np.concatenate(sources)[rows], "source_val/y": labels[rows]}
-
-
-def _metrics(record: Mapping[str, np.ndarray], problem: Problem, by: Scoring) -> dict[str, float]:
-    target = by.every(record["target_test/logits"], problem.target.test.y)
+def _metrics(seen: Evaluated, problem: Problem, by: Scoring) -> dict[str, float]:
+    target = by.every(seen.test.logits, problem.target.test.y)
     scores = {f"target/{name}": value for name, value in target.items()}
-    source = _of_source(record, problem.source_labels())
+    source = seen.of_sources(problem.source_labels())
     # Not where a head was trained on the target's features alone.
-    shown = by.of(source["source_val/logits"], source["source_val/y"]) if source else None
+    shown = by.of(source.logits, source.y) if source else None
     return scores if shown is None else {**scores, f"source/{by.shown}": shown}
 
 

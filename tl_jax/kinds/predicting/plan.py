@@ -8,7 +8,7 @@ import numpy as np
 from tl_jax.core.errors import UserError, require
 from tl_jax.data.domain import Domain, known
 from tl_jax.data.match import check_labelled, matched
-from tl_jax.evaluation.selection import CRITERIA
+from tl_jax.evaluation.criteria import CRITERIA, NEED_SOURCE
 from tl_jax.kinds.predicting.scoring import scoring, tried
 from tl_jax.methods.contract import Method
 from tl_jax.run.plan.config import AMOUNTS, AUTO, TARGET_VAL, Config
@@ -22,17 +22,24 @@ Methods = Mapping[str, Callable[..., Method]]
 
 
 def pair(
-    config: Config, read: Callable[[str], Domain], todo: list[Job], methods: Methods, *, another: bool = False
+    config: Config,
+    read: Callable[[str], Domain],
+    todo: list[Job],
+    methods: Methods,
+    *,
+    another: bool = False,
+    unseen: bool = False,
 ) -> Plan:
     """The plan of jobs that go from sources to a target.
 
-    methods: by name, to choose from; another: whether the target is a task of its own, and labelled.
+    methods: by name, to choose from; another: whether the target is a task of its own, and labelled;
+    unseen: whether it is met in the test alone.
     """
     sources = [read(spec) for spec in config.source]
-    problem = Problem(*matched(sources, read(config.target), not another, config.label_space))
+    problem = Problem(*matched(sources, read(config.target), not another, config.label_space), unseen=unseen)
     check_labelled(problem.sources)
     todo, notes = _with_labels(config, problem.target, todo, another)
-    config = chosen(resolved(config, problem.domains), problem, apart=not another)
+    config = chosen(resolved(config, problem.domains), problem, apart=not another and not unseen)
     config, problem = _by_labels(config, problem, todo, methods)
     return Plan(config, problem, of_jobs(config, problem, todo), notes)
 
@@ -84,10 +91,11 @@ def _by_labels(config: Config, problem: Problem, todo: Sequence[Job], table: Met
     tried(problem, config.select)
     if config.select == AUTO:
         config = dataclasses.replace(config, select="im" if "im" in criteria else "source_val")
-    if config.select == "source_val" and not any(known(source.validation.y).any() for source in problem.sources):
+    if config.select in NEED_SOURCE and not any(known(source.validation.y).any() for source in problem.sources):
+        others = ", ".join(name for name in criteria if name not in NEED_SOURCE)
         raise UserError(
-            "--select=source_val needs labels of a source's validation split, and none is known. Give some"
-            + (f", or use one of {', '.join(c for c in criteria if c != 'source_val')}." if len(criteria) > 1 else ".")
+            f"--select={config.select} needs labels of a source's validation split, and none is known. Give some"
+            + (f", or use one of {others}." if others else ".")
         )
     if not problem.values:
         return config, problem

@@ -8,9 +8,10 @@ import numpy as np
 from tl_jax.core.own_code import is_own
 from tl_jax.data.domain import known
 from tl_jax.evaluation import regression
+from tl_jax.evaluation.criteria import CRITERIA, NEED_FEATURES, NEED_SOURCE, Criterion, criterion
 from tl_jax.evaluation.metrics import accuracy, evaluate
 from tl_jax.evaluation.open_set import open_set
-from tl_jax.evaluation.selection import CRITERIA, Criterion, criterion
+from tl_jax.evaluation.record import Labelled, Record, Seen
 from tl_jax.run.plan.problem import Problem
 
 Metrics = dict[str, float]
@@ -42,7 +43,7 @@ def scoring(problem: Problem, select: str = "") -> Scoring:
     scores = lambda outputs, y: _values(center + scale * outputs[:, 0].astype(np.float64), y)
     every = lambda outputs, y: _of_known(scores, outputs, y)
     r2 = lambda outputs, y: every(outputs, y).get("r2")
-    on_source: Criterion = lambda record: every(record["source_val/logits"], record["source_val/y"])["r2"]
+    on_source: Criterion = lambda record: every(*_labelled(record))["r2"]
     return Scoring("r2", r2, every, {"source_val": on_source, **(own if is_own(select) else {})})
 
 
@@ -53,13 +54,24 @@ def tried(problem: Problem, select: str) -> None:
     draw, y = np.random.default_rng(0), problem.source_labels()
     y = y[known(y)]
     logits = lambda n: draw.normal(size=(n, 1 if problem.values else len(problem.target.classes))).astype(np.float32)
-    source = {"source_val/logits": logits(len(y)), "source_val/y": y} if len(y) else {}
-    criterion(select)({**source, "target/logits": logits(min(100, len(problem.target.train.x)))})
+    features = lambda n: draw.normal(size=(n, 4)).astype(np.float32)
+    source = Labelled(logits(len(y)), y, features(len(y))) if len(y) else None
+    m = min(100, len(problem.target.train.x))
+    criterion(select)(Record(Seen(logits(m), features(m)), source))
 
 
-def label_free_scores(by: Scoring, record: Mapping[str, np.ndarray]) -> dict[str, float | None]:
+def _labelled(record: Record) -> tuple[np.ndarray, np.ndarray]:
+    assert record.source is not None
+    return record.source.logits, record.source.y
+
+
+def label_free_scores(by: Scoring, record: Record) -> dict[str, float | None]:
     """Every criterion that a record allows: {"label_free/im": ...}, the curves where no target label is known."""
-    able = {name: of for name, of in by.criteria.items() if name != "source_val" or "source_val/y" in record}
+    lacks = (
+        *(NEED_SOURCE if record.source is None else ()),
+        *(NEED_FEATURES if record.target.features is None else ()),
+    )
+    able = {name: of for name, of in by.criteria.items() if name not in lacks}
     return {f"label_free/{name}": of(record) for name, of in able.items()}
 
 

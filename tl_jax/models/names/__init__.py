@@ -1,4 +1,13 @@
-"""Our paths <-> the names in torchvision's, timm's and Hugging Face's files: one table, used both ways."""
+"""What published files of weights call the arrays of our networks.
+
+In: our paths ("backbone/stage1/block0/conv1/kernel") and a naming ("torchvision", "timm", "huggingface", "plain").
+Out: the file's names with the layout of each array, both ways: reading and writing use one table.
+
+`rules.py` is the form of a rule, `layouts.py` how axes are ordered, `conv.py` and `patch.py` the rules of
+convolutional networks and of those that begin with patches.
+
+Open first: `rules.py`. A new family of networks is a list of rules here; docs/networks.md says what loading reports.
+"""
 
 import re
 from collections.abc import Iterable

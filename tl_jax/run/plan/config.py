@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tl_jax.core.calls import Call
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
 from tl_jax.data.match import LABEL_SPACES
-from tl_jax.evaluation.selection import CRITERIA
+from tl_jax.evaluation.criteria import CRITERIA
 from tl_jax.methods.aligned import ALIGNMENTS
 from tl_jax.models.networks import NETWORKS, network
 from tl_jax.models.sharing import SHARING

@@ -26,6 +26,7 @@ class Problem(NamedTuple):
     network's head has (see `of_source`, `of_target`).
     With tasks the sources are their inputs, y [n, K] float32 with NaN for a missing label; the target is the first.
     scale: by which the target's features were standardised, if they were.
+    unseen: the target is met in the test alone (generalisation): neither training nor selection is given any of it.
     units: labels that are values (no classes, no tasks) are trained as (y - center) / scale.
     """
 
@@ -34,6 +35,7 @@ class Problem(NamedTuple):
     tasks: tuple[TaskHead, ...] = ()
     units: Units = (0.0, 1.0)
     scale: Scale | None = None
+    unseen: bool = False
 
     @property
     def values(self) -> bool:
@@ -81,7 +83,8 @@ class Problem(NamedTuple):
         if method.labels in ("target", "both") or partly:
             labelled = (*labelled, self.target)
         pairs: Any = tuple((domain.train.x, self._labels(domain.train.y)) for domain in labelled)
-        target: Any = self.target.train.x  # still on the host: placing it is the devices' affair
+        # Still on the host: placing it is the devices' affair.
+        target: Any = None if self.unseen else self.target.train.x
         lists: Any = () if self.tasks else tuple(_listed(domain, even) for domain in labelled)
         return Data(pairs, target, lists=lists if any(rows is not None for rows in lists) else ())
 
@@ -105,10 +108,11 @@ class Problem(NamedTuple):
     def evaluation(self, method: Method) -> dict[str, tuple[str, np.ndarray]]:
         """{name of a set: (domain whose statistics it takes, x)}: no labels."""
         x = self.target.train.x
-        sets = {"target/logits": ("target", x[np.sort(some(len(x), UNLABELLED_IN_RECORDS))])}
-        sets |= {f"target_{s}/logits": ("target", getattr(self.target, s).x) for s in ("validation", "test")}
+        rows = np.sort(some(len(x), UNLABELLED_IN_RECORDS))
+        sets = {} if self.unseen else {"target": ("target", x[rows])}
+        sets |= {f"target_{s}": ("target", getattr(self.target, s).x) for s in ("validation", "test")}
         return sets | {
-            f"source{i}_val/logits": (self.statistics_of(method, i), source.validation.x)
+            f"source{i}_val": (self.statistics_of(method, i), source.validation.x)
             for i, source in enumerate(self.sources)
         }
 
@@ -157,7 +161,7 @@ def check_batches(problem: Problem, batch_size: int, method: Method, partly: boo
     labelled = method.labels in ("source", "both") and not problem.tasks
     size_of = lambda source: len(rows_known(source)) if labelled else len(source.train.y)
     sets = [("Source", source, size_of(source)) for source in problem.sources]
-    if not partly:
+    if not partly and not problem.unseen:
         sets.append(("Target", problem.target, len(problem.target.train.y)))
         if method.labels in ("target", "both"):
             sets.append(("Target", problem.target, len(rows_known(problem.target))))

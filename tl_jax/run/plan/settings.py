@@ -76,7 +76,7 @@ def check_settings(values: Any) -> None:
             check_number(f"--{name}", value, one.least)
 
 
-def check_number(flag: str, value: float, least: float = -LARGEST) -> None:
+def check_number(flag: str, value: Any, least: float = -LARGEST) -> None:
     """Raises UserError unless a number is finite in float32, and not below `least`."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= LARGEST:
         raise UserError(f"{flag}={value}: must be a finite number{f' of at least {least}' * (least > -LARGEST)}.")

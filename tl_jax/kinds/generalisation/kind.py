@@ -1,0 +1,62 @@
+"""Domain generalisation: labelled domains to train on, tested on one that neither training nor selection has met."""
+
+from collections.abc import Callable, Mapping
+
+from tl_jax.core.errors import require
+from tl_jax.data.domain import Domain
+from tl_jax.kinds.predicting.kind import predicting
+from tl_jax.kinds.predicting.plan import pair
+from tl_jax.kinds.predicting.table import Key, Reading, Seeds, mean, under
+from tl_jax.methods import GENERALISATION, made
+from tl_jax.run.plan.config import Config
+from tl_jax.run.plan.jobs import calls, jobs
+from tl_jax.run.plan.types import Plan, Planning
+
+DEFAULTS = Config(
+    kind="generalisation",
+    source=("digits:handwritten", "digits:printed"),
+    target="digits:photo",
+    methods=("erm", "mldg"),
+    steps=400,
+    batch_size=32,
+    forward_plan="joint",
+    select="source_val",
+)
+SELECT = ("auto", "source_val")
+LABELS = ("labels_per_class", "label_fraction", "label_space")
+WITHOUT = ("strategies", "sharing", "pretrain_steps", "pretrain_on", "view", "align", *LABELS)
+
+
+def _plan(config: Config, read: Callable[[str], Domain]) -> Plan:
+    named = [(call.text, made(call, GENERALISATION)) for call in calls(config.methods, GENERALISATION, "method")]
+    return pair(config, read, jobs(config, named), GENERALISATION, unseen=True)
+
+
+def _check(config: Config) -> None:
+    """Raises UserError for a criterion that would look at the domain of the test."""
+    require("selection criterion of generalisation, which sees no example of the target,", config.select, SELECT)
+
+
+def _remark(row: Key, scores: Mapping[Key, Seeds]) -> str:
+    """Where a method ends under empirical risk minimisation, which is the baseline."""
+    if row[0] == "erm":
+        return "baseline"
+    floors = [seeds for (method, _), seeds in scores.items() if method == "erm" and seeds]
+    return under(scores[row], max(floors, key=mean), "erm") if floors else ""
+
+
+def _how(config: Config) -> str:
+    return (
+        f"No example of {config.target} is seen in training or selection. selected: the step chosen by source_val, the "
+        "accuracy on the validation splits of the domains trained on. oracle: the step chosen with the target's "
+        "validation labels, for comparison only."
+    )
+
+
+GENERALISING = predicting(
+    "What holds in a domain that nobody has met?",
+    DEFAULTS,
+    GENERALISATION,
+    Planning(_plan, _check, WITHOUT),
+    Reading(("last", "selected", "oracle"), _remark, _how, {"erm": "baseline"}),
+)
