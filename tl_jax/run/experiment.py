@@ -66,6 +66,7 @@ def run(kind: Kind, config: Config, options: Options, domains: Mapping[str, Doma
 
 
 def _run(kind: Kind, setup: Setup, directory: RunDirectory, accepted: Sequence[str]) -> Result:
+    # What is about to run, in words, before it costs anything.
     config, reporter = setup.config, Reporter(setup.options.quiet)
     reporter.say(f"{config.kind}: {', '.join(task.job.name for task in setup.tasks)} -> {directory.root}")
     reporter.say("\n".join([describe(setup.problem.domains), *setup.notes]))
@@ -73,6 +74,7 @@ def _run(kind: Kind, setup: Setup, directory: RunDirectory, accepted: Sequence[s
         reporter.say(str(setup.weights.report))
     for line in without_effect(setup.config, setup.tasks):
         reporter.say(line)
+    # What is left of it: finished jobs are read, never trained again.
     todo = inspect(setup, directory)
     note_environment(directory.root / "environment.json", [task.job.name for task in todo])
     if not todo:
@@ -81,6 +83,7 @@ def _run(kind: Kind, setup: Setup, directory: RunDirectory, accepted: Sequence[s
         (directory.root / FINISHED).unlink(missing_ok=True)
     stop = StopRequest(reporter)
     at = Running(kind, setup, directory, reporter, stop)
+    # Job by job. A hidden job is named once, however many begin from it, and its model is kept for all of them.
     parts = {part.name: part for task in todo for part in (task.job.start, task.job) if part}
     unfinished: dict[str, str] = {}
     with stop.listening(), reporter.running(sum(len(part.trials) * part.steps for part in parts.values())):
@@ -105,6 +108,7 @@ def _finish(at: Running, task: Task, models: dict[str, Any]) -> None:
             states, _ = _train(at, task.start, from_file(task.start, weights))
             models[name] = states.params, states.stats
         model = pretrained(task, models[name])
+    # Where the trunk never moves, its features are computed once and the head alone is trained on them.
     if task.job.strategy.cached:
         task, model = on_features(task, model), None
     states, built = _train(at, task, model)
@@ -117,6 +121,7 @@ def _finish(at: Running, task: Task, models: dict[str, Any]) -> None:
 def _train(at: Running, task: Task, model: Any = None) -> tuple[State, Programs]:
     """Run one job from where it stands to its end."""
     setup, directory, reporter, job = at.setup, at.directory, at.reporter, task.job
+    # How its trials run: as this run began with, since the ways agree only to rounding.
     mode = directory.manifest(job.name).mode
     if mode is None:
         reporter.at(job.name, 0, "compiling")

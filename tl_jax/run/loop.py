@@ -117,16 +117,21 @@ def _run_stage(work: Work, stage: Stage, now: tuple[State, int], checkpoints: Ch
     with contextlib.closing(work.feed(step)) as windows:
         progress = None
         while step < stage.end:
+            # The next rows on the device: all of them, unless the set streams.
             end, data = next(windows)
             while step < min(end, stage.end):
+                # Memory over the whole target, renewed; `begin` has made it before step 0.
                 if refreshes and step % refreshes == 0 and step > 0:
                     states = stage.programs.refresh(states, work.data.target)
+                # One dispatch, to the nearest of evaluation, refresh, end of the stage, end of the window. Its length
+                # is an array, so calls of any length share one program.
                 target = min(
                     _next(step, work.task.every), stage.end, _next(step, refreshes) if refreshes else stage.end
                 )
                 progress = progress or none_yet(stage.programs.run, states, data)
                 step = min(target, end)
                 states, progress = stage.programs.run(states, jnp.int32(step), data, progress)
+                # The sums go on over a window's end: what is reported is of the steps since the last report.
                 if step == target:
                     states = _report(work, stage, (states, step, jax.device_get(progress)), checkpoints)
                     progress = None
@@ -146,9 +151,11 @@ def _report(work: Work, stage: Stage, now: tuple[State, int, Progress], checkpoi
     if step % work.task.every == 0 or step == work.job.steps:
         if work.job.method.refresh and work.job.method.predict is not None:
             states = stage.programs.refresh(states, work.data.target)
+        # What is stored has no target label in it; scores and choices are made of it afterwards.
         record = work.kind.observe(work.task, stage.programs, states)
         reasons = divergence.in_predictions(record, step, work.diverged)
         states = _marked(work, reasons, (states, step, progress), checkpoints)
+        # Records before the state: a kill between them repeats an evaluation and loses none.
         shown = _keep(work, record, step, progress)
         checkpoints.save(step, states)
         stop = work.note(work.job.name, step, shown)

@@ -55,14 +55,17 @@ def rows(
 ) -> list[Row]:
     """Table rows in the order of the config; `unfinished` methods have no scores, only a remark."""
     reading, metric = by
+    # A row is a method at one set of swept values; its seeds are what the spread is over.
     names = [name for name, _ in config.swept]
     groups: dict[Key, list[Mapping[str, Any]]] = {}
     for record in records:
         swept = tuple((n, record["values"][n]) for n in names if n in record["values"])
         groups.setdefault((record["method"], swept), []).append(record)
+    # Remarks compare rows seed by seed, so they need every row's scores before the first is written.
     seeds = {key: _by_seed(group, metric) for key, group in groups.items()}
     done = []
     for key, group in groups.items():
+        # Diverged trials are in no mean: the remark counts them.
         finite = divergence.alive(group)
         scores = {s: _scored(finite, s, metric) for s in reading.selectors}
         scores |= {

@@ -43,6 +43,7 @@ class Execution(NamedTuple):
 
 def execution(task: Task, options: Options, remembered: str | None) -> Execution:
     """Decide how a job's trials run: as remembered, as asked for, or as measured on this machine."""
+    # What is trained at first, and whether its sets fit: a window has the rows of all trials of the next steps.
     config, trials = task.config, len(task.job.trials)
     factors = resolve(task.rules, task.shapes)
     data = task.data
@@ -50,12 +51,14 @@ def execution(task: Task, options: Options, remembered: str | None) -> Execution
     if windows is not None:
         data = streaming.begin(windows, data)
 
+    # Both ways to run trials, each made when it is asked for: what is measured is what then runs, compiled already.
     @functools.cache
     def built(mode: str) -> tuple[Recipe, Programs, Placement]:
         placement = place(options.devices, trials, config.batch_size, mode == "vmap")
         recipe = make_recipe(task, mode, placement)
         return recipe, programs(recipe, factors, mode), placement
 
+    # Which of them. They agree only to rounding, so a run that goes on keeps its own, whatever would be faster now.
     if not task.job.method.trained:
         mode, reason = "map", "nothing is trained"
     elif remembered or options.trials != "auto":
@@ -66,6 +69,7 @@ def execution(task: Task, options: Options, remembered: str | None) -> Execution
         shape = ", ".join(map(str, x.shape[1:]))
         described = f"{config.network}, {config.precision}, batch {config.batch_size} of {shape}"
         mode, reason = choose(described, lambda mode: built(mode)[1:], task.starts(), data, steps=task.job.steps)
+    # The sets where they lie while it trains: on the devices, or window by window.
     recipe, ready, placement = built(mode)
     if windows is None:
         data = placement.data(data)

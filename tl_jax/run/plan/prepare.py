@@ -35,7 +35,7 @@ def prepare(how: Planning, config: Config, options: Options, domains: Mapping[st
     config, problem, parts, notes = how.plan(
         config, lambda spec: domains[spec] if spec in domains else load(spec, options.data_dir)
     )
-    # The machine and the network.
+    # The machine and the network. The weights of a file may change the config (a bottleneck that it lacks is left out).
     for part in parts:
         place(options.devices, len(part.job.trials), config.batch_size, options.trials == "vmap")
     first = plain(parts[0].job)
@@ -44,7 +44,7 @@ def prepare(how: Planning, config: Config, options: Options, domains: Mapping[st
     if config.init_from:
         config, weights = _begun(config, problem, first, how.new_head)
         parts = [part._replace(config=config) for part in parts]
-    # Each job with the data that it sees.
+    # Each job with the data that it sees. A freezing rule without effect anywhere is a mistake: it would be believed.
     tasks = [make_task(part) for part in parts]
     without_effect(config, tasks)
     return Setup(config, options, problem, tasks, weights, notes)
