@@ -24,7 +24,7 @@ from pathlib import Path
 from absl import flags
 
 from tl_jax.core.errors import UserError, unknown
-from tl_jax.kinds.table import KINDS, prepare
+from tl_jax.kinds.table import KINDS, kind_of, prepare
 from tl_jax.launch.flags import FLAGS, define, options, without
 from tl_jax.launch.report import define as define_report
 from tl_jax.launch.report import report
@@ -83,7 +83,7 @@ def main(*words: str) -> None:
 def _sweep(sweep: SweepDirectory, base: Config) -> None:
     if FLAGS.run_dir or FLAGS.list_params:
         raise UserError("--run_dir and --list_params are of a single run: leave them out.")
-    if KINDS[base.kind].planning.new_head and base.init_from and not FLAGS["source"].present:
+    if kind_of(base).planning.new_head and base.init_from and not FLAGS["source"].present:
         base = dataclasses.replace(base, source=())
     sweep.refuse_foreign()
     plan = _plan(sweep, base)
