@@ -5,6 +5,7 @@ the constraint x >= 0 does not notice, and a task whose gradient is 1e-4 of anot
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -39,7 +40,7 @@ def minimise(derivatives: Callable[[Array], tuple[Array, Array]], start: Array, 
     k = start.shape[0]
     least = jnp.finfo(start.dtype).eps ** 1.5
 
-    def body(_, now):
+    def body(_: Array, now: Any):
         x, s = now
         gradient, hessian = derivatives(x)
         target = jnp.maximum(0.1 * (x @ s) / k, least) / x
@@ -75,7 +76,7 @@ def utility(c: Array, a: Array, power: float, iterations: int = 40) -> Array:
 
     halves = 0.5 ** jnp.arange(12, dtype=a.dtype)
 
-    def body(_, x):
+    def body(_: Array, x: Array) -> Array:
         gradient = c @ x - a * x**-power
         dx = -jnp.linalg.solve(c + jnp.diag(power * a * x ** (-power - 1)), gradient)
         steps = halves * jnp.minimum(1.0, 0.95 / jnp.max(-dx / x).clip(1e-3))

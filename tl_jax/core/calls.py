@@ -64,7 +64,7 @@ class Call(NamedTuple):
 
 
 def parse(
-    text: str, table: Mapping[str, Callable[..., Any]], kind: str, makes: tuple[type, ...] = (), given: int = 0
+    text: object, table: Mapping[str, Callable[..., Any]], kind: str, makes: tuple[type, ...] = (), given: int = 0
 ) -> Call:
     """'mcc', 'mcc(temperature=2.0)' or 'mine.py:f(x=1)' -> Call; arguments are literals, given by name.
 

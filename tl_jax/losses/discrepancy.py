@@ -1,6 +1,6 @@
 """Distances between two samples of features: kernel mean embeddings and second moments."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -116,7 +116,7 @@ def _off_diagonal_mean(k: Array) -> Array:
     return jnp.where(jnp.eye(n, dtype=bool), 0.0, k).sum() / (n * (n - 1))
 
 
-def _linear(x_s: Array, x_t: Array, kernel, *, cyclic: bool) -> Array:
+def _linear(x_s: Array, x_t: Array, kernel: Callable[[Array], Array], *, cyclic: bool) -> Array:
     n = x_s.shape[0]
     if n != x_t.shape[0]:
         raise ValueError(f"the estimators in linear time pair rows: n = {n} and m = {x_t.shape[0]} differ")

@@ -31,7 +31,7 @@ def leading_inverse(values: Array, vectors: Array, gram: Array, kept: Array) -> 
 
 
 @leading_inverse.defjvp
-def _derivative(primals, tangents):
+def _derivative(primals: tuple, tangents: tuple):
     values, vectors, gram, kept = primals
     inverse = _inverted(values, kept)
     both, one = kept[:, None] & kept[None, :], kept[:, None] ^ kept[None, :]

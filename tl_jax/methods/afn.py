@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core.types import At, Batch, Outputs
+from tl_jax.core.types import Array, At, Batch, Outputs
 from tl_jax.losses.classes import supervised
 from tl_jax.methods.contract import Method, Own, Terms
 
@@ -16,7 +16,7 @@ def afn(step: float = 1.0) -> Method:
     """
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
-        def growth(features):
+        def growth(features: Array) -> tuple[Array, Array]:
             norm = jnp.sqrt(jnp.maximum(jnp.square(features).sum(1), 1e-12))
             return jnp.square(norm - (jax.lax.stop_gradient(norm) + at.values["step"])).mean(), norm.mean()
 

@@ -30,7 +30,7 @@ def bi_tuning(
         own = {"projector": mlp.init(named(key, "projector"), (example.features.shape[-1], width))}
         return Own(own, {"params": model.params, "stats": model.stats, "projector": own["projector"]})
 
-    def contrast(similar, y, at):
+    def contrast(similar: Array, y: Array, at: At) -> Array:
         same = y[:, None] == y[None, :]
         log_p = jax.nn.log_softmax(similar / at.values["temperature"], axis=1)
         return -(jnp.where(same, log_p, 0).sum(1) / same.sum(1)).mean()

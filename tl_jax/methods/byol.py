@@ -28,7 +28,7 @@ def byol(decay: float = 0.99, hidden: int = 512, width: int = 128, view: str = "
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         target = mlp.apply(own.memory["projector"], out["teacher"].features, normalise=True)
 
-        def loss(features):
+        def loss(features: Array) -> Array:
             z = mlp.apply(own.params["projector"], features, normalise=True)
             return 2 + 2 * negative_cosine(mlp.apply(own.params["predictor"], z, normalise=True), target)
 

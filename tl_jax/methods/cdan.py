@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.errors import require
-from tl_jax.core.types import Array, At, Batch, Model, Outputs
+from tl_jax.core.types import Array, At, Batch, Model, Output, Outputs
 from tl_jax.losses import classes, mlp
 from tl_jax.methods.contract import Example, Method, Own, Terms
 
@@ -31,7 +31,7 @@ def cdan(entropy: bool = False, hidden: int = 1024, form: str = "paper") -> Meth
         return Own({"discriminator": mlp.init(k_d, (RANDOM_WIDTH, hidden, hidden, 1))}, random)
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
-        def score(o):
+        def score(o: Output) -> Array:
             f, g = classes.gradient_reversal(o.features, at.lam), jax.nn.softmax(jax.lax.stop_gradient(o.logits))
             if own.memory:
                 h = (f @ own.memory["f"]) * (g @ own.memory["g"]) / RANDOM_WIDTH**0.5
@@ -46,7 +46,7 @@ def cdan(entropy: bool = False, hidden: int = 1024, form: str = "paper") -> Meth
     return Method(terms, init, weights=lambda at: {"domain": 1.0}, lam_schedule="dann")
 
 
-def _weights(logits_s, logits_t, form):
+def _weights(logits_s: Array, logits_t: Array, form: str):
     """Certainty weights ([n], [m]) of mean 1, without gradient."""
     w_s, w_t = (1 + jnp.exp(-classes.entropy(jax.lax.stop_gradient(g))) for g in (logits_s, logits_t))
     mean = jnp.concatenate([w_s, w_t]).mean()

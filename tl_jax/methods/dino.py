@@ -26,7 +26,7 @@ def dino(
         }
         return Own(own, {"params": model.params, "stats": model.stats, "own": own})
 
-    def scores(own, features):
+    def scores(own: Tree, features: Array) -> Array:
         directions = contrastive.unit(own["prototypes"]["kernel"].T)
         return contrastive.unit(mlp.apply(own["projector"], features)) @ directions.T
 

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core.types import At, Batch, Outputs
+from tl_jax.core.types import At, Batch, Outputs, Tree
 from tl_jax.losses.classes import supervised
 from tl_jax.methods.contract import Method, Own, Terms, View
 
@@ -15,10 +15,10 @@ def l2_sp(head: float = 1.0) -> Method:
     is 0 whatever the run's is (a sweep of it is obeyed). lam = .01. Li et al. 2018, arXiv 1802.01483.
     """
 
-    def squares(tree):
+    def squares(tree: Tree):
         return sum((jnp.square(x).sum() for x in jax.tree.leaves(tree)), jnp.zeros(())) / 2
 
-    def trunk(params):
+    def trunk(params: Tree):
         return {group: tree for group, tree in params.items() if group != "head"}
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:

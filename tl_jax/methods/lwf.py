@@ -30,8 +30,9 @@ def lwf(temperature: float = 3.0, form: str = "paper") -> Method:
         head = own.params["head"] if form == "paper" else own.memory["head"]
         log_p = jax.nn.log_softmax(mlp.apply(head, now.features) / soft)
         log_q = jax.nn.log_softmax(mlp.apply(own.memory["head"], out["reference"].features) / soft)
-        entropy = 0.0 if form == "paper" else log_q
-        kept = (jax.numpy.exp(log_q) * (entropy - log_p)).sum(1).mean()
+        # The library subtracts the old head's entropy: a constant where h stays as it is, so no gradient of it.
+        less = 0.0 if form == "paper" else log_q
+        kept = (jax.numpy.exp(log_q) * (less - log_p)).sum(1).mean()
         kept = kept * soft**2 if form == "paper" else kept
         return Terms({"source": cross_entropy(out["source"].logits, batch.y), "distillation": kept})
 

@@ -21,14 +21,14 @@ def mcd(generator_steps: int = 4) -> Method:
     def init(key: Array, example: Example, model: Model) -> Own:
         return Own({"head": heads.another(key, model.params["head"], "mcd")}, {})
 
-    def second(own, out, domain, at):
+    def second(own: Own, out: Outputs, domain: str, at: At) -> Array:
         return heads.apply(own.params["head"], out[domain].features, named(at.key, f"second head {domain}"))
 
     def supervised(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         loss = cross_entropy(out["source"].logits, batch.y) + cross_entropy(second(own, out, "source", at), batch.y)
         return Terms({"source": loss})
 
-    def discrepancy(own, out, at):
+    def discrepancy(own: Own, out: Outputs, at: At) -> Array:
         return l1_discrepancy(out["target"].logits, second(own, out, "target", at))
 
     def disagree(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:

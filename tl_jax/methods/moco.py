@@ -31,7 +31,7 @@ def moco(
         keys = mlp.apply(own.memory["projector"], out["teacher"].features, normalise=True)
         temperature = at.values["temperature"]
 
-        def loss(features):
+        def loss(features: Array) -> Array:
             z = mlp.apply(own.params["projector"], features, normalise=True)
             query = mlp.apply(own.params["predictor"], z, normalise=True)
             return 2 * temperature * info_nce(query, keys, temperature)

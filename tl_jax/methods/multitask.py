@@ -9,7 +9,7 @@ import numpy as np
 
 from tl_jax.balancing.contract import Balance
 from tl_jax.balancing.tasks import TaskHead, task_loss
-from tl_jax.core.types import At, Batch, Outputs
+from tl_jax.core.types import Array, At, Batch, Outputs
 from tl_jax.methods.contract import Balancing, Method, Own, Terms, View
 
 
@@ -34,7 +34,7 @@ def multitask(tasks: Sequence[TaskHead], balance: Balance | None = None) -> Meth
             losses |= {task.name: loss for task, loss in zip(run, each, strict=True)}
         return Terms({name: losses[name] for name in names})
 
-    def present(batch):
+    def present(batch: Batch) -> Array:
         known = [(~jnp.isnan(source.y)).any(0) for source in batch.sources]
         begin = np.cumsum([0, *(len(one) for one in known)])
         return jnp.concatenate(known)[np.array([begin[task.input] + task.column for task in tasks])]

@@ -18,7 +18,7 @@ def prototypical(form: str = "plain") -> Method:
     ("unit", its CL2N).
     """
 
-    def seen_as(features, centre):
+    def seen_as(features: Array, centre: Array) -> Array:
         return unit(features - centre[None, :]) if form == "unit" else features
 
     def survey(network: Network, model: Model, seen: Labeled) -> Tree:

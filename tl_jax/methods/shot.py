@@ -44,7 +44,7 @@ def shot(smoothing: float = 0.1) -> Method:
     )
 
 
-def pseudo_labels(features, logits):
+def pseudo_labels(features: Array, logits: Array) -> Array:
     """Labels [m] of the nearest class centroid by cosine, after one re-assignment; f gets a constant 1 appended.
 
     Centroids: means of f / |f| weighted by the predictions p [m, c], then by the labels themselves. Classes

@@ -1,10 +1,12 @@
 """Stochastic normalisation: fine-tuning in which batch normalisation also uses what it has stored."""
 
+from typing import Any
+
 import jax
 
 from tl_jax.core.keys import named
 from tl_jax.core.trees import flatten, unflatten
-from tl_jax.core.types import At, Batch, Network, Outputs
+from tl_jax.core.types import Array, At, Batch, Network, Output, Outputs, Tree
 from tl_jax.losses.classes import supervised
 from tl_jax.methods.contract import Method, Own, Terms, View
 
@@ -21,7 +23,7 @@ def stoch_norm(p: float = 0.5) -> Method:
         return Terms({"source": supervised(out["source"].logits, batch.y)})
 
     def adapt(network: Network, at: At) -> Network:
-        def apply(params, stats, x, **how):
+        def apply(params: Tree, stats: Tree, x: Array, **how: Any) -> tuple[Output, Tree]:
             means = {path: m for path, m in flatten(stats).items() if path.endswith("/mean")}
             share = at.values["p"]
             drawn = {path: jax.random.bernoulli(named(at.key, path), share, m.shape) for path, m in means.items()}

@@ -8,7 +8,7 @@ from tl_jax.methods.contract import Method, Own, Terms
 def target_only() -> Method:
     """Cross-entropy on the target's training labels: what adaptation could reach at best with this network.
 
-    A bound, not a method: it is the only one that is given target labels, in the place of the source.
+    A bound, not a method of adaptation: of those it alone is given all target labels, in the place of the source.
     """
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:

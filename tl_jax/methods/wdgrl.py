@@ -20,10 +20,10 @@ def wdgrl(critic_steps: int = 5, penalty: float = 10.0, hidden: int = 256) -> Me
     def init(key: Array, example: Example, model: Model) -> Own:
         return Own({"critic": mlp.init(key, (example.features.shape[-1], hidden, 1), last_bias=False)}, {})
 
-    def score(own, x):
+    def score(own: Own, x: Array) -> Array:
         return mlp.apply(own.params["critic"], x)[:, 0]
 
-    def distance(own, out):
+    def distance(own: Own, out: Outputs) -> Array:
         return score(own, out["source"].features).mean() - score(own, out["target"].features).mean()
 
     def critic(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:

@@ -102,7 +102,7 @@ class Forward(NamedTuple):
         key = named(weights.key, name)
         return self.network.apply(weights.params, stats, x, train=True, key=key, frozen=frozen)
 
-    def _together(self, weights, entries):
+    def _together(self, weights: Weights, entries: Sequence[Entry]) -> tuple[list[Output], dict[str, Any]]:
         x = jnp.concatenate([entry.x for entry in entries])
         out, stats = self.one_pass(weights, weights.stats["all"], x, "joint")
         cuts = [0]
@@ -111,7 +111,7 @@ class Forward(NamedTuple):
         split = [Output(*(a[i:j] for a in out)) for i, j in itertools.pairwise(cuts)]
         return split, {"all": stats}
 
-    def _source_then_together(self, weights, entries):
+    def _source_then_together(self, weights: Weights, entries: Sequence[Entry]) -> tuple[list[Output], dict[str, Any]]:
         outputs, stats = self._together(weights, entries)
         sources = [entry for entry in entries if entry.domain != "target"]
         alone = iter(self._together(weights, sources)[0] if sources else [])
@@ -122,7 +122,7 @@ class Forward(NamedTuple):
                 outputs[i] = Output(outputs[i].features, joint + (own - joint) * mix)
         return outputs, stats
 
-    def _apart(self, weights, entries):
+    def _apart(self, weights: Weights, entries: Sequence[Entry]) -> tuple[list[Output], dict[str, Any]]:
         stats, outputs = dict(weights.stats), []
         passed = {entry.domain for entry in entries}
         sources_update = self.plan != "target_only" or "target" not in passed

@@ -80,7 +80,7 @@ def optimizer(name: str) -> Optimizer:
     rule = RULES[name]()
     decays = lambda path, x: x.ndim > 1 and path.rpartition("/")[2] not in UNDECAYED
 
-    def update(grads, state, params, rates: Rates):
+    def update(grads: Mapping[str, Array], state: Any, params: Mapping[str, Array], rates: Rates):
         raw: Any
         raw, state = rule.update(grads, state, params)
 

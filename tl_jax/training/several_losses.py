@@ -8,7 +8,7 @@ What belongs to one task is trained by w_i L_i where the weights come from the l
 the strategy combines gradients: the weights of a combination say nothing of how fast a head should learn.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -73,7 +73,7 @@ def _of_weighted_losses(parts: Parts, balancing: Balancing, now: Now, memory: An
     trained, around = now
     each, key = unweighted(*parts), named(around.at.key, "balance")
 
-    def total(trained):
+    def total(trained: Mapping[str, Array]):
         found, aux = each(trained, around)
         losses = _stacked(found, balancing)
         if balancing.balance.needs == "losses":
@@ -90,6 +90,7 @@ def _of_weighted_losses(parts: Parts, balancing: Balancing, now: Now, memory: An
 
 def _of_gradients(parts: Parts, balancing: Balancing, now: Now, memory: Any):
     """One backward pass a loss; the passes of one input run together, vmapped over its losses."""
+    # Backward: one pass an input, in which the passes of the other inputs stand still (K tasks cost their sum).
     trained, around = now
     method, forward, terms = parts
     found, rows = {}, {}
@@ -97,17 +98,22 @@ def _of_gradients(parts: Parts, balancing: Balancing, now: Now, memory: Any):
     for i, names in enumerate(balancing.inputs):
         each = unweighted(method, forward._replace(only=f"source{i}"), terms)
 
-        def of_input(trained, names=names, each=each):
+        def of_input(trained: Mapping[str, Array], names: tuple[str, ...] = names, each: Callable = each):
             losses, aux = each(trained, around)
             return jnp.stack([losses[name] for name in names]), (losses, aux)
 
         values, pull, (found, aux) = jax.vjp(of_input, trained, has_aux=True)
         (jacobian,) = jax.vmap(pull)(jnp.eye(len(names), dtype=values.dtype))
         rows |= {name: jax.tree.map(lambda x, k=k: x[k], jacobian) for k, name in enumerate(names)}
+
+    # Order: that of the strategy, and what belongs to one task apart from what all of them read.
     losses = _stacked(found, balancing)
     gradients = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(rows[name] for name in balancing.terms))
     common = shared(gradients)
     own = {path: g for path, g in gradients.items() if path not in common}
+
+    # Combination: of the shared parameters by the strategy, of each task's own by the mean, since a combination's
+    # weights may be zero or negative and say nothing of how fast a head should learn.
     key, present = named(around.at.key, "balance"), _present(balancing, around)
     seen = Seen(losses, key, gradients=common, present=present)
     direction, weights, memory = shared_direction(balancing.balance, memory, seen)

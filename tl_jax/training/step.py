@@ -103,6 +103,7 @@ def make_update(recipe: Recipe, factors: Mapping[str, float]) -> Callable[[State
             logged |= found.logged
             outputs = found.outputs
             done = last + 1
+        # Memory comes last: it sees the parameters after the update, beside the outputs from before it.
         if method.after is not None:
             state = state._replace(memory=method.after(model_of(state), outputs, batch, at))
         return state._replace(step=state.step + 1), logged
@@ -114,7 +115,7 @@ def _advance(
     recipe: Recipe, factors: Mapping[str, float], phase: Phase, now: tuple[State, Batch, At]
 ) -> tuple[State, Found]:
     """One gradient step of one phase: differentiate the trained subtree, update it, apply."""
-    # What is trained: the rest is read and never differentiated.
+    # What is trained: the rest is read and never differentiated, so frozen parameters cost no backward pass.
     state, batch, at = now
     groups = trained_by_group(state.params, recipe.method, factors)
     trained = {path: x for group in phase.groups for path, x in groups[group].items()}
@@ -157,7 +158,7 @@ def make_run(recipe: Recipe, factors: Mapping[str, float]) -> Callable[..., tupl
     step = jax.jit(make_step(recipe, factors), inline=True)  # traced once for its shapes and for the loop
 
     def run(state: State, until: Array, data: Data, before: Progress | None = None) -> tuple[State, Progress]:
-        def body(carry):
+        def body(carry: tuple[State, Progress]) -> tuple[State, Progress]:
             state, (sums, steps, bad_step, at_bad, _) = carry
             now, logged = step(state, data)
             finite = jnp.all(jnp.stack([jnp.isfinite(v) for v in logged.values()]))
