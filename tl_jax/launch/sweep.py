@@ -31,6 +31,7 @@ from tl_jax.launch.report import report
 from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.devices import setup as setup_devices
 from tl_jax.run.store.lock import locked
+from tl_jax.sweep import slurm
 from tl_jax.sweep.directory import Plan, SweepDirectory
 from tl_jax.sweep.local import Pool, Stop, places, starter, work
 from tl_jax.sweep.plan import digest_of, runs
@@ -38,6 +39,7 @@ from tl_jax.sweep.report import planned, standing
 from tl_jax.sweep.space import SETS, Asked, points
 
 WORDS = True
+PLACES = ("local", "slurm")
 CALLED = {"multitask": {"source": "task"}}
 ASKED: dict[str, Callable[[], Config]] = {}
 
@@ -60,6 +62,10 @@ def begin(words: list[str]) -> None:
     whole("draw_seed", 0, "Of the random values.")
     whole("most", 0, "Trials of one run at most; 0 is as many as fit one program.")
     whole("processes", 0, "Runs at once on a CPU; 0 is two where there are two cores. GPUs have one each.")
+    flags.DEFINE_enum("on", "local", PLACES, "Where: on this machine, or by jobs of SLURM's.")
+    several("slurm", [], "Repeatable. A long flag of sbatch without its dashes, as in partition=gpu or time=4:00:00.")
+    whole("parallel", 0, "With --on=slurm: tasks at once at most; 0 is as many as there is room for.")
+    whole("per_job", 1, "With --on=slurm: runs of a task, one after the other.")
     kind = KINDS[word if word in KINDS else "transductive"]
     ASKED[word] = define(kind.defaults, without(kind), {}, CALLED.get(word, {}))
 
@@ -88,20 +94,44 @@ def _sweep(sweep: SweepDirectory, base: Config) -> None:
     sweep.refuse_foreign()
     plan = _plan(sweep, base)
     print(planned(plan))
+    asked = slurm.Asked(FLAGS.slurm, FLAGS.parallel, FLAGS.per_job)
+    if FLAGS.on == "local" and asked != slurm.Asked([]):
+        raise UserError("--slurm, --parallel and --per_job go with --on=slurm.")
     if FLAGS.dry_run:
+        print(slurm.script(sweep, sweep.root / "tasks.txt", 0, asked) if FLAGS.on == "slurm" else "", end="")
         print("Nothing was run or written.")
-        return
+    elif FLAGS.on == "slurm":
+        _submit(sweep, plan, asked)
+    else:
+        _here(sweep, plan)
+
+
+def _todo(sweep: SweepDirectory, plan: Plan) -> list[str]:
+    """Keep the plan; the runs that are neither finished nor a mistake. What the machine failed at is tried again."""
+    sweep.keep(plan)
+    for state in sweep.states(plan):
+        if state.state == "failed" and state.code != UserError.code:
+            sweep.forget_failure(state.name)
+    return [state.name for state in sweep.states(plan) if state.state not in ("finished", "failed")]
+
+
+def _submit(sweep: SweepDirectory, plan: Plan, asked: slurm.Asked) -> None:
+    with locked(sweep.root):
+        slurm.script(sweep, sweep.root, 0, asked)  # refuses what it cannot say
+        going = slurm.alive(sweep)
+        todo = [name for name in _todo(sweep, plan) if name not in going]
+        print("\n".join(slurm.submit(sweep, todo, asked) or ["Nothing to submit."]))
+    _status(sweep)
+
+
+def _here(sweep: SweepDirectory, plan: Plan) -> None:
     found = places(FLAGS.platform, FLAGS.processes)
     stop = Stop()
     with stop.listening(), locked(sweep.root):
-        sweep.keep(plan)
-        for state in sweep.states(plan):
-            if state.state == "failed" and state.code != UserError.code:
-                sweep.forget_failure(state.name)
-        todo = [state.name for state in sweep.states(plan) if state.state not in ("finished", "failed")]
+        todo = _todo(sweep, plan)
         start = starter(sweep, found)
         done = work(Pool(sweep, len(found), start, stop, lambda line: print(line, flush=True)), todo)
-    print(standing(sweep, plan))
+    print(standing(sweep, plan, sweep.states(plan)))
     if not done:
         raise SystemExit(130)
     if any(state.state == "failed" for state in sweep.states(plan)):
@@ -124,7 +154,8 @@ def _plan(sweep: SweepDirectory, base: Config) -> Plan:
 
 
 def _status(sweep: SweepDirectory) -> None:
-    print(standing(sweep, sweep.plan()))
+    plan = sweep.plan()
+    print(standing(sweep, plan, slurm.overlaid(sweep.states(plan), slurm.alive(sweep))))
 
 
 def _retry(sweep: SweepDirectory) -> None:
@@ -135,7 +166,8 @@ def _retry(sweep: SweepDirectory) -> None:
 
 
 def _cancel(sweep: SweepDirectory) -> None:
-    print(sweep.cancel(os.kill, signal.SIGTERM))
+    sweep.plan()
+    print(slurm.cancel(sweep) if slurm.alive(sweep) else sweep.cancel(os.kill, signal.SIGTERM))
 
 
 def _collect(sweep: SweepDirectory) -> None:

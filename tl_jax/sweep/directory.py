@@ -22,7 +22,7 @@ from tl_jax.run.store.lock import holder, holder_of
 from tl_jax.sweep.plan import Run, config_of, given
 
 PLAN = "plan.json"
-STATES = ("finished", "running", "stopped", "waiting", "failed")
+STATES = ("finished", "running", "queued", "stopped", "waiting", "failed")
 
 
 class Plan(NamedTuple):

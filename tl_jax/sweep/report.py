@@ -1,8 +1,9 @@
 """What a person reads of a sweep: what is planned, and where it stands."""
 
 from collections import Counter
+from collections.abc import Sequence
 
-from tl_jax.sweep.directory import STATES, Plan, SweepDirectory
+from tl_jax.sweep.directory import STATES, Plan, State, SweepDirectory
 
 SHOWN = 20
 """Lines of runs that are printed; the others are counted."""
@@ -19,9 +20,8 @@ def planned(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def standing(sweep: SweepDirectory, plan: Plan) -> str:
+def standing(sweep: SweepDirectory, plan: Plan, found: Sequence[State]) -> str:
     """How many runs are in which state, and why some failed."""
-    found = sweep.states(plan)
     trials = {run.name: run.trials for run in plan.runs}
     runs, count = Counter(one.state for one in found), Counter[str]()
     for one in found:
