@@ -11,6 +11,7 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	$(VENV)/bin/python -m pytest
+	XLA_FLAGS= $(VENV)/bin/python -m pytest -m exact
 
 lint: $(VENV)/.installed-test
 	$(VENV)/bin/ruff format --check .

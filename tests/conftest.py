@@ -9,6 +9,13 @@ os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
 os.environ.setdefault("MPLBACKEND", "agg")
 # Processes that tests start see this checkout, wherever they run.
 os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
+# A test runs its programs once or twice, so nearly all of its time is the compiler's: half of that is spared where
+# LLVM does not optimise and fusions are not lowered through MLIR. Two programs of the same numbers to the bit are so
+# only where they are compiled as in a run: tests of that are marked `exact`, and have a call of their own.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false",
+)
 
 import jax
 import pytest

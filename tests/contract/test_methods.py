@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -33,8 +34,8 @@ class Run(NamedTuple):
     """One method's trials under two seeds and two trade-offs, backbone frozen, in 64 bits, as NumPy arrays.
 
     begin, early, late: states before step 0, before step 3 and after it; again: late, from a problem whose
-    target labels are noise; after: step 3 of each trial alone; logged, alone: what the step logged, in the loop over
-    trials and alone; programs, traces: how many, and how often the network was traced, by call.
+    target labels are noise; logged: what the step logged, in the loop over trials; alone(): (state, logged) of step 3
+    of each trial alone; programs, traces: how many, and how often the network was traced, by call.
     """
 
     method: Any
@@ -43,9 +44,8 @@ class Run(NamedTuple):
     early: State
     late: State
     again: State
-    after: list[State]
     logged: dict[str, Any]
-    alone: list[dict[str, Any]]
+    alone: Callable[[], list[tuple[State, dict[str, Any]]]]
     programs: int
     traces: list[int]
 
@@ -123,15 +123,13 @@ def run(request):
         again, _ = go(begin(start, noisy), 4, noisy)
         go(begin(starts(method, (7, 8), (0.0, 2.0), (0.1, 0.0)), data), 2, data)
         step = jax.jit(make_step(recipe, factors), compiler_options=QUICK)
-        alone = [step(one(early, i), data) for i in range(2)]
-        return Run(
-            method,
-            factors,
-            *jax.device_get((first, early, late, again, [s for s, _ in alone])),
-            *jax.device_get((progress.means, [logged for _, logged in alone])),
-            program._cache_size(),
-            traces,
-        )
+
+        def alone():
+            with jax.enable_x64(True):
+                return [jax.device_get(step(one(early, i), data)) for i in range(2)]
+
+        states, logged = jax.device_get(((first, early, late, again), progress.means))
+        return Run(method, factors, *states, logged, alone, program._cache_size(), traces)
 
 
 # What a step may move ---------------------------------------------------------------------------
@@ -187,12 +185,13 @@ def test_under_every_plan_with_shared_statistics_some_pass_of_every_method_updat
 # One step, several ways -------------------------------------------------------------------------
 
 
+@pytest.mark.slow  # seconds of compiling a method, for what vmap and the loop promise of every one
 def test_a_step_over_trials_in_the_loop_is_the_step_of_each_alone(run):
     # Random bits are the same; images are float32 in either mode, and differ in their last digit.
     close = functools.partial(np.testing.assert_allclose, rtol=1e-6, atol=1e-8)
-    for i in range(2):
-        jax.tree.map(close, one(run.late, i), run.after[i])
-        jax.tree.map(close, one(run.logged, i), run.alone[i])
+    for i, (after, logged) in enumerate(run.alone()):
+        jax.tree.map(close, one(run.late, i), after)
+        jax.tree.map(close, one(run.logged, i), logged)
 
 
 def test_no_length_seed_or_value_compiles_again(run):
@@ -307,6 +306,7 @@ def test_equal_domains_and_saturated_logits_are_finite(point):
         assert all(logged.get("source", 1e4) > 100 for logged, _ in found)
 
 
+@pytest.mark.slow  # compiles six forward plans of every method; that each passes through every plan is seen above
 def test_terms_are_finite_under_every_forward_plan(run, point):
     # What a view adds to an image is no concern of the plan.
     views = {name: view._replace(augment="none") for name, view in run.method.views.items()}

@@ -96,6 +96,7 @@ class _State:
         self.seed, self.step = seed, step
 
 
+@pytest.mark.exact
 def test_a_balanced_run_streams_to_the_same_numbers(tmp_path):
     for name, limit in (("a", 0), ("b", 5_000)):
         tl_jax.fit(

@@ -66,9 +66,9 @@ def test_l1_discrepancy_moves_both_classifiers_and_never_far():
     a, b = draw(9, N, C), draw(10, N, C)
     gradients = jax.jit(jax.grad(classes.l1_discrepancy, (0, 1)))
     assert all(np.abs(g).min() > 0 for g in gradients(a, b))
-    # Where the classifiers agree the sign is one of rounding: no gradient is defined, but it is bounded
-    # by sum_j |dp_j / dz_k| / (m c) = 2 p (1 - p) / (m c).
-    assert all(np.abs(g).max() <= 0.5 / (N * C) for g in gradients(a, a))
+    # Where the classifiers agree the sign s is one of rounding, perhaps another each time that the compiled program
+    # computes it: no gradient is defined, but it is bounded, by p_k |s_k - sum_j s_j p_j| / (m c) < 2 / (m c).
+    assert all(np.abs(g).max() < 2 / (N * C) for g in gradients(a, a))
 
 
 # Saturation and jit, in the single precision of training ---------------------------------------

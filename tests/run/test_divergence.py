@@ -30,6 +30,7 @@ def swept(tmp_path_factory):
     return place, go("both", (0.01, 1e30)), go("alone", (0.01,))
 
 
+@pytest.mark.exact
 def test_the_others_go_on_as_if_it_were_not_there(swept):
     place, both, alone = swept
     finite = divergence.alive(both.records)

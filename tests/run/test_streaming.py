@@ -55,11 +55,13 @@ def assert_same(a, b):
         np.testing.assert_array_equal(before[name], after[name], err_msg=name)
 
 
+@pytest.mark.exact
 def test_worker_processes_change_no_number(resident, tmp_path, filed):
     fit(tmp_path, domains=filed, device_bytes=SMALL, workers=2)
     assert_same(resident, tmp_path)
 
 
+@pytest.mark.exact
 def test_a_run_read_by_threads_and_stopped_goes_on_as_it_would_have(resident, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         stop_at_the_first_evaluation(patch)
@@ -68,6 +70,7 @@ def test_a_run_read_by_threads_and_stopped_goes_on_as_it_would_have(resident, tm
     assert_same(resident, tmp_path)
 
 
+@pytest.mark.exact
 def test_what_a_method_reads_whole_stays_on_the_device(tmp_path, capsys):
     for name, limit in (("a", 0), ("b", SMALL)):
         fit(tmp_path / name, "adabn", device_bytes=limit, quiet=False, seeds=1)
@@ -75,6 +78,7 @@ def test_what_a_method_reads_whole_stays_on_the_device(tmp_path, capsys):
     assert_same(tmp_path / "a", tmp_path / "b")
 
 
+@pytest.mark.exact
 def test_few_labels_stream_by_trial_to_several_devices(tmp_path):
     for name, limit in (("a", 0), ("b", SMALL)):
         fit(tmp_path / name, "source_only", labels_per_class=(2, 4), seeds=1, steps=6, devices=2, device_bytes=limit)
