@@ -42,7 +42,7 @@ def collect(roots: Sequence[Path]) -> Found:
             failed, said = _failed(sweep)
             rows += failed
             notes += said
-        for run in _runs(root):
+        for run in _in_order(root):
             count += 1
             rows += _rows(run)
         if count == before and not rows:
@@ -55,6 +55,13 @@ def collect(roots: Sequence[Path]) -> Found:
 
 def _sweeps(root: Path) -> list[SweepDirectory]:
     return [SweepDirectory(root)] if (root / PLAN).exists() else []
+
+
+def _in_order(root: Path) -> list[Path]:
+    """The runs of a sweep as they were planned, others by name."""
+    runs = list(_runs(root))
+    place = {root / "runs" / run.name: i for sweep in _sweeps(root) for i, run in enumerate(sweep.plan().runs)}
+    return sorted(runs, key=lambda run: place.get(run, -1)) if place else runs
 
 
 def _runs(root: Path) -> Iterator[Path]:

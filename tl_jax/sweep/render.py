@@ -24,7 +24,12 @@ def table(
     """The cells as text, and what they are."""
     averaged = len(pivoted.columns) > 1 and bool(set(pivoted.asked.columns) & set(AVERAGED))
     usual = max((len(cell.scores) for cell in pivoted.cells.values()), default=0)
-    head = [*pivoted.asked.rows, *map(_said, pivoted.columns), *["average"] * averaged, *["p"] * bool(compared)]
+    head = [
+        *pivoted.asked.rows,
+        *(_head(pivoted.asked.columns, column) for column in pivoted.columns),
+        *["average"] * averaged,
+        *["p"] * bool(compared),
+    ]
     body = []
     for row in pivoted.rows:
         line = ["-" if one is None else _number(one) for one in row]
@@ -48,7 +53,16 @@ def _places(pivoted: Pivot, column: Key) -> dict[Key, int]:
 
 
 def _said(key: Key) -> str:
-    return ", ".join("-" if one is None else _number(one) for one in key) or "score"
+    return ", ".join("-" if one is None else _number(one) for one in key)
+
+
+def _head(names: Sequence[str], key: Key) -> str:
+    """'near -> far', 'lam=0.1': numbers with their name."""
+    said = [
+        f"{name}={_number(one)}" if isinstance(one, int | float) else _said((one,))
+        for name, one in zip(names, key, strict=True)
+    ]
+    return ", ".join(said) or "score"
 
 
 def _number(value: Any) -> str:
