@@ -84,7 +84,8 @@ def test_wide_features_go_through_a_fixed_random_map():
     rng = np.random.default_rng(2)
     wide = {name: Output(rng.normal(size=(n, 1100)), o.logits) for name, o, n in (("source", S, N), ("target", T, M))}
     model = Model({}, {}, {}, {})
-    params, memory, _ = jax.device_get(cdan(hidden=3).init(jax.random.key(0), wide["target"], model))
+    own = cdan(hidden=3).init(jax.random.key(0), wide["target"], model)
+    params, memory = jax.device_get((own.params, own.memory))
     assert params["discriminator"]["dense0"]["kernel"].shape == (RANDOM_WIDTH, 3)
     r_f, r_g = memory["f"], memory["g"]
     assert (r_f.shape, r_g.shape) == ((1100, 1024), (C, 1024))

@@ -7,13 +7,12 @@ A kind is a value (tl_jax/run/kind.py: `Kind`): its defaults, its methods, how i
 at an evaluation, how it scores that, its results, table and figures. `kind.py` of each folder makes that value, and
 the files beside it hold what only this kind has. What the predicting kinds share is predicting/.
 
-    transductive/    labelled sources, an unlabelled target of the same classes
-    inductive/       a target with labels of its own, often few
-    unsupervised/    nothing labelled; representations judged by protocols
-    multitask/       several labelled tasks through one trunk
-    generalisation/  labelled domains, a target that is met in the test alone
+    transductive/  labelled sources, an unlabelled target of the same classes
+    inductive/     a target with labels of its own, often few
+    unsupervised/  nothing labelled; representations judged by protocols
+    multitask/     several labelled tasks through one trunk
 
 Open first: `transductive/kind.py` (one page), then tl_jax/run/kind.py.
-A kind knows no other kind, and nothing below this room asks for a kind's name: another one is a folder and
-a line here (docs/adding_a_kind.md).
+A kind knows no other kind, and nothing below this room asks for a kind's name: a fifth one is a folder and a line
+here.
 """

@@ -3,11 +3,11 @@
 In: nothing of a run. A method is a function with its arguments (`dann(hidden=256)`) that returns a `Method`
 (`contract.py`).
 Out: `Method`: pure functions over an explicit state, and values that say what the trainer must know of it. Its terms
-see the outputs of its views, the batch and where the run stands; never the optimiser or the trial, and an
-unlabelled batch has no labels to see.
+see the outputs of its views, the batch and where the run stands; never the optimiser, the trial or the target's
+labels.
 
 The way in are the tables below, one for each sort of label that is given: `ADAPTATION` (the source's), `FINE_TUNING`
-(the target's), `SELF_SUPERVISION` and `BASELINES` (none), `GENERALISATION` (several sources', no target at all).
+(the target's), `SELF_SUPERVISION` and `BASELINES` (none).
 
 Open first: `dann.py` (28 lines: terms, parameters of its own, a weight, a schedule) and `mcc.py` (two terms, one value
 that can be swept); then `contract.py` for everything that a method may say. `aligned.py` and `multitask.py` make
