@@ -30,11 +30,20 @@ def losses(name):
     halves = tuple(type(source)(*(part[rows] for part in source)) for rows in np.split(np.arange(N), [N // 2]))
     batch = BATCH._replace(sources=halves)
     at = At(jnp.int32(0), jnp.float64(0), jnp.float64(1.0), method.values, jax.random.key(0))
-    terms = jax.jit(lambda own, out: dict(method.steps()[-1].terms(own, out, batch, at).losses))
-    return jax.device_get(terms(own, out)), out
+
+    @jax.jit
+    def terms(params, memory, out):
+        mine = own._replace(params=params, memory=memory)
+        return dict(method.steps()[-1].terms(mine, out, batch, at).losses)
+
+    return jax.device_get(terms(own.params, own.memory, out)), out
 
 
-@pytest.mark.parametrize("name", [name for name, make in METHODS.items() if make().regression])
+OF_VALUES = [name for name, make in METHODS.items() if make().regression and name != "mldg"]
+"""`mldg` has no term of all its sources: see test_several_domains.py."""
+
+
+@pytest.mark.parametrize("name", OF_VALUES)
 def test_the_supervised_term_is_the_mean_squared_error(name):
     found, out = losses(name)
     errors = np.square(out["source"].logits[:, 0] - Y)

@@ -8,6 +8,6 @@ Out: Python floats by name; the chosen step of a run; reasons for which a candid
 score features, `protocols.py` gathers them for one representation. `selection.py` chooses a step from stored
 predictions that hold no target label.
 
-Open first: `selection.py`, whose docstring says how each criterion fails. Which of these a kind of transfer reports,
+Open first: `criteria.py`, whose docstring says how each criterion fails. Which of these a kind of transfer reports,
 and under which name, is decided above, in tl_jax/kinds.
 """
