@@ -1,5 +1,6 @@
 """A run directory belongs to one config and to the contents it was begun with."""
 
+import dataclasses
 import json
 
 import pytest
@@ -93,6 +94,15 @@ def test_another_config_is_refused_with_the_difference(root):
     (root / "config.json").write_text("{")
     with pytest.raises(UserError, match="lost or damaged"):
         claim(root, Config(steps=7), MADE)
+
+
+def test_settings_that_were_added_since_had_their_defaults(root):
+    plain = CONFIG.to_json()
+    del plain["label_space"]
+    (root / "config.json").write_text(json.dumps(plain))
+    assert claim(root, CONFIG, MADE) == ()
+    with pytest.raises(UserError, match="label_space=closed; now label_space=open"):
+        claim(root, dataclasses.replace(CONFIG, label_space="open"), MADE)
 
 
 def test_a_start_that_was_killed_leaves_a_directory_that_can_be_taken(root):

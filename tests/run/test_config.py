@@ -26,6 +26,12 @@ def test_the_default_is_valid_and_has_a_name_of_its_own():
     assert len({c.digest() for c in (Config(), *changed)}) == 3
 
 
+def test_the_name_of_a_configuration_does_not_change_when_settings_are_added():
+    assert Config().given() == {}
+    assert Config().digest() == "44136fa3"
+    assert dataclasses.replace(Config(), lr=2e-3, seeds=(0,)).digest() == "f555eb41"
+
+
 def test_trials_are_swept_values_times_seeds():
     config = Config(methods=("mcc", "source_only"), seeds=(0, 1), sweep=(("temperature", (1.0, 2.0)),), lam=0.5)
     mcc, source = planned(config)

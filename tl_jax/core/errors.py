@@ -13,6 +13,10 @@ class UserError(Exception):
     code = 2
 
 
+class DivergedError(UserError):
+    """No trial of a job is finite any more."""
+
+
 class BusyError(UserError):
     """Another process has it now: the same again later may go."""
 

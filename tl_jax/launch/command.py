@@ -50,6 +50,7 @@ def launch(main: Callable[..., None], about: str | None, words: bool = False) ->
         except KeyboardInterrupt:
             raise SystemExit(130) from None
 
+    FLAGS.set_gnu_getopt(words)  # flags may stand after words
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # in ASCII a table's "±" is "?", not the end of a finished run
             stream.reconfigure(errors="replace")

@@ -8,7 +8,18 @@ from pathlib import Path
 
 from tl_jax.core.errors import unknown
 
-COMMANDS = ("transductive", "inductive", "unsupervised", "multitask", "few_shot", "rank", "export", "data")
+COMMANDS = (
+    "transductive",
+    "inductive",
+    "unsupervised",
+    "multitask",
+    "sweep",
+    "report",
+    "few_shot",
+    "rank",
+    "export",
+    "data",
+)
 
 
 def main() -> None:
@@ -27,6 +38,7 @@ def start(name: str, given: Sequence[str] | None = None) -> None:
     sys.argv = [f"tl-jax {name}", *(sys.argv[1:] if given is None else given)]
     if name in COMMANDS:
         script = importlib.import_module(f"tl_jax.launch.{name}")
+        getattr(script, "begin", lambda words: None)(sys.argv[1:])  # flags that depend on the words
         launch(script.main, script.__doc__, words=getattr(script, "WORDS", False))
     else:
         launch(*_of_kind(name))

@@ -15,6 +15,9 @@ from tl_jax.run.report.plots import save
 from tl_jax.run.report.reporter import Reporter
 from tl_jax.run.store.rundir import RunDirectory, bring
 
+FINISHED = "finished.json"
+"""The mark of a complete run: how many records it has, and the name of its configuration. Written last."""
+
 
 class Result(NamedTuple):
     """records: as in results.json; table: text; run_dir: where everything lies; complete: no job missing.
@@ -61,8 +64,11 @@ def conclude(
     bring(root / "table.md", table.markdown().encode())
     kind.write(setup, directory)
     reporter.say("\n" + table.text())
-    if not late:
+    if not late and setup.options.pictures:
         _draw(lambda: kind.figures(setup, directory, divergence.alive(records)), root, reporter)
+    if not late:
+        mark = {"records": len(records), "digest": setup.config.digest()}
+        bring(root / FINISHED, (json.dumps(mark) + "\n").encode())
     pictures = ", ".join(sorted(path.name for path in root.glob("*.png")))
     reporter.say(f"{root}: results.json, table.md, metrics.jsonl{', ' if pictures else ''}{pictures}")
     return Result(records, table.text(), root, not late, beside)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from tl_jax.core.errors import machine_faults
 from tl_jax.data.domain import Domain
-from tl_jax.run.conclude import Result, conclude
+from tl_jax.run.conclude import FINISHED, Result, conclude
 from tl_jax.run.execute.begin import from_file, on_features, pretrained
 from tl_jax.run.execute.execution import check_bytes, execution
 from tl_jax.run.kind import Kind
@@ -79,6 +79,8 @@ def _run(kind: Kind, setup: Setup, directory: RunDirectory, accepted: Sequence[s
     note_environment(directory.root / "environment.json", [task.job.name for task in todo])
     if not todo:
         reporter.say(f"This run is complete: {config.steps} of {config.steps} steps of every method. Nothing to train.")
+    else:
+        (directory.root / FINISHED).unlink(missing_ok=True)
     stop = StopRequest(reporter)
     at = Running(kind, setup, directory, reporter, stop)
     # Job by job. A hidden job is named once, however many begin from it, and its model is kept for all of them.

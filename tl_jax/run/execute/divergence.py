@@ -11,7 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from tl_jax.core.errors import UserError
+from tl_jax.core.errors import DivergedError
 from tl_jax.run.plan.types import Task
 from tl_jax.training.state import State
 from tl_jax.training.step import Progress
@@ -65,7 +65,7 @@ def standing_still(states: State, reasons: Reasons, total: int) -> State:
 
 
 def check_one_is_left(task: Task, reasons: Reasons, progress: Progress, saved: int | None) -> None:
-    """Raises UserError, naming the first trial, if every trial has diverged."""
+    """Raises DivergedError, naming the first trial, if every trial has diverged."""
     if not all(reasons):
         return
     at = {name: float(v[0]) for name, v in progress.at_bad_step.items()}
@@ -73,7 +73,7 @@ def check_one_is_left(task: Task, reasons: Reasons, progress: Progress, saved: i
     seed, values = task.job.trials[0]
     others = f" So have the {len(reasons) - 1} other trials." if len(reasons) > 1 else ""
     kept = f"Last finite checkpoint: step {saved}." if saved else "No checkpoint had been written yet."
-    raise UserError(
+    raise DivergedError(
         f"{task.job.name}, {reasons[0]} (seed {seed}, "
         + ", ".join(f"{k} {v:g}" for k, v in values)
         + f"; finite: {finite or 'none'}).{others} {kept} {_advice(task, reasons[0])}"

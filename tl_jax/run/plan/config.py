@@ -163,9 +163,14 @@ class Config:
         """Plain lists and numbers, as they come back from a JSON file."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
+    def given(self) -> dict:
+        """The same without what has its default: it does not change when settings are added."""
+        usual = Config().to_json()
+        return {name: value for name, value in self.to_json().items() if value != usual[name]}
+
     def digest(self) -> str:
         """Eight hex digits that name this configuration."""
-        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()[:8]
+        return hashlib.sha256(json.dumps(self.given(), sort_keys=True).encode()).hexdigest()[:8]
 
 
 def network_call(config: Config) -> Call:

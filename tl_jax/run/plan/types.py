@@ -45,6 +45,7 @@ class Options:
     accept_changes: bool = setting(
         False, "Go on with a run whose data, weights or code have changed; its records say so."
     )
+    pictures: bool = setting(True, "Draw the pictures of a finished run.")
 
 
 class Part(NamedTuple):

@@ -58,8 +58,12 @@ class Reporter:
             self.say(f"[{sum_done / self._total:4.0%}] {job} {detail}, {left}")
 
 
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+"""What asks a run to stop: a person, and what schedulers send before they take the machine away."""
+
+
 class StopRequest:
-    """Ctrl-C or SIGTERM: the run saves at its next evaluation and ends; a second Ctrl-C ends it at once."""
+    """Ctrl-C, or one of SIGNALS: the run saves at its next evaluation and ends; a second Ctrl-C ends it at once."""
 
     def __init__(self, reporter: Reporter):
         self.signal: int | None = None
@@ -77,7 +81,11 @@ class StopRequest:
     def listening(self) -> Iterator[None]:
         """Handle the signals while the run goes on; elsewhere than the main thread signals stay as they are."""
         try:
-            before = {n: signal.signal(n, self._handle) for n in (signal.SIGINT, signal.SIGTERM)}
+            heard = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
+            ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN if hasattr(signal, "SIGHUP") else False
+            if ignored:  # under nohup
+                heard.remove(signal.SIGHUP)
+            before = {number: signal.signal(number, self._handle) for number in heard}
         except ValueError:
             before = {}
         try:

@@ -94,9 +94,11 @@ def _check_config(root: Path, config: Config, kept: Any) -> None:
         theirs = json.loads(path.read_text()) if path.exists() else None
     except ValueError:
         theirs = None
+    if isinstance(theirs, dict):
+        theirs = {**Config().to_json(), **theirs}  # settings that were added since have their defaults
     if theirs == ours:
         return
-    if kept is not None and kept["config"] == digest(ours):
+    if kept is not None and kept["config"] == digest(config.given()):
         say(f"{path} was lost or damaged; it was of this configuration, and is written again.")
         write_atomically(path, _json(ours))
         return
@@ -115,7 +117,7 @@ def _write(root: Path, config: Config, made: Mapping[str, Any], accepted: Sequen
     """Contents first: a directory with a config has contents, too."""
     plain = config.to_json()
     try:
-        content = {"config": digest(plain), "made": made, "accepted": list(accepted)}
+        content = {"config": digest(config.given()), "made": made, "accepted": list(accepted)}
         write_atomically(root / CONTENTS, seal(content).encode())
         write_atomically(root / CONFIG, _json(plain))
     except OSError as error:

@@ -5,9 +5,10 @@ import errno
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 try:
     import fcntl
@@ -42,6 +43,41 @@ def locked(root: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)  # which lets go of it
+
+
+def holder(root: Path) -> str:
+    """Who has the directory ("process 12 on node3 since ..."), or "" where nobody has; nothing is taken or written."""
+    return _look(root, _holder) or ""
+
+
+def holder_of(root: Path) -> tuple[int, str] | None:
+    """The process and the host that have the directory, where somebody has and it is known who."""
+
+    def known(handle: int) -> tuple[int, str] | None:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            found = json.loads(os.pread(handle, 1000, 0))
+            return int(found["pid"]), str(found["host"])
+        return None
+
+    return _look(root, known)
+
+
+def _look(root: Path, read: Callable[[int], Any]) -> Any:
+    """What is read of the lock that somebody holds; None where nobody does."""
+    try:
+        handle = os.open(root / NAME, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    except OSError:
+        return None
+    try:
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return read(handle)
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+    return None
 
 
 def _make(root: Path) -> None:

@@ -1,0 +1,58 @@
+"""The commands of sweeps as a person meets them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+TINY = ["--network=mlp(hidden=(8,),bottleneck=8)", "--steps=8", "--eval_every=4", "--seeds=2", "--batch_size=16"]
+LINE = ["transductive", "--dir=s", "--source=digits:handwritten", "--target=digits:photo", "--platform=cpu", *TINY]
+OVER = ["--over=method=source_only, dann", "--over=lam=0.1, 1"]
+
+
+def launch(command: str, *flags: str, cwd) -> subprocess.CompletedProcess:
+    words = [sys.executable, "-m", f"launch.{command}", *flags]
+    return subprocess.run(words, capture_output=True, text=True, cwd=cwd, timeout=600)
+
+
+def test_a_dry_run_says_what_would_be_run_and_writes_nothing(tmp_path):
+    done = launch("sweep", *LINE, *OVER, "--dry_run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "2 runs (one a program), 6 trials" in done.stdout
+    assert "4 trials of 8 steps (lam=0.1, 1)" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mistake_in_one_program_is_said_before_anything_is_written(tmp_path):
+    done = launch("sweep", *LINE, "--over=method=dann, dan2", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Unknown method 'dan2'" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_sweep_is_killed_and_goes_on_and_ends_as_a_table(tmp_path):
+    words = [sys.executable, "-m", "launch.sweep", *LINE, *OVER, "--processes=1"]
+    first = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    limit = time.monotonic() + 300
+    while not list(tmp_path.glob("s/runs/*/metrics.jsonl")) and time.monotonic() < limit:
+        time.sleep(0.05)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    done = launch("sweep", *LINE, *OVER, "--processes=1", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "finished       2 runs       6 trials" in done.stdout
+    steps = [json.loads(x) for x in (next(tmp_path.glob("s/runs/dann*")) / "metrics.jsonl").read_text().splitlines()]
+    assert len(steps) == 2 * 4
+    again = launch("sweep", *LINE, *OVER, cwd=tmp_path)
+    assert "finished       2 runs" in again.stdout
+    table = launch("sweep", "collect", "--dir=s", "--best=lam", "--format=latex", "--out=out", cwd=tmp_path)
+    assert table.returncode == 0, table.stderr
+    assert r"\toprule" in table.stdout
+    assert {p.name for p in (tmp_path / "out").iterdir()} >= {"trials.csv", "table.md", "table.tex", "table.csv"}
+    status = launch("sweep", "status", "--dir=s", cwd=tmp_path)
+    assert "s: 2 runs, 6 trials" in status.stdout

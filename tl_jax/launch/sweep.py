@@ -1,0 +1,183 @@
+"""Sweeps: one line from a grid to runs, as many at once as the machine has devices for, and to a table.
+
+    tl-jax sweep transductive --dir=sweeps/a --over='method=source_only, dann, mcc, cdan(entropy=True)' \\
+        --over='lam=0.1, 0.3, 1' --seeds=5
+    tl-jax sweep transductive --dir=sweeps/b --over='lr=log(1e-4, 1e-1, 8)' --over='network=cnn, lenet' \\
+        --together='batch_size, steps = (32, 600), (64, 300)' --only='dann: lam=0.1, 1'
+    tl-jax sweep transductive --dir=sweeps/c --draws=20 --over='lr=log_uniform(1e-4, 1e-1)' --pairs=office_caltech
+    tl-jax sweep status --dir=sweeps/a            (also: retry, cancel, collect)
+
+The flags of the kind of transfer go along. After '=' stands the argument list of a Python call: numbers, names, calls,
+texts in quotes, and log(low, high, n), linear(low, high, n), ints(low, high); with --draws also uniform(low, high),
+log_uniform(low, high), whole(low, high). What fits one program is one run; a value that a method lacks is dropped.
+Everything is checked before the first run begins. Ctrl-C, or a kill, and the same line again goes on, nothing twice.
+status: where every run stands. retry: forget what failed, so that the same line tries it again. cancel: stop the
+processes of this sweep, each saved at its next evaluation. collect: all trials into one table (see tl-jax report).
+"""
+
+import dataclasses
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from absl import flags
+
+from tl_jax.core.errors import UserError, unknown
+from tl_jax.kinds.table import KINDS, kind_of, prepare
+from tl_jax.launch.flags import FLAGS, define, options, without
+from tl_jax.launch.report import define as define_report
+from tl_jax.launch.report import report
+from tl_jax.run.plan.config import Config
+from tl_jax.run.plan.devices import setup as setup_devices
+from tl_jax.run.store.lock import locked
+from tl_jax.sweep import slurm
+from tl_jax.sweep.directory import Plan, SweepDirectory
+from tl_jax.sweep.local import Pool, Stop, places, starter, work
+from tl_jax.sweep.plan import digest_of, runs
+from tl_jax.sweep.report import planned, standing
+from tl_jax.sweep.space import SETS, Asked, points
+
+WORDS = True
+PLACES = ("local", "slurm")
+CALLED = {"multitask": {"source": "task"}}
+ASKED: dict[str, Callable[[], Config]] = {}
+
+
+def begin(words: list[str]) -> None:
+    """The flags of the command that is named first: a kind of transfer has its own."""
+    word = next((word for word in words if word in KINDS or word in COMMANDS), "")
+    flags.DEFINE_string("dir", "", "The sweep's directory.")
+    if word == "collect":
+        define_report()
+    if word in COMMANDS:
+        return
+    several, string, whole = flags.DEFINE_multi_string, flags.DEFINE_string, flags.DEFINE_integer
+    several("over", [], "Repeatable. name=value, value, ...: crossed with all others.")
+    several("together", [], "Repeatable. 'name, name = (value, value), (value, value)': values that go together.")
+    several("only", [], "Repeatable. 'dann: lam=0.1, 1': values of a name for one method (network, ...) alone.")
+    string("pairs", "", f"All ordered pairs of these domains: {', '.join(SETS)}, or domains in quotes.")
+    string("leave_out", "", "Each of these domains in turn is the target of all the others; as in --pairs.")
+    whole("draws", 0, "How many times random values are drawn.")
+    whole("draw_seed", 0, "Of the random values.")
+    whole("most", 0, "Trials of one run at most; 0 is as many as fit one program.")
+    whole("processes", 0, "Runs at once on a CPU; 0 is two where there are two cores. GPUs have one each.")
+    flags.DEFINE_enum("on", "local", PLACES, "Where: on this machine, or by jobs of SLURM's.")
+    several("slurm", [], "Repeatable. A long flag of sbatch without its dashes, as in partition=gpu or time=4:00:00.")
+    whole("parallel", 0, "With --on=slurm: tasks at once at most; 0 is as many as there is room for.")
+    whole("per_job", 1, "With --on=slurm: runs of a task, one after the other.")
+    kind = KINDS[word if word in KINDS else "transductive"]
+    ASKED[word] = define(kind.defaults, without(kind), {}, CALLED.get(word, {}))
+
+
+def main(*words: str) -> None:
+    """A kind of transfer to sweep, or a command about a sweep."""
+    word, *rest = words or ("",)
+    if not word or word not in (*KINDS, *COMMANDS):
+        raise unknown("kind of transfer or command", word, [*KINDS, *COMMANDS])
+    if rest:
+        raise UserError(f"'{rest[0]}' is not a flag: flags begin with --, and texts with blanks stand in quotes.")
+    if not FLAGS.dir:
+        raise UserError("--dir names the sweep's directory, as in --dir=sweeps/a.")
+    sweep = SweepDirectory(Path(FLAGS.dir))
+    if word in COMMANDS:
+        COMMANDS[word](sweep)
+    else:
+        _sweep(sweep, ASKED[word]())
+
+
+def _sweep(sweep: SweepDirectory, base: Config) -> None:
+    if FLAGS.run_dir or FLAGS.list_params:
+        raise UserError("--run_dir and --list_params are of a single run: leave them out.")
+    if kind_of(base).planning.new_head and base.init_from and not FLAGS["source"].present:
+        base = dataclasses.replace(base, source=())
+    sweep.refuse_foreign()
+    plan = _plan(sweep, base)
+    print(planned(plan))
+    asked = slurm.Asked(FLAGS.slurm, FLAGS.parallel, FLAGS.per_job)
+    if FLAGS.on == "local" and asked != slurm.Asked([]):
+        raise UserError("--slurm, --parallel and --per_job go with --on=slurm.")
+    if FLAGS.dry_run:
+        print(slurm.script(sweep, sweep.root / "tasks.txt", 0, asked) if FLAGS.on == "slurm" else "", end="")
+        print("Nothing was run or written.")
+    elif FLAGS.on == "slurm":
+        _submit(sweep, plan, asked)
+    else:
+        _here(sweep, plan)
+
+
+def _todo(sweep: SweepDirectory, plan: Plan) -> list[str]:
+    """Keep the plan; the runs that are neither finished nor a mistake. What the machine failed at is tried again."""
+    sweep.keep(plan)
+    for state in sweep.states(plan):
+        if state.state == "failed" and state.code != UserError.code:
+            sweep.forget_failure(state.name)
+    return [state.name for state in sweep.states(plan) if state.state not in ("finished", "failed")]
+
+
+def _submit(sweep: SweepDirectory, plan: Plan, asked: slurm.Asked) -> None:
+    with locked(sweep.root):
+        slurm.script(sweep, sweep.root, 0, asked)  # refuses what it cannot say
+        going = slurm.alive(sweep)
+        todo = [name for name in _todo(sweep, plan) if name not in going]
+        print("\n".join(slurm.submit(sweep, todo, asked) or ["Nothing to submit."]))
+    _status(sweep)
+
+
+def _here(sweep: SweepDirectory, plan: Plan) -> None:
+    found = places(FLAGS.platform, FLAGS.processes)
+    stop = Stop()
+    with stop.listening(), locked(sweep.root):
+        todo = _todo(sweep, plan)
+        start = starter(sweep, found)
+        done = work(Pool(sweep, len(found), start, stop, lambda line: print(line, flush=True)), todo)
+    print(standing(sweep, plan, sweep.states(plan)))
+    if not done:
+        raise SystemExit(130)
+    if any(state.state == "failed" for state in sweep.states(plan)):
+        raise SystemExit(UserError.code)
+    print(f"All trials in one table: tl-jax sweep collect --dir={sweep.root}")
+
+
+def _plan(sweep: SweepDirectory, base: Config) -> Plan:
+    """The plan of this line; the one that is kept where the line is the same, so that nothing is checked again."""
+    asked = Asked(FLAGS.over, FLAGS.together, FLAGS.only, FLAGS.pairs, FLAGS.leave_out, FLAGS.draws, FLAGS.draw_seed)
+    how = dataclasses.asdict(dataclasses.replace(options(), devices=FLAGS.devices or 1))
+    how |= {"platform": FLAGS.platform, "pictures": FLAGS["pictures"].present and FLAGS.pictures}
+    said = digest_of([base.to_json(), asked._asdict(), FLAGS.most, how])
+    if (sweep.root / "plan.json").exists() and (kept := sweep.plan()).asked == said:
+        return kept
+    found = points(asked)
+    setup_devices("cpu")  # the devices' memory is for the runs
+    checking = dataclasses.replace(options(), devices=1)
+    return Plan(base, how, said, tuple(runs(base, found, lambda config: prepare(config, checking, {}), FLAGS.most)))
+
+
+def _status(sweep: SweepDirectory) -> None:
+    plan = sweep.plan()
+    print(standing(sweep, plan, slurm.overlaid(sweep.states(plan), slurm.alive(sweep))))
+
+
+def _retry(sweep: SweepDirectory) -> None:
+    failed = [state for state in sweep.states(sweep.plan()) if state.state == "failed"]
+    for state in failed:
+        sweep.forget_failure(state.name)
+    print(f"{len(failed)} runs may be tried again: give the line of the sweep again.")
+
+
+def _cancel(sweep: SweepDirectory) -> None:
+    sweep.plan()
+    print(slurm.cancel(sweep) if slurm.alive(sweep) else sweep.cancel(os.kill, signal.SIGTERM))
+
+
+def _collect(sweep: SweepDirectory) -> None:
+    sweep.plan()
+    report([sweep.root])
+
+
+COMMANDS: dict[str, Callable[[SweepDirectory], None]] = {
+    "status": _status,
+    "retry": _retry,
+    "cancel": _cancel,
+    "collect": _collect,
+}

@@ -1,0 +1,35 @@
+"""What a person reads of a sweep: what is planned, and where it stands."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from tl_jax.sweep.directory import STATES, Plan, State, SweepDirectory
+
+SHOWN = 20
+"""Lines of runs that are printed; the others are counted."""
+
+
+def planned(plan: Plan) -> str:
+    """The runs, their trials and the files that they will leave."""
+    lines = [f"{len(plan.runs)} runs (one a program), {sum(run.trials for run in plan.runs)} trials"]
+    for run in plan.runs[:SHOWN]:
+        swept = "; ".join(f"{name}={', '.join(f'{value:g}' for value in values)}" for name, values in run.config.swept)
+        lines.append(f"  {run.name}: {run.trials} trials of {run.config.steps} steps{f' ({swept})' if swept else ''}")
+    if len(plan.runs) > SHOWN:
+        lines.append(f"  and {len(plan.runs) - SHOWN} more")
+    return "\n".join(lines)
+
+
+def standing(sweep: SweepDirectory, plan: Plan, found: Sequence[State]) -> str:
+    """How many runs are in which state, and why some failed."""
+    trials = {run.name: run.trials for run in plan.runs}
+    runs, count = Counter(one.state for one in found), Counter[str]()
+    for one in found:
+        count[one.state] += trials[one.name]
+    lines = [f"{sweep.root}: {len(plan.runs)} runs, {sum(trials.values())} trials"]
+    lines += [f"  {state:9}{runs[state]:7} runs{count[state]:8} trials" for state in STATES if runs[state]]
+    failed = [one for one in found if one.state == "failed"]
+    lines += [f"  {one.name}: {one.message}" for one in failed[:SHOWN]]
+    if len(failed) > SHOWN:
+        lines.append(f"  and {len(failed) - SHOWN} more; see {sweep.root / 'failed'}")
+    return "\n".join(lines)
