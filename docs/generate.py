@@ -14,7 +14,7 @@ from typing import Any
 from tl_jax import methods
 from tl_jax.balancing import by_gradients, by_gramian, by_losses, by_trained_weights
 from tl_jax.balancing.table import STRATEGIES as BALANCING
-from tl_jax.evaluation.criteria import CRITERIA
+from tl_jax.evaluation.label_free.criteria import CRITERIA
 from tl_jax.fine_tuning.strategies import STRATEGIES as FINE_TUNING
 from tl_jax.methods.contract import Method
 
@@ -66,7 +66,7 @@ TABLES: tuple[tuple[str, str, Mapping[str, Callable[..., Any]]], ...] = (
     (
         "Criteria of selection",
         "`--select`: from stored predictions, without target labels; higher is better. How each one fails: "
-        "`tl_jax/evaluation/criteria.py`.",
+        "`tl_jax/evaluation/label_free/criteria.py`.",
         CRITERIA,
     ),
 )

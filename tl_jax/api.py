@@ -7,12 +7,12 @@ from typing import Any
 
 from absl import logging
 
-from tl_jax.core import own_code
 from tl_jax.core.errors import require
 from tl_jax.core.files import temporary_folder
 from tl_jax.data.domain import Domain
 from tl_jax.handed import domain_names, one_domain, setting, several
 from tl_jax.kinds.table import KINDS, run
+from tl_jax.naming import own_code
 from tl_jax.run.conclude import Result
 from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.devices import setup as setup_devices

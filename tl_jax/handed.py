@@ -5,12 +5,12 @@ from typing import Any
 
 from tl_jax.balancing.contract import Balance
 from tl_jax.core.errors import UserError
-from tl_jax.core.from_python import handed
 from tl_jax.data.domain import Domain, Examples, changed
 from tl_jax.data.splits import split
 from tl_jax.fine_tuning.strategies import Strategy
 from tl_jax.methods.contract import Method
 from tl_jax.models.networks import TRUNKS
+from tl_jax.naming.from_python import handed
 from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.forms import many, plain
 from tl_jax.run.plan.settings import taken

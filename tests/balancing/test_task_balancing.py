@@ -11,8 +11,8 @@ from tl_jax.balancing import by_losses, by_trained_weights
 from tl_jax.balancing import contract as balance
 from tl_jax.balancing.contract import Balance, Seen, comparable, shared_direction, weighted_loss
 from tl_jax.balancing.table import STRATEGIES, db_mtl, imtl
-from tl_jax.core.calls import parse
 from tl_jax.core.errors import UserError
+from tl_jax.naming.calls import parse
 
 pytestmark = pytest.mark.usefixtures("double")
 K = 3

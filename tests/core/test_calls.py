@@ -4,8 +4,8 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from tl_jax.core.calls import parse
 from tl_jax.core.errors import UserError
+from tl_jax.naming.calls import parse
 
 
 def mcc(temperature: float = 2.5):

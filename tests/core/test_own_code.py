@@ -5,10 +5,10 @@ from functools import partial
 
 import pytest
 
-from tl_jax.core import own_code
-from tl_jax.core.calls import parse
 from tl_jax.core.errors import UserError
-from tl_jax.core.from_python import handed
+from tl_jax.naming import own_code
+from tl_jax.naming.calls import parse
+from tl_jax.naming.from_python import handed
 
 GOOD = """
 import beside

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from tl_jax.evaluation import criteria
-from tl_jax.evaluation.criteria import CRITERIA, NEED_SOURCE
-from tl_jax.evaluation.record import Labelled, Record, Seen
-from tl_jax.evaluation.selection import refusal, select
+from tl_jax.evaluation.label_free import criteria
+from tl_jax.evaluation.label_free.criteria import CRITERIA, NEED_SOURCE
+from tl_jax.evaluation.label_free.record import Labelled, Record, Seen
+from tl_jax.evaluation.label_free.selection import refusal, select
 
 C = 4
 

@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tl_jax.core.calls import parse
 from tl_jax.core.trees import flatten
 from tl_jax.models.networks import NETWORKS
 from tl_jax.models.sharing import SHARING, build_tasks
+from tl_jax.naming.calls import parse
 
 RECIPE = NETWORKS["mlp"](hidden=(5,), bottleneck=4, dropout=0.0)
 WIDTHS = {"first": 3, "second": 1}

@@ -8,7 +8,7 @@ from tiny import FAST, SOURCE, TARGET, domain, records
 
 import tl_jax
 from tl_jax.core.types import Output
-from tl_jax.evaluation.record import Seen
+from tl_jax.evaluation.label_free.record import Seen
 from tl_jax.kinds.predicting import records as stored
 from tl_jax.run import experiment
 from tl_jax.training.trials import EVALUATION_BATCH, Programs, predict_all

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
-from tl_jax.core import calls
 from tl_jax.core.errors import unknown
 from tl_jax.data.benchmarks import table
 from tl_jax.data.domain import Domain
 from tl_jax.data.embedded import digit_tasks, digits
 from tl_jax.data.readers import arrays, folder, images, sound, svmlight, tables, tfds
 from tl_jax.data.spec import OWN, SCHEME_FREE, Spec, accept, parse
+from tl_jax.naming import calls
 
 DIGITS: Mapping[str, Callable[[], Domain]] = {
     "handwritten": digits.handwritten,

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from tl_jax.core.errors import UserError, unknown
-from tl_jax.core.own_code import is_own, parts
 from tl_jax.data.files.containers import refuse_html
+from tl_jax.naming.own_code import is_own, parts
 
 SCHEME_FREE = ""
 OWN = "py"

@@ -18,7 +18,6 @@ A new method is one file and one line in a table: docs/adding_a_method.md. tests
 
 from collections.abc import Callable, Mapping
 
-from tl_jax.core.calls import Call
 from tl_jax.core.errors import UserError
 from tl_jax.methods.adabn import adabn
 from tl_jax.methods.adamatch import adamatch
@@ -69,6 +68,7 @@ from tl_jax.methods.untrained import untrained
 from tl_jax.methods.vicreg import vicreg
 from tl_jax.methods.wdgrl import wdgrl
 from tl_jax.methods.wise_ft import wise_ft
+from tl_jax.naming.calls import Call
 
 ADAPTATION: Mapping[str, Callable[..., Method]] = {
     "source_only": source_only,

@@ -6,7 +6,6 @@ from typing import Any
 import jax.numpy as jnp
 from flax import linen as nn
 
-from tl_jax.core.calls import Call, parse
 from tl_jax.core.errors import UserError, require
 from tl_jax.core.types import Array, Network, Output
 from tl_jax.models.cnn import cnn
@@ -23,6 +22,7 @@ from tl_jax.models.sound import audio_cnn
 from tl_jax.models.text import text_cnn, text_transformer
 from tl_jax.models.vgg import vgg16
 from tl_jax.models.vit import vit_base, vit_small, vit_tiny
+from tl_jax.naming.calls import Call, parse
 
 
 class Mlp(nn.Module):

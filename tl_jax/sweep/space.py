@@ -9,10 +9,10 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tl_jax.core.calls import UNREADABLE
 from tl_jax.core.errors import UserError, require, unknown
 from tl_jax.data.benchmarks.table import BENCHMARKS
 from tl_jax.data.load import DIGITS
+from tl_jax.naming.calls import UNREADABLE
 from tl_jax.sweep.numbers import DRAWN, GRIDS, chance
 from tl_jax.sweep.values import is_number, typed
 

@@ -8,12 +8,12 @@ import numpy as np
 from tl_jax.balancing.contract import Balance
 from tl_jax.balancing.table import STRATEGIES
 from tl_jax.balancing.tasks import TaskHead
-from tl_jax.core.calls import Call, parse
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain, Examples, changed, known
 from tl_jax.data.match import alike
 from tl_jax.methods.multitask import multitask
 from tl_jax.models.sharing import SHARING
+from tl_jax.naming.calls import Call, parse
 from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.jobs import make_job
 from tl_jax.run.plan.problem import Problem, joined

@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tl_jax.core.batching import some
-from tl_jax.evaluation.criteria import needs_features
-from tl_jax.evaluation.record import Seen
-from tl_jax.evaluation.selection import Selection, select
+from tl_jax.evaluation.label_free.criteria import needs_features
+from tl_jax.evaluation.label_free.record import Seen
+from tl_jax.evaluation.label_free.selection import Selection, select
 from tl_jax.kinds.predicting import interpolation, predictions, records, unscored
 from tl_jax.kinds.predicting import table as scores
 from tl_jax.kinds.predicting.records import Evaluated

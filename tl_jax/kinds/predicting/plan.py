@@ -8,7 +8,7 @@ import numpy as np
 from tl_jax.core.errors import UserError, require
 from tl_jax.data.domain import Domain, known
 from tl_jax.data.match import check_labelled, matched
-from tl_jax.evaluation.criteria import CRITERIA, NEED_SOURCE
+from tl_jax.evaluation.label_free.criteria import CRITERIA, NEED_SOURCE
 from tl_jax.kinds.predicting.scoring import scoring, tried
 from tl_jax.methods.contract import Method
 from tl_jax.run.plan.config import AMOUNTS, AUTO, TARGET_VAL, Config

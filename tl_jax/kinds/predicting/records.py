@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tl_jax.data.domain import known
-from tl_jax.evaluation.record import Labelled, Record, Seen
+from tl_jax.evaluation.label_free.record import Labelled, Record, Seen
 
 Arrays = Mapping[str, np.ndarray]
 

@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tl_jax.core.own_code import is_own
 from tl_jax.data.domain import known
 from tl_jax.evaluation import regression
-from tl_jax.evaluation.criteria import CRITERIA, NEED_FEATURES, NEED_SOURCE, Criterion, criterion
+from tl_jax.evaluation.label_free.criteria import CRITERIA, NEED_FEATURES, NEED_SOURCE, Criterion, criterion
+from tl_jax.evaluation.label_free.record import Labelled, Record, Seen
 from tl_jax.evaluation.metrics import accuracy, evaluate
 from tl_jax.evaluation.open_set import open_set
-from tl_jax.evaluation.record import Labelled, Record, Seen
+from tl_jax.naming.own_code import is_own
 from tl_jax.run.plan.problem import Problem
 
 Metrics = dict[str, float]

@@ -3,12 +3,12 @@
 import inspect
 from collections.abc import Sequence
 
-from tl_jax.core.calls import Call
 from tl_jax.core.errors import UserError, require
 from tl_jax.data.domain import Domain
 from tl_jax.data.views.augment import VIEWS
 from tl_jax.methods.aligned import ALIGNMENTS, aligned
 from tl_jax.methods.contract import Method
+from tl_jax.naming.calls import Call
 from tl_jax.run.plan.config import Config
 
 PLANS = ("joint", "separate", "frozen")

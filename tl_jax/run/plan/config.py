@@ -5,13 +5,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from tl_jax.core.calls import Call
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
 from tl_jax.data.match import LABEL_SPACES
-from tl_jax.evaluation.criteria import CRITERIA
+from tl_jax.evaluation.label_free.criteria import CRITERIA
 from tl_jax.methods.aligned import ALIGNMENTS
 from tl_jax.models.networks import NETWORKS, network
 from tl_jax.models.sharing import SHARING
+from tl_jax.naming.calls import Call
 from tl_jax.run.plan.forms import NUMBERS, RULES, SEEDS, SWEEP, WHOLES
 from tl_jax.run.plan.settings import setting
 from tl_jax.training.forward import PLANS

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import jax
 
-from tl_jax.core.calls import LARGEST
 from tl_jax.core.errors import UserError
+from tl_jax.naming.calls import LARGEST
 from tl_jax.run.plan.config import Config, network_call
 from tl_jax.run.plan.forms import MOST_SEED, MOST_SEEDS, NUMBER
 from tl_jax.run.plan.jobs import Job

@@ -4,11 +4,11 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tl_jax.core.calls import Call, parse
 from tl_jax.core.errors import UserError, unknown
 from tl_jax.fine_tuning.layout import Layout
 from tl_jax.fine_tuning.strategies import Strategy, full
 from tl_jax.methods.contract import Method
+from tl_jax.naming.calls import Call, parse
 from tl_jax.run.plan.config import AMOUNTS, Config
 from tl_jax.training.freezing import Rule
 

@@ -5,10 +5,10 @@ import inspect
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from tl_jax.core.calls import Call
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain
 from tl_jax.models.networks import NETWORKS, modalities
+from tl_jax.naming.calls import Call
 from tl_jax.run.plan.config import AUTO, Config, network_call
 
 USUAL: Mapping[str, str] = {

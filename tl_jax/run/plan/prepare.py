@@ -4,10 +4,10 @@ import dataclasses
 from collections.abc import Mapping
 
 from tl_jax.core.errors import UserError, require
-from tl_jax.core.own_code import is_own
 from tl_jax.data.domain import Domain
 from tl_jax.data.load import load
-from tl_jax.evaluation.criteria import CRITERIA, criterion
+from tl_jax.evaluation.label_free.criteria import CRITERIA, criterion
+from tl_jax.naming.own_code import is_own
 from tl_jax.run.plan.config import AUTO, Config, network_call
 from tl_jax.run.plan.devices import place
 from tl_jax.run.plan.fits import check, check_network, check_options

@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from tl_jax.core.calls import GREATEST, LARGEST
 from tl_jax.core.errors import UserError, require
+from tl_jax.naming.calls import GREATEST, LARGEST
 from tl_jax.run.plan.forms import FORMS, NUMBER, WHOLE, Form
 
 

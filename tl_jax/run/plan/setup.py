@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tl_jax.core.calls import parse
 from tl_jax.core.errors import UserError
 from tl_jax.core.floats import accepting_bytes
 from tl_jax.core.types import Network
@@ -15,6 +14,7 @@ from tl_jax.fine_tuning.layout import Layout, layout
 from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import build
 from tl_jax.models.sharing import SHARING, build_tasks
+from tl_jax.naming.calls import parse
 from tl_jax.run.plan.config import AMOUNTS, Config, network_call
 from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem, check_batches, rows_known

@@ -13,11 +13,11 @@ import jax
 import numpy as np
 
 from tl_jax.balancing.tasks import TaskHead
-from tl_jax.core import own_code
 from tl_jax.core.files import keep_in_cache, user_cache
 from tl_jax.core.sealed import digest, opened, seal
 from tl_jax.data.domain import Domain
 from tl_jax.data.pipeline.window import stored
+from tl_jax.naming import own_code
 from tl_jax.run.plan.types import Setup
 
 BLOCK = 1 << 24

@@ -1,4 +1,4 @@
-"""Choosing a checkpoint or a trial by a criterion (evaluation/criteria.py), from stored records."""
+"""Choosing a checkpoint or a trial by a criterion (evaluation/label_free/criteria.py), from stored records."""
 
 import math
 from collections.abc import Iterable
@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tl_jax.evaluation import metrics
-from tl_jax.evaluation.criteria import Criterion
-from tl_jax.evaluation.record import Record
+from tl_jax.evaluation.label_free.criteria import Criterion
+from tl_jax.evaluation.label_free.record import Record
 
 
 class Selection(NamedTuple):

@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from tl_jax.core import own_code
 from tl_jax.core.errors import UserError, unknown
-from tl_jax.core.from_python import HANDED, Handed
+from tl_jax.naming import own_code
+from tl_jax.naming.from_python import HANDED, Handed
 
 LONGEST = 2000
 """Characters of a call at most."""

@@ -26,11 +26,11 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from tl_jax.core import own_code
-from tl_jax.core.calls import parse
 from tl_jax.core.errors import UserError
 from tl_jax.evaluation import metrics
-from tl_jax.evaluation.record import Record
+from tl_jax.evaluation.label_free.record import Record
+from tl_jax.naming import own_code
+from tl_jax.naming.calls import parse
 
 Criterion = Callable[[Record], float]
 _CELLS = 2**22  # of the m x m similarities, 32 MiB at a time

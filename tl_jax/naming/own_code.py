@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tl_jax.core.errors import UserError, unknown
-from tl_jax.core.from_python import HANDED, Handed, digest
+from tl_jax.naming.from_python import HANDED, Handed, digest
 
 
 class Loaded(NamedTuple):
