@@ -5,8 +5,8 @@ Out: run directories in the sweep's directory, and tables of any run directories
 
 `space.py` (with `values.py`, `numbers.py`) reads the flags as points; `plan.py` makes of them one configuration a
 program; `directory.py` knows where every run stands. `worker.py` is one process; `local.py` is the pool of them on this
-machine, `slurm.py` the script that has them on a cluster. `collect.py`, `pivot.py`, `compare.py` and `render.py` go from
-run directories to a table.
+machine, `slurm.py` the script that has them on a cluster. `collect.py`, `pivot.py`, `compare.py` and `render.py` go
+from run directories to a table.
 
 Open first: `plan.py`, then `worker.py`.
 """
