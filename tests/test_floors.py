@@ -107,7 +107,7 @@ def test_the_table_has_every_room_and_no_circle():
 
 
 def test_a_room_is_no_drawer():
-    for room in set(ROOMS) - {"methods", "models"}:
+    for room in set(ROOMS) - {"methods", "models", "launch"}:  # one file each of what they are called after
         files = [path for path in (ROOT / "tl_jax" / room).glob("*.py") if path.name != "__init__.py"]
         assert len(files) <= 12, f"{room}: {len(files)} files"
 

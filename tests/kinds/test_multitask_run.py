@@ -51,7 +51,7 @@ def finished(tmp_path_factory):
 def test_equal_examples_are_one_input_with_labels_side_by_side():
     problem = task_problem(TASKS)
     assert [domain.name for domain in problem.sources] == ["pair + sum + near", "far"]
-    places = [(t.name, t.kind, t.input, t.column, t.begin, t.end) for t in problem.tasks]
+    places = [(t.name, t.labels, t.input, t.column, t.begin, t.end) for t in problem.tasks]
     assert places == [
         ("pair", "binary", 0, 0, 0, 1),
         ("far", "classes", 1, 0, 1, 4),
