@@ -12,12 +12,12 @@ import time
 from pathlib import Path
 
 from tl_jax.run.plan.config import Config
-from tl_jax.sweep import render
-from tl_jax.sweep.collect import collect
 from tl_jax.sweep.directory import Plan, SweepDirectory
-from tl_jax.sweep.pivot import Asked, pivot
 from tl_jax.sweep.plan import Run
 from tl_jax.sweep.report import standing
+from tl_jax.sweep.tables import render
+from tl_jax.sweep.tables.collect import collect
+from tl_jax.sweep.tables.pivot import Asked, pivot
 
 METHODS = ("source_only", "dann", "cdan", "mcc", "afn")
 

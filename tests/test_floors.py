@@ -66,6 +66,7 @@ ROOMS = {
     "kinds": {"core", "data", "run", "run/plan", *(f"kinds/{name}" for name in KINDS)},
     "programs": RUN | {"kinds", "kinds/inductive", "evaluation/transferability"},
     "sweep": RUN | {"kinds", "data/benchmarks"},
+    "sweep/tables": RUN | {"sweep", "kinds"},
 }
 """What each room may import besides itself, lower rooms first. A file of one line, `data/load`, is a room of its own.
 What is on top (`api`, launch scripts, experiments) may import all of them."""

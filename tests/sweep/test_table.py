@@ -8,12 +8,12 @@ import pytest
 
 from tl_jax.core.errors import UserError
 from tl_jax.run.plan.config import Config
-from tl_jax.sweep import render
-from tl_jax.sweep.collect import collect, kept
-from tl_jax.sweep.compare import compare, holm
 from tl_jax.sweep.directory import Plan, SweepDirectory
-from tl_jax.sweep.pivot import Asked, pivot
 from tl_jax.sweep.plan import Run
+from tl_jax.sweep.tables import render
+from tl_jax.sweep.tables.collect import collect, kept
+from tl_jax.sweep.tables.compare import compare, holm
+from tl_jax.sweep.tables.pivot import Asked, pivot
 
 LAM = Asked(best=("lam",))
 

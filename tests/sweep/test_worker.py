@@ -10,10 +10,10 @@ from tl_jax.core.errors import BusyError, DivergedError, UserError
 from tl_jax.kinds import table
 from tl_jax.run.plan.config import Config
 from tl_jax.sweep import worker
-from tl_jax.sweep.collect import collect
 from tl_jax.sweep.directory import Plan, SweepDirectory
-from tl_jax.sweep.pivot import Asked, pivot
 from tl_jax.sweep.plan import Run
+from tl_jax.sweep.tables.collect import collect
+from tl_jax.sweep.tables.pivot import Asked, pivot
 
 TINY = Config(
     source=("digits:handwritten",),

@@ -18,10 +18,10 @@ from absl import flags
 from tl_jax.core.errors import UserError, require
 from tl_jax.core.files import write_atomically
 from tl_jax.launch.flags import FLAGS
-from tl_jax.sweep import render
-from tl_jax.sweep.collect import collect, kept
-from tl_jax.sweep.compare import compare
-from tl_jax.sweep.pivot import Asked, pivot
+from tl_jax.sweep.tables import render
+from tl_jax.sweep.tables.collect import collect, kept
+from tl_jax.sweep.tables.compare import compare
+from tl_jax.sweep.tables.pivot import Asked, pivot
 
 WORDS = True
 FORMATS = ("text", "markdown", "latex", "csv")

@@ -9,9 +9,9 @@ from typing import Any
 from tl_jax.core.files import write_atomically
 from tl_jax.core.printable import markdown
 from tl_jax.run.report.table import Table
-from tl_jax.sweep.collect import Row, columns
-from tl_jax.sweep.compare import Compared
-from tl_jax.sweep.pivot import Cell, Key, Pivot, mean_of
+from tl_jax.sweep.tables.collect import Row, columns
+from tl_jax.sweep.tables.compare import Compared
+from tl_jax.sweep.tables.pivot import Cell, Key, Pivot, mean_of
 
 MISSING = "missing"
 AVERAGED = ("pair", "target", "source")

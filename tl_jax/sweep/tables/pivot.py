@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tl_jax.core.errors import UserError, unknown
-from tl_jax.sweep.collect import IDENTITY, Row, columns
+from tl_jax.sweep.tables.collect import IDENTITY, Row, columns
 
 NO_SETTING = {*IDENTITY, "seed", "diverged", "source", "target"}
 """Columns that do not tell one setting from another; `pair` stands for source and target."""

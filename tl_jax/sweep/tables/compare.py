@@ -7,7 +7,7 @@ import numpy as np
 from scipy.stats import wilcoxon
 
 from tl_jax.core.errors import UserError
-from tl_jax.sweep.pivot import Key, Pivot
+from tl_jax.sweep.tables.pivot import Key, Pivot
 
 LEAST = 6
 """Pairs from which the two-sided test can be below .05 at all: 2 / 2^6 = .031."""
