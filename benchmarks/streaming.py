@@ -26,8 +26,8 @@ from tl_jax import Domain, Examples
 from tl_jax.kinds.table import prepare
 from tl_jax.run.execute.execution import execution
 from tl_jax.run.execute.streaming import none_yet
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.types import Options
+from tl_jax.run.settings.config import Config
 
 STEPS, SIZE, SIDE = 256, 20000, 32
 NETWORKS = ("mlp", "cnn")

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tl_jax.run.plan.config import Config
+from tl_jax.run.settings.config import Config
 from tl_jax.sweep.directory import Plan, SweepDirectory
 from tl_jax.sweep.plan import Run
 from tl_jax.sweep.report import standing

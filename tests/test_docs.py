@@ -10,8 +10,8 @@ from tl_jax.kinds.table import prepare
 from tl_jax.methods import ADAPTATION
 from tl_jax.models.heads import HEADS
 from tl_jax.models.networks import NETWORKS
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.types import Options
+from tl_jax.run.settings.config import Config
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

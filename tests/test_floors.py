@@ -25,7 +25,7 @@ BELOW_RUN = {
     "training",
     "fine_tuning",
 }
-PLANNED = BELOW_RUN | {"data/pipeline", "run/plan"}
+PLANNED = BELOW_RUN | {"data/pipeline", "run/settings", "run/plan"}
 RUN = PLANNED | {"run/store", "run/report", "run/execute", "run"}
 ROOMS = {
     "core": set(),
@@ -52,7 +52,8 @@ ROOMS = {
     "training": {"core", "losses", "balancing", "data/pipeline", "data/views", "methods"},
     "fine_tuning": {"core", "methods", "training"},
     # Nothing below asks for the name of a kind of transfer.
-    "run/plan": BELOW_RUN | {"data/pipeline"},
+    "run/settings": BELOW_RUN,
+    "run/plan": BELOW_RUN | {"data/pipeline", "run/settings"},
     "run/store": PLANNED,
     "run/report": PLANNED,
     "run/execute": PLANNED | {"run/store"},
@@ -63,7 +64,7 @@ ROOMS = {
     "kinds/unsupervised": RUN | {"kinds/predicting", "data/views"},
     "kinds/multitask": RUN,
     "kinds/generalisation": RUN | {"kinds/predicting"},
-    "kinds": {"core", "data", "run", "run/plan", *(f"kinds/{name}" for name in KINDS)},
+    "kinds": {"core", "data", "run", "run/settings", "run/plan", *(f"kinds/{name}" for name in KINDS)},
     "programs": RUN | {"kinds", "kinds/inductive", "evaluation/transferability"},
     "sweep": RUN | {"kinds", "data/benchmarks"},
     "sweep/tables": RUN | {"sweep", "kinds"},

@@ -14,10 +14,10 @@ from tl_jax.handed import domain_names, one_domain, setting, several
 from tl_jax.kinds.table import KINDS, run
 from tl_jax.naming import own_code
 from tl_jax.run.conclude import Result
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.devices import setup as setup_devices
-from tl_jax.run.plan.settings import settings as settings_of
 from tl_jax.run.plan.types import Options
+from tl_jax.run.settings.config import Config
+from tl_jax.run.settings.settings import settings as settings_of
 
 OPTIONS = tuple(name for name in settings_of(Options) if name not in ("run_dir", "quiet"))
 """Settings that change no number."""

@@ -11,9 +11,9 @@ from tl_jax.fine_tuning.strategies import Strategy
 from tl_jax.methods.contract import Method
 from tl_jax.models.networks import TRUNKS
 from tl_jax.naming.from_python import handed
-from tl_jax.run.plan.config import Config
-from tl_jax.run.plan.forms import many, plain
-from tl_jax.run.plan.settings import taken
+from tl_jax.run.settings.config import Config
+from tl_jax.run.settings.forms import many, plain
+from tl_jax.run.settings.settings import taken
 
 HOW = (
     "Hand over a spec such as 'digits:printed', arrays (x, y), or tl_jax.Domain(name, classes, train, validation, "

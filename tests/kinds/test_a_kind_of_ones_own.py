@@ -19,7 +19,9 @@ def config(monkeypatch):
     """The config of the page's kind on a tiny pair, once its line is in the table."""
     (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     imported = re.findall(r"from tl_jax\.(\S+)", block)
-    assert not [name for name in imported if name.startswith("run.") and not name.startswith("run.plan.")]
+    assert not [
+        name for name in imported if name.startswith("run.") and not name.startswith(("run.plan.", "run.settings."))
+    ]
     found: dict = {}
     exec(block, found)
     monkeypatch.setitem(table.KINDS, "source_free", found["SOURCE_FREE"])  # pyright: ignore[reportArgumentType]

@@ -5,8 +5,8 @@ import statistics
 
 from tl_jax.kinds.predicting import table as report
 from tl_jax.kinds.transductive.reading import READING
-from tl_jax.run.plan.config import Config
 from tl_jax.run.report.table import mean_std
+from tl_jax.run.settings.config import Config
 
 
 def record(method: str, seed: int, accuracy: float, **values: float) -> dict:

@@ -5,7 +5,7 @@ import statistics
 import numpy as np
 
 from tl_jax.kinds.multitask import table as task_report
-from tl_jax.run.plan.config import Config
+from tl_jax.run.settings.config import Config
 
 CONFIG: Config = Config(kind="multitask", source=("a", "v"), target="", seeds=(0, 1))
 

@@ -25,9 +25,9 @@ from tl_jax.methods.source_only import source_only
 from tl_jax.methods.target_only import target_only
 from tl_jax.programs.few_shot import everything, split_classes
 from tl_jax.programs.rank import labelled
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.problem import Problem, check_batches, describe, units
 from tl_jax.run.plan.types import Options
+from tl_jax.run.settings.config import Config
 
 QUICK = {**FAST, "steps": 6, "eval_every": 3, "seeds": 1, "devices": 1, "trials": "map"}
 NAMES = np.array(["=cmd.png", 'a,"b".png', "two\nlines.png", *(f"{i}.png" for i in range(57))])

@@ -8,10 +8,10 @@ from tl_jax.core.errors import UserError
 from tl_jax.kinds.table import KINDS
 from tl_jax.launch.main import COMMANDS, listing
 from tl_jax.launch.page import page
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.fits import check_settings
-from tl_jax.run.plan.settings import settings, taken
 from tl_jax.run.plan.types import Options
+from tl_jax.run.settings.config import Config
+from tl_jax.run.settings.settings import settings, taken
 
 ROOT = Path(__file__).parents[2]
 

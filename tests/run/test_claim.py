@@ -7,7 +7,7 @@ import pytest
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.files import PART
-from tl_jax.run.plan.config import Config
+from tl_jax.run.settings.config import Config
 from tl_jax.run.store.claim import claim, refuse_foreign
 
 SPLIT = {"x": "<f4 60x8 aa", "labels": "<i4 60 bb"}

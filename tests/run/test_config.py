@@ -8,10 +8,10 @@ import pytest
 from tl_jax.core.errors import UserError
 from tl_jax.methods import ADAPTATION
 from tl_jax.run.execute import calibration
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.devices import place
 from tl_jax.run.plan.fits import check
 from tl_jax.run.plan.jobs import jobs
+from tl_jax.run.settings.config import Config
 from tl_jax.training.state import Data, Start
 
 

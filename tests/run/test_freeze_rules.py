@@ -5,9 +5,9 @@ from tiny import NETWORK, SOURCE, TARGET
 
 from tl_jax.core.errors import UserError
 from tl_jax.kinds.table import prepare
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.rules import without_effect
 from tl_jax.run.plan.types import Options
+from tl_jax.run.settings.config import Config
 from tl_jax.training.freezing import resolve
 
 DOMAINS = {domain.name: domain for domain in (SOURCE, TARGET)}

@@ -18,8 +18,8 @@ from tl_jax.models.pretrained import Report, load
 from tl_jax.programs.export import Choice, export
 from tl_jax.programs.rank import Candidate, labelled, score_all, table
 from tl_jax.run.plan import prepare
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.weights import read_weights, tensorflow_hint
+from tl_jax.run.settings.config import Config
 
 OTHER = domain("other", 0.5, classes=("p", "q"))
 INDUCTIVE = {**FAST, "kind": "inductive", "devices": 1, "trials": "map", "steps": 1, "seeds": 1, "labels_per_class": []}

@@ -11,8 +11,8 @@ from tl_jax import Domain, Examples
 from tl_jax.core.errors import UserError
 from tl_jax.kinds.table import KINDS
 from tl_jax.models.networks import NETWORKS, TAKES, modalities
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.networks import USUAL, resolved
+from tl_jax.run.settings.config import Config
 
 SHAPES = {
     "image": ((16, 16, 1), np.uint8),

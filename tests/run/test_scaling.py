@@ -15,10 +15,10 @@ from tl_jax.kinds.table import prepare
 from tl_jax.kinds.transductive import baselines
 from tl_jax.kinds.transductive.reading import READING
 from tl_jax.programs.export import standardised
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.scaling import chosen
 from tl_jax.run.plan.types import Options
+from tl_jax.run.settings.config import Config
 
 UNITS = np.array([1e-3, 1, 1, 1e4, 1, 1, 1, 1], np.float32)
 

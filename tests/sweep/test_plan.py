@@ -9,8 +9,8 @@ from tiny import NETWORK, SOURCE, TARGET
 
 from tl_jax.core.errors import UserError
 from tl_jax.kinds.table import prepare
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.types import Options
+from tl_jax.run.settings.config import Config
 from tl_jax.sweep import plan
 from tl_jax.sweep.space import Asked, points
 

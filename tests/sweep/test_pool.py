@@ -6,7 +6,7 @@ import os
 import pytest
 
 from tl_jax.core.errors import UserError
-from tl_jax.run.plan.config import Config
+from tl_jax.run.settings.config import Config
 from tl_jax.run.store.lock import locked
 from tl_jax.sweep.directory import Plan, SweepDirectory
 from tl_jax.sweep.local import Pool, Stop, work

@@ -8,7 +8,7 @@ import pytest
 
 from tl_jax.core.errors import BusyError, DivergedError, UserError
 from tl_jax.kinds import table
-from tl_jax.run.plan.config import Config
+from tl_jax.run.settings.config import Config
 from tl_jax.sweep import worker
 from tl_jax.sweep.directory import Plan, SweepDirectory
 from tl_jax.sweep.plan import Run

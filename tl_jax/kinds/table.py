@@ -12,8 +12,8 @@ from tl_jax.kinds.unsupervised.kind import UNSUPERVISED
 from tl_jax.run import experiment
 from tl_jax.run.conclude import Result
 from tl_jax.run.kind import Kind
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.types import Options, Setup
+from tl_jax.run.settings.config import Config
 
 KINDS: Mapping[str, Kind] = {
     "transductive": TRANSDUCTIVE,

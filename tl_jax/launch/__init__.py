@@ -5,8 +5,8 @@ Out: a run (or a program, or a look at data), an exit code, and one message wher
 
 `main.py` is the way in: it finds the command, a module beside it, or the name of a kind of transfer. `command.py` says
 how every command ends: 0 done, 2 a mistake, 75 somebody has the run directory, 1 the machine's fault. `flags.py` makes
-flags of the table of settings (run/plan/settings.py) and a `Config` of flags; `page.py` writes docs/settings.md from
-the same.
+flags of the table of settings (run/settings/settings.py) and a `Config` of flags; `page.py` writes docs/settings.md
+from the same.
 
 Open first: `transductive.py`, then `command.py`.
 """

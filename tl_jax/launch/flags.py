@@ -10,11 +10,11 @@ from absl import flags
 from tl_jax.kinds.table import kind_of, prepare, run
 from tl_jax.programs.preview import dry_run, parameters
 from tl_jax.run.kind import Kind
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.devices import PLATFORMS
 from tl_jax.run.plan.devices import setup as setup_devices
-from tl_jax.run.plan.settings import Setting, settings
 from tl_jax.run.plan.types import Options
+from tl_jax.run.settings.config import Config
+from tl_jax.run.settings.settings import Setting, settings
 
 FLAGS = flags.FLAGS
 SPECS = "digits:NAME, folder:PATH, npz:PATH, csv:PATH, wav:PATH, tfds:NAME, mnist, ... (tl-jax data list)"

@@ -4,9 +4,9 @@ from typing import Any
 
 from tl_jax.kinds.table import KINDS
 from tl_jax.launch.flags import without
-from tl_jax.run.plan.config import Config
-from tl_jax.run.plan.settings import Setting, settings
 from tl_jax.run.plan.types import Options
+from tl_jax.run.settings.config import Config
+from tl_jax.run.settings.settings import Setting, settings
 
 HEAD = """# Settings
 

@@ -15,9 +15,9 @@ from tl_jax.data.load import load
 from tl_jax.launch.flags import FLAGS, SPECS, execution
 from tl_jax.models.networks import NETWORKS
 from tl_jax.programs.rank import Candidate, labelled, score_all, table
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.devices import setup as setup_devices
 from tl_jax.run.plan.networks import resolved
+from tl_jax.run.settings.config import Config
 
 flags.DEFINE_string("target", "digits:handwritten", f"Labelled domain: {SPECS}.")
 flags.DEFINE_multi_string("init_from", [], "Repeatable. A candidate's weights: .safetensors, .npz, folder or hub name.")

@@ -28,8 +28,8 @@ from tl_jax.kinds.table import KINDS, kind_of, prepare
 from tl_jax.launch.flags import FLAGS, define, options, without
 from tl_jax.launch.report import define as define_report
 from tl_jax.launch.report import report
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.devices import setup as setup_devices
+from tl_jax.run.settings.config import Config
 from tl_jax.run.store.lock import locked
 from tl_jax.sweep import slurm
 from tl_jax.sweep.directory import Plan, SweepDirectory

@@ -20,10 +20,10 @@ from tl_jax.models.networks import pixels_of
 from tl_jax.models.pretrained import load, save
 from tl_jax.programs.finished import began_from, last
 from tl_jax.run.execute.begin import on_features
-from tl_jax.run.plan.config import Config, network_call
 from tl_jax.run.plan.setup import make_network, plain
 from tl_jax.run.plan.types import Options, Task
 from tl_jax.run.plan.weights import Weights
+from tl_jax.run.settings.config import Config, network_call
 from tl_jax.run.store.rundir import write_json
 from tl_jax.training.forward import stats_of
 from tl_jax.training.state import State, model_of

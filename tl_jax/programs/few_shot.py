@@ -17,9 +17,9 @@ from tl_jax.kinds.inductive.kind import INDUCTIVE
 from tl_jax.kinds.table import prepare, run
 from tl_jax.programs.finished import began_from
 from tl_jax.run.execute.begin import on_features
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.types import Options
 from tl_jax.run.report.table import Table
+from tl_jax.run.settings.config import Config
 from tl_jax.run.store.rundir import write_json
 
 FEW_SHOT = dataclasses.replace(

@@ -11,12 +11,12 @@ from tl_jax.run.execute.begin import from_file, on_features, pretrained
 from tl_jax.run.execute.execution import check_bytes, execution
 from tl_jax.run.kind import Kind
 from tl_jax.run.loop import StoppedError, Work, run_job
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.prepare import prepare
 from tl_jax.run.plan.problem import describe
 from tl_jax.run.plan.rules import without_effect
 from tl_jax.run.plan.types import Options, Setup, Task
 from tl_jax.run.report.reporter import Reporter, StopRequest
+from tl_jax.run.settings.config import Config
 from tl_jax.run.store.claim import claim, refuse_foreign
 from tl_jax.run.store.contents import contents
 from tl_jax.run.store.environment import note_environment

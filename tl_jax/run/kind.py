@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tl_jax.methods.contract import Method
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.types import Planning, Setup, Task
 from tl_jax.run.report.table import Table
+from tl_jax.run.settings.config import Config
 from tl_jax.run.store.rundir import RunDirectory
 from tl_jax.training.state import State
 from tl_jax.training.trials import Programs

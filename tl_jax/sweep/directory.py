@@ -16,7 +16,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.files import PART, write_atomically
 from tl_jax.core.sealed import opened, seal
 from tl_jax.run.conclude import FINISHED
-from tl_jax.run.plan.config import Config
+from tl_jax.run.settings.config import Config
 from tl_jax.run.store.lock import NAME as LOCK
 from tl_jax.run.store.lock import holder, holder_of
 from tl_jax.sweep.plan import Run, config_of, given

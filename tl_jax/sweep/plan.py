@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tl_jax.core.errors import UserError, unknown
-from tl_jax.run.plan.config import AMOUNTS, Config
 from tl_jax.run.plan.fits import check
 from tl_jax.run.plan.types import Setup
+from tl_jax.run.settings.config import AMOUNTS, Config
 from tl_jax.run.store.names import readable
 from tl_jax.sweep.space import Point
 from tl_jax.sweep.values import field, is_array

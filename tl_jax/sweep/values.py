@@ -3,9 +3,9 @@
 from typing import Any
 
 from tl_jax.core.errors import UserError
-from tl_jax.run.plan.config import AMOUNTS, Config
-from tl_jax.run.plan.forms import NUMBER, WHOLE
-from tl_jax.run.plan.settings import settings, taken
+from tl_jax.run.settings.config import AMOUNTS, Config
+from tl_jax.run.settings.forms import NUMBER, WHOLE
+from tl_jax.run.settings.settings import settings, taken
 
 SETTINGS = settings(Config)
 FIELDS = {one.flag: name for name, one in SETTINGS.items() if one.flag}

@@ -8,9 +8,9 @@ from tl_jax.kinds.predicting.kind import predicting
 from tl_jax.kinds.predicting.plan import pair
 from tl_jax.kinds.predicting.table import Key, Reading, Seeds, mean, under
 from tl_jax.methods import GENERALISATION, made
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.jobs import calls, jobs
 from tl_jax.run.plan.types import Plan, Planning
+from tl_jax.run.settings.config import Config
 
 DEFAULTS = Config(
     kind="generalisation",

@@ -6,9 +6,9 @@ from tl_jax.core.errors import UserError
 from tl_jax.fine_tuning.strategies import STRATEGIES, Strategy
 from tl_jax.methods import ADAPTATION, FINE_TUNING, made
 from tl_jax.methods.contract import Method
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.jobs import Job, calls, check_swept, make_job, values_of
 from tl_jax.run.plan.problem import Problem
+from tl_jax.run.settings.config import Config
 
 
 def fine_tuning_jobs(config: Config) -> list[Job]:

@@ -8,8 +8,8 @@ from tl_jax.kinds.predicting.kind import predicting
 from tl_jax.kinds.predicting.plan import pair
 from tl_jax.kinds.predicting.table import Key, Reading, Seeds, mean, under
 from tl_jax.methods import FINE_TUNING
-from tl_jax.run.plan.config import TARGET_VAL, Config
 from tl_jax.run.plan.types import Part, Plan, Planning
+from tl_jax.run.settings.config import TARGET_VAL, Config
 
 DEFAULTS = Config(
     kind="inductive",

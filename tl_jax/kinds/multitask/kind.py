@@ -6,10 +6,10 @@ from tl_jax.data.domain import Domain
 from tl_jax.kinds.multitask import observe
 from tl_jax.kinds.multitask.tasks import task_jobs, task_problem
 from tl_jax.run.kind import Kind
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.networks import resolved
 from tl_jax.run.plan.scaling import chosen, scaled
 from tl_jax.run.plan.types import Plan, Planning
+from tl_jax.run.settings.config import Config
 
 DEFAULTS = Config(
     kind="multitask",

@@ -7,9 +7,9 @@ import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.evaluation.multitask import Score, delta_metrics, delta_tasks, task_gains
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.problem import joined
 from tl_jax.run.report.table import Table, mean_std, scale_of, spread
+from tl_jax.run.settings.config import Config
 
 SHOWN = {"classes": "accuracy", "binary": "accuracy", "values": "r2"}
 """The metric of a kind of task that tables show."""

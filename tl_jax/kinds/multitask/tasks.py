@@ -14,10 +14,10 @@ from tl_jax.data.match import alike
 from tl_jax.methods.multitask import multitask
 from tl_jax.models.sharing import SHARING
 from tl_jax.naming.calls import Call, parse
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.jobs import make_job
 from tl_jax.run.plan.problem import Problem, joined
 from tl_jax.run.plan.types import Part
+from tl_jax.run.settings.config import Config
 
 SINGLE = "single"
 """The baseline: every task trained alone, with the trunk, the steps and the batches that the others have."""

@@ -7,8 +7,8 @@ from tl_jax.kinds.predicting import observe, predictions
 from tl_jax.kinds.predicting.table import Reading
 from tl_jax.methods.contract import Method
 from tl_jax.run.kind import Kind
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.types import Planning
+from tl_jax.run.settings.config import Config
 
 
 def predicting(

@@ -16,11 +16,11 @@ from tl_jax.kinds.predicting.records import Evaluated
 from tl_jax.kinds.predicting.scoring import Scoring, label_free_scores, scoring
 from tl_jax.kinds.predicting.table import Reading
 from tl_jax.run.execute import divergence
-from tl_jax.run.plan.config import AMOUNTS, TARGET_VAL, Config
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.types import Setup, Task
 from tl_jax.run.report import plots
 from tl_jax.run.report.table import Table
+from tl_jax.run.settings.config import AMOUNTS, TARGET_VAL, Config
 from tl_jax.run.store.rundir import RunDirectory, read_lines
 from tl_jax.training.state import State
 from tl_jax.training.trials import Programs, predict_all

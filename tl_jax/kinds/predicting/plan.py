@@ -11,12 +11,12 @@ from tl_jax.data.match import check_labelled, matched
 from tl_jax.evaluation.label_free.criteria import CRITERIA, NEED_SOURCE
 from tl_jax.kinds.predicting.scoring import scoring, tried
 from tl_jax.methods.contract import Method
-from tl_jax.run.plan.config import AMOUNTS, AUTO, TARGET_VAL, Config
 from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.networks import resolved
 from tl_jax.run.plan.problem import Problem, rows_known, units
 from tl_jax.run.plan.scaling import chosen, scaled, sees_target
 from tl_jax.run.plan.types import Part, Plan
+from tl_jax.run.settings.config import AMOUNTS, AUTO, TARGET_VAL, Config
 
 Methods = Mapping[str, Callable[..., Method]]
 

@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tl_jax.run.execute import divergence
-from tl_jax.run.plan.config import Config
 from tl_jax.run.report.table import NAMES, Table, mean_std, scale_of, spread
+from tl_jax.run.settings.config import Config
 
 OPEN = {"os_star": "OS*", "unknown_recall": "unknown recall", "hos": "HOS"}
 """Scores of an open label space, at the last step (see evaluation/open_set.py)."""

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tl_jax.data.domain import Domain, known
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.report.table import NAMES, Table, mean_std, spread
+from tl_jax.run.settings.config import Config
 
 NOTHING = "no target labels: nothing to score"
 

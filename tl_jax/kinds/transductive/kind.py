@@ -8,9 +8,9 @@ from tl_jax.kinds.predicting.plan import pair
 from tl_jax.kinds.transductive import baselines
 from tl_jax.kinds.transductive.reading import READING
 from tl_jax.methods import ADAPTATION, made
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.jobs import calls, jobs
 from tl_jax.run.plan.types import Plan, Planning
+from tl_jax.run.settings.config import Config
 
 
 def _plan(config: Config, read: Callable[[str], Domain]) -> Plan:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from tl_jax.kinds.predicting.table import Key, Reading, Seeds, mean, under
-from tl_jax.run.plan.config import Config
+from tl_jax.run.settings.config import Config
 
 BOUNDS = {"source_only": "lower bound", "target_only": "upper bound (target labels)"}
 

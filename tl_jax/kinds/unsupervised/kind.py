@@ -9,12 +9,12 @@ from tl_jax.kinds.predicting.plan import of_jobs
 from tl_jax.kinds.unsupervised import observe, views
 from tl_jax.methods import BASELINES, SELF_SUPERVISION, made
 from tl_jax.run.kind import Kind
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.jobs import calls, jobs
 from tl_jax.run.plan.networks import resolved
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.scaling import chosen
 from tl_jax.run.plan.types import Plan, Planning
+from tl_jax.run.settings.config import Config
 
 DEFAULTS = Config(
     kind="unsupervised",

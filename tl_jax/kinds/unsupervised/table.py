@@ -5,8 +5,8 @@ from typing import Any
 
 from tl_jax.data.domain import Domain
 from tl_jax.evaluation.protocols import L2, TEMPERATURE, K
-from tl_jax.run.plan.config import Config
 from tl_jax.run.report.table import Table, mean_std, scale_of, spread
+from tl_jax.run.settings.config import Config
 
 MEASURES = {
     "target/knn_accuracy": f"kNN accuracy (k {K}, T {TEMPERATURE:g})",

@@ -9,7 +9,7 @@ from tl_jax.data.views.augment import VIEWS
 from tl_jax.methods.aligned import ALIGNMENTS, aligned
 from tl_jax.methods.contract import Method
 from tl_jax.naming.calls import Call
-from tl_jax.run.plan.config import Config
+from tl_jax.run.settings.config import Config
 
 PLANS = ("joint", "separate", "frozen")
 """The forward plans that do not tell apart a source: there is none where nothing is labelled."""

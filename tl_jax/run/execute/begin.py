@@ -14,11 +14,11 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.files import keep_in_cache, say, user_cache
 from tl_jax.data.domain import Examples, changed
 from tl_jax.fine_tuning.strategies import full
-from tl_jax.run.plan.config import network_call
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.setup import make_network, make_task
 from tl_jax.run.plan.types import Part, Task
 from tl_jax.run.plan.weights import Weights, for_trials
+from tl_jax.run.settings.config import network_call
 from tl_jax.run.store.rundir import packed, unpacked
 from tl_jax.training.forward import initial_stats, stats_of
 from tl_jax.training.objective import split_params

@@ -8,13 +8,13 @@ import jax
 
 from tl_jax.core.errors import UserError
 from tl_jax.naming.calls import LARGEST
-from tl_jax.run.plan.config import Config, network_call
-from tl_jax.run.plan.forms import MOST_SEED, MOST_SEEDS, NUMBER
 from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem
-from tl_jax.run.plan.settings import check_number, check_settings, settings
 from tl_jax.run.plan.setup import example, make_network
 from tl_jax.run.plan.types import Options
+from tl_jax.run.settings.config import Config, network_call
+from tl_jax.run.settings.forms import MOST_SEED, MOST_SEEDS, NUMBER
+from tl_jax.run.settings.settings import check_number, check_settings, settings
 from tl_jax.training.freezing import parse_action
 
 

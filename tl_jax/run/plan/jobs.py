@@ -9,7 +9,7 @@ from tl_jax.fine_tuning.layout import Layout
 from tl_jax.fine_tuning.strategies import Strategy, full
 from tl_jax.methods.contract import Method
 from tl_jax.naming.calls import Call, parse
-from tl_jax.run.plan.config import AMOUNTS, Config
+from tl_jax.run.settings.config import AMOUNTS, Config
 from tl_jax.training.freezing import Rule
 
 FULL = full()

@@ -9,7 +9,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain
 from tl_jax.models.networks import NETWORKS, modalities
 from tl_jax.naming.calls import Call
-from tl_jax.run.plan.config import AUTO, Config, network_call
+from tl_jax.run.settings.config import AUTO, Config, network_call
 
 USUAL: Mapping[str, str] = {
     "image": "cnn",

@@ -8,7 +8,6 @@ from tl_jax.data.domain import Domain
 from tl_jax.data.load import load
 from tl_jax.evaluation.label_free.criteria import CRITERIA, criterion
 from tl_jax.naming.own_code import is_own
-from tl_jax.run.plan.config import AUTO, Config, network_call
 from tl_jax.run.plan.devices import place
 from tl_jax.run.plan.fits import check, check_network, check_options
 from tl_jax.run.plan.jobs import Job
@@ -17,6 +16,7 @@ from tl_jax.run.plan.rules import without_effect
 from tl_jax.run.plan.setup import example, make_network, make_task, plain
 from tl_jax.run.plan.types import Options, Planning, Setup
 from tl_jax.run.plan.weights import Weights, read_weights
+from tl_jax.run.settings.config import AUTO, Config, network_call
 
 
 def prepare(how: Planning, config: Config, options: Options, domains: Mapping[str, Domain]) -> Setup:

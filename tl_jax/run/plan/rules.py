@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from tl_jax.core.errors import UserError
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.types import Task
+from tl_jax.run.settings.config import Config
 from tl_jax.training.freezing import decided, matches, no_match
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from tl_jax.core.errors import UserError
 from tl_jax.data.standardise import MODALITIES, fitted, standardised
 from tl_jax.methods.contract import Method
-from tl_jax.run.plan.config import AUTO, STANDARDISE, Config
 from tl_jax.run.plan.problem import Problem
+from tl_jax.run.settings.config import AUTO, STANDARDISE, Config
 
 NONE, SOURCE, PER_DOMAIN = STANDARDISE
 

@@ -15,10 +15,10 @@ from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import build
 from tl_jax.models.sharing import SHARING, build_tasks
 from tl_jax.naming.calls import parse
-from tl_jax.run.plan.config import AMOUNTS, Config, network_call
 from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem, check_batches, rows_known
 from tl_jax.run.plan.types import Part, Task
+from tl_jax.run.settings.config import AMOUNTS, Config, network_call
 from tl_jax.training.create import create
 from tl_jax.training.freezing import matches, resolve
 from tl_jax.training.recipe import Recipe

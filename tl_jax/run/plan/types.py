@@ -9,11 +9,11 @@ import jax
 import numpy as np
 
 from tl_jax.data.domain import Domain
-from tl_jax.run.plan.config import Config
 from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem
-from tl_jax.run.plan.settings import setting
 from tl_jax.run.plan.weights import Weights
+from tl_jax.run.settings.config import Config
+from tl_jax.run.settings.settings import setting
 from tl_jax.training.freezing import Rule
 from tl_jax.training.state import Data, Start
 from tl_jax.training.trials import starts

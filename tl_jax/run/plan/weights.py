@@ -10,7 +10,7 @@ from tl_jax.core.trees import flatten
 from tl_jax.core.types import Array, Network, Tree
 from tl_jax.models.networks import network as named
 from tl_jax.models.pretrained import Report, load
-from tl_jax.run.plan.config import Config
+from tl_jax.run.settings.config import Config
 
 
 class Weights(NamedTuple):

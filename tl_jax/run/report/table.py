@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tl_jax.core.printable import markdown, printable
-from tl_jax.run.plan.config import Config
+from tl_jax.run.settings.config import Config
 
 NAMES = {"accuracy": "accuracy", "r2": "R2"}
 """The metrics that tables compare: higher is better."""

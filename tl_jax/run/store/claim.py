@@ -9,7 +9,7 @@ from typing import Any
 from tl_jax.core.errors import UserError
 from tl_jax.core.files import PART, say, sweep, write_atomically
 from tl_jax.core.sealed import digest, opened, seal
-from tl_jax.run.plan.config import Config
+from tl_jax.run.settings.config import Config
 from tl_jax.run.store import lock
 from tl_jax.run.store.contents import changes, same_shapes
 from tl_jax.run.store.manifest import NAME as MANIFEST

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from tl_jax.core.errors import UserError, require
 from tl_jax.naming.calls import GREATEST, LARGEST
-from tl_jax.run.plan.forms import FORMS, NUMBER, WHOLE, Form
+from tl_jax.run.settings.forms import FORMS, NUMBER, WHOLE, Form
 
 
 class Setting(NamedTuple):

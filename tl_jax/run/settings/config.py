@@ -12,8 +12,8 @@ from tl_jax.methods.aligned import ALIGNMENTS
 from tl_jax.models.networks import NETWORKS, network
 from tl_jax.models.sharing import SHARING
 from tl_jax.naming.calls import Call
-from tl_jax.run.plan.forms import NUMBERS, RULES, SEEDS, SWEEP, WHOLES
-from tl_jax.run.plan.settings import setting
+from tl_jax.run.settings.forms import NUMBERS, RULES, SEEDS, SWEEP, WHOLES
+from tl_jax.run.settings.settings import setting
 from tl_jax.training.forward import PLANS
 from tl_jax.training.optimizer import RULES as OPTIMIZERS
 
