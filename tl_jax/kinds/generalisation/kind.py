@@ -1,12 +1,12 @@
 """Domain generalisation: labelled domains to train on, tested on one that neither training nor selection has met."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from tl_jax.core.errors import require
 from tl_jax.data.domain import Domain
 from tl_jax.kinds.predicting.kind import predicting
 from tl_jax.kinds.predicting.plan import pair
-from tl_jax.kinds.predicting.table import Key, Reading, Seeds, mean, under
+from tl_jax.kinds.predicting.table import Reading, beside
 from tl_jax.methods import GENERALISATION, made
 from tl_jax.run.plan.jobs import calls, jobs
 from tl_jax.run.plan.types import Plan, Planning
@@ -22,6 +22,7 @@ DEFAULTS = Config(
     forward_plan="joint",
     select="source_val",
 )
+BASELINE = {"erm": "baseline"}
 SELECT = ("auto", "source_val")
 LABELS = ("labels_per_class", "label_fraction", "label_space")
 WITHOUT = ("strategies", "sharing", "pretrain_steps", "pretrain_on", "view", "align", *LABELS)
@@ -37,14 +38,6 @@ def _check(config: Config) -> None:
     require("selection criterion of generalisation, which sees no example of the target,", config.select, SELECT)
 
 
-def _remark(row: Key, scores: Mapping[Key, Seeds]) -> str:
-    """Where a method ends under empirical risk minimisation, which is the baseline."""
-    if row[0] == "erm":
-        return "baseline"
-    floors = [seeds for (method, _), seeds in scores.items() if method == "erm" and seeds]
-    return under(scores[row], max(floors, key=mean), "erm") if floors else ""
-
-
 def _how(config: Config) -> str:
     return (
         f"No example of {config.target} is seen in training or selection. selected: the step chosen by source_val, the "
@@ -58,5 +51,5 @@ GENERALISING = predicting(
     DEFAULTS,
     GENERALISATION,
     Planning(_plan, _check, WITHOUT),
-    Reading(("last", "selected", "oracle"), _remark, _how, {"erm": "baseline"}),
+    Reading(("last", "selected", "oracle"), beside("erm", BASELINE), _how, BASELINE),
 )

@@ -112,6 +112,18 @@ def under(ours: Seeds, theirs: Seeds, of: str) -> str:
     return f"NEGATIVE TRANSFER: {by} ± {spread:.3f} under {of}"
 
 
+def beside(floor: str, named: Mapping[str, str]) -> Callable[[Key, Mapping[Key, Seeds]], str]:
+    """A `Reading.remark`: what is `named` by its name, any other method by how far it ends under the best `floor`."""
+
+    def remark(row: Key, scores: Mapping[Key, Seeds]) -> str:
+        if row[0] in named:
+            return named[row[0]]
+        floors = [seeds for (method, _), seeds in scores.items() if method == floor and seeds]
+        return under(scores[row], max(floors, key=mean), floor) if floors else ""
+
+    return remark
+
+
 def cells(config: Config, table: Iterable[Row], by: tuple[Reading, str]) -> list[list[str]]:
     """The table as text cells, the first row its head."""
     reading, metric = by
