@@ -129,5 +129,5 @@ def _write(panel: Axes, at: tuple[int, int], cell: Cell | None, share: float) ->
     """A cell's mean in it, light on dark; what has none in words."""
     text = "missing" if cell is None else "diverged" if cell.mean is None else f"{cell.mean:.3f}"
     text += f"\n({cell.diverged} div.)" if cell and cell.mean is not None and cell.diverged else ""
-    bright = cell is not None and cell.mean is not None and share < 0.55
+    bright = cell is not None and cell.mean is not None and share < 0.5
     panel.text(*at, text, ha="center", va="center", fontsize=8, color="white" if bright else "black")
