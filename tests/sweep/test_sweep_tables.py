@@ -188,8 +188,9 @@ def test_methods_are_compared_over_seeds_and_pairs_and_corrected():
     assert found.p[("bad",)] == pytest.approx(2 * 2 / 2**12)
     assert (found.p[("same",)] or 0) > 0.05
     assert compare(pivot(rows[:9], Asked()), "good").shown(("bad",)) == "3 pairs: too few"
-    assert "seeds that one of the two rows lacks" not in found.note
-    assert "1 seeds that one" in compare(pivot(rows[1:], Asked()), "good").note
+    assert "in no pair" not in found.note
+    assert "are in no pair: 1." in compare(pivot(rows[1:], Asked()), "good").note
+    assert "six pairs are needed, so there is none" in compare(pivot(rows[:9], Asked()), "good").note
     with pytest.raises(UserError, match="rows are good; same; bad"):
         compare(pivot(rows, Asked()), "best of all")
     assert holm({("a",): 0.01, ("b",): 0.04, ("c",): 0.03, ("d",): None}) == {

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from tl_jax.core.errors import UserError
@@ -109,7 +111,7 @@ def _maps(pivoted: Pivot, swept: Mapping[Key, Points]) -> Figure:
         grid = [[points.get((x, y)) for x in xs] for y in ys]
         values = np.array([[np.nan if not c or c.mean is None else c.mean for c in line] for line in grid])
         panel.set_facecolor("#dddddd")
-        image = panel.imshow(values, origin="lower", cmap=MAP, vmin=low, vmax=high, aspect="auto")
+        panel.imshow(values, origin="lower", cmap=MAP, vmin=low, vmax=high, aspect="auto")
         for (i, j), value in np.ndenumerate(values):
             _write(panel, (j, i), grid[i][j], (value - low) / (high - low or 1))
         panel.set_title(said(row), fontsize=10)
@@ -121,7 +123,7 @@ def _maps(pivoted: Pivot, swept: Mapping[Key, Points]) -> Figure:
         panel.tick_params(labelbottom=i + wide >= len(swept), labelleft=i % wide == 0)
     figure.supxlabel(across, fontsize=10)
     figure.supylabel(up, fontsize=10)
-    figure.colorbar(image, ax=panels, label=title(pivoted.asked.score))
+    figure.colorbar(ScalarMappable(Normalize(low, high), MAP), ax=panels, label=title(pivoted.asked.score))
     return figure
 
 

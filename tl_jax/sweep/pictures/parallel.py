@@ -1,6 +1,7 @@
 """Parallel coordinates: a line a setting, through its value of every swept number to its score."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -38,7 +39,7 @@ def parallel(pivoted: Pivot, swept: Mapping[Key, Mapping[Key, Cell]]) -> Figure:
             axes.plot(range(len(y)), y, color="#bbbbbb", zorder=1, **look)
         else:
             score = float(norm(cell.mean)) if norm.vmax != norm.vmin else 0.5
-            axes.plot(range(len(y) + 1), [*y, score], color=colours.to_rgba(cell.mean), **look)
+            axes.plot(range(len(y) + 1), [*y, score], color=colours.get_cmap()(score), **look)
     _axes(axes, axes_values)
     axes.set_xticks(range(len(names) + 1), [*names, ""])
     axes.tick_params(length=0, pad=8)
@@ -69,7 +70,8 @@ def _shown(values: Sequence[float]) -> list[float]:
 
 
 def _legend(axes: Axes, rows: Mapping[Key, object], dead: bool) -> None:
-    handles = [Line2D([], [], color="#444444", linestyle=LINES[i % 4], label=said(row)) for i, row in enumerate(rows)]
+    looks: list[dict[str, Any]] = [{"linestyle": LINES[i % 4], "label": said(row)} for i, row in enumerate(rows)]
+    handles = [Line2D([], [], color="#444444", **look) for look in looks]
     handles += [Line2D([], [], color="#bbbbbb", label="all trials diverged")] * dead
     if len(handles) > 1:
         axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.05), ncols=4, frameon=False, fontsize=9)

@@ -77,7 +77,7 @@ def commands(pivoted: Pivot, rows: Sequence[Row]) -> str:
     A run that several cells are of stands once, below all of them.
     """
     runs = {row["digest"]: row for row in rows}
-    cells: dict[tuple[str, ...], list[str]] = {}
+    cells: dict[str, list[str]] = {}
     for (row, column), cell in pivoted.cells.items():
         shown = ", ".join(filter(None, [said(row), named(pivoted.asked.columns, column), settled(cell)]))
         for digest in cell.digests:

@@ -51,13 +51,14 @@ class Compared(NamedTuple):
     def note(self) -> str:
         """What the column is."""
         counts = sorted({n for row, n in self.pairs.items() if self.p[row] is not None})
-        over = "/".join(map(str, counts)) or "too few"
-        lost = f" {self.lost} seeds that one of the two rows lacks, or in which it diverged, are in no pair." * bool(
-            self.lost
-        )
+        lost = f" Seeds that one of two rows lacks, or in which it diverged, are in no pair: {self.lost}."
+        name = f"p: {self.test} against {said(self.against)}, two-sided, over"
+        if not counts:
+            least = "six pairs are" if not self.of_seeds else "two pairs that differ are"
+            return f"{name} pairs of seed and column: {least} needed, so there is none.{lost * bool(self.lost)}"
         return (
-            f"p: {self.test} against {said(self.against)}, two-sided, over {over} pairs (seed and column), corrected "
-            f"for {sum(p is not None for p in self.p.values())} comparisons (Holm 1979).{lost}"
+            f"{name} {'/'.join(map(str, counts))} pairs (seed and column), corrected for "
+            f"{sum(p is not None for p in self.p.values())} comparisons (Holm 1979).{lost * bool(self.lost)}"
         )
 
 
