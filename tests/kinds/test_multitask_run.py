@@ -42,7 +42,7 @@ def train(run_dir, tasks=TASKS, strategies=("single", "equal", "cagrad"), **chan
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    return train(tmp_path_factory.mktemp("multitask") / "run", steps=60, eval_every=30, lr=0.03)
+    return train(tmp_path_factory.mktemp("multitask") / "run", steps=60, eval_every=30, lr=0.03, pictures=True)
 
 
 # Domains as tasks -------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ def test_the_metrics_hold_losses_and_weights_by_task(finished):
 
 
 def test_a_finished_run_is_read_back(finished):
-    again = train(finished.run_dir, steps=60, eval_every=30, lr=0.03)
+    again = train(finished.run_dir, steps=60, eval_every=30, lr=0.03, pictures=True)
     assert again.records == finished.records
 
 

@@ -9,7 +9,14 @@ import time
 
 import pytest
 
-TINY = ["--network=mlp(hidden=(16,),bottleneck=8)", "--steps=8", "--eval_every=4", "--seeds=1", "--devices=1"]
+TINY = [
+    "--network=mlp(hidden=(16,),bottleneck=8)",
+    "--steps=8",
+    "--eval_every=4",
+    "--seeds=1",
+    "--devices=1",
+    "--nopictures",
+]
 PAIR = ["--source=digits:printed", "--target=digits:handwritten"]
 
 

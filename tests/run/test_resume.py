@@ -74,7 +74,7 @@ def test_killed_at_a_random_moment(undisturbed, tmp_path):
 def test_a_finished_run_is_left_as_it_is(undisturbed, tmp_path):
     run_dir = tmp_path / "run"
     finish(run_dir)
-    kept = ("results.json", "metrics.jsonl", "records/shot/00000024.npz", "curves.png")
+    kept = ("results.json", "metrics.jsonl", "records/shot/00000024.npz", "table.md")
     before = {name: (run_dir / name).read_bytes() for name in kept}
     assert finish(run_dir) == undisturbed
     assert {name: (run_dir / name).read_bytes() for name in kept} == before

@@ -32,7 +32,7 @@ def losses(run_dir) -> np.ndarray:
 
 
 def test_the_run_directory_holds_what_it_should(tmp_path):
-    result = fit(tmp_path / "run", ["source_only", "cdan(entropy=True)"], seeds=2)
+    result = fit(tmp_path / "run", ["source_only", "cdan(entropy=True)"], seeds=2, pictures=True)
     names = {path.name for path in (tmp_path / "run").iterdir()}
     written = {"config.json", "environment.json", "metrics.jsonl", "results.json", "table.md", "checkpoints", "records"}
     assert names >= written | {"curves.png", "samples.png", "embedding.png"}
