@@ -137,7 +137,7 @@ def test_a_finished_run_is_read_back(finished):
 
 
 def test_stopped_and_run_again_gives_the_same_to_the_bit(tmp_path, monkeypatch):
-    strategies = ("famo", "db_mtl")
+    strategies = ("db_mtl",)
     whole = train(tmp_path / "whole", strategies=strategies)
     original, stops = experiment.StopRequest.listening, []
 
