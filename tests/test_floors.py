@@ -68,6 +68,8 @@ ROOMS = {
     "programs": RUN | {"kinds", "kinds/inductive", "evaluation/transferability"},
     "sweep": RUN | {"kinds", "data/benchmarks"},
     "sweep/tables": RUN | {"sweep", "kinds"},
+    "benchmark": RUN
+    | {"kinds", "kinds/predicting", "kinds/unsupervised", "data/views", "programs", "sweep", "sweep/tables"},
 }
 """What each room may import besides itself, lower rooms first. A file of one line, `data/load`, is a room of its own.
 What is on top (`api`, launch scripts, experiments) may import all of them."""
