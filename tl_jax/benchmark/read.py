@@ -37,13 +37,14 @@ class Shown(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Everything that the tables show; trials: one a trial, as `sweep/tables` has them; pretraining: processor seconds
-    that rows share; notes: what is to be said of the runs."""
+    """Everything that the tables show; trials: one a trial, as `sweep/tables` has them; pretraining, total: processor
+    seconds that rows share, and of all runs; notes: what is to be said of the runs."""
 
     rows: list[Shown]
     trials: list[dict[str, Any]]
     labels: tuple[str, ...]
     pretraining: float
+    total: float
     notes: list[str]
 
     def pivoted(self, score: str) -> Pivot | None:
@@ -72,7 +73,8 @@ def read(rows: Sequence[Row], labels: tuple[str, ...], place: Place) -> Found:
         shown.append(Shown(row, _cost(row, took, stream, sharing), _why(row, place, stream)))
         trials += _trials(row, place, stream)
     pretraining = sum(of.get("pretrain", {}).get("seconds", 0.0) for of in took.values())
-    return Found(shown, trials, labels, pretraining, _notes(parts, place))
+    total = pretraining + sum(one.cost.seconds or 0.0 for one in shown)
+    return Found(shown, trials, labels, pretraining, total, _notes(parts, place))
 
 
 def _streamed(row: Row, place: Place) -> bool:

@@ -80,7 +80,7 @@ def caption(found: Found, asked: Asked, place: Place) -> str:
         "before it optimises it. ms a step: processor time of one trial's, measured apart when a run has ended. CPU s: "
         "processor seconds of all runs of the row, with compiling, evaluations and a model of its own that it begins "
         f"from (>: a start was killed, its time is lost); {found.pretraining:.0f} s of pretraining are shared by the "
-        "rows of fine-tuning and in none.",
+        f"rows of fine-tuning and in none. All together: {found.total:.0f} s.",
     ]
     return "\n\n".join([*lines, *found.notes])
 

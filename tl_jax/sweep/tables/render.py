@@ -112,9 +112,9 @@ def as_markdown(pivoted: Pivot, compared: Compared | None = None, notes: Sequenc
     lines = ["| " + " | ".join(map(markdown, found.cells[0])) + " |", "|" + " --- |" * len(found.cells[0])]
     for key, line in zip(pivoted.rows, found.cells[1:], strict=True):
         cells = [markdown(cell) for cell in line]
-        for i, places in enumerate(ranks):
-            if key in places:
-                cells[first + i] = marked[places[key]](cells[first + i])
+        for i, ranked in enumerate(ranks):
+            if key in ranked:
+                cells[first + i] = marked[ranked[key]](cells[first + i])
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n\n" + "\n\n".join(map(markdown, found.note.splitlines())) + "\n"
 
@@ -128,9 +128,9 @@ def as_latex(pivoted: Pivot, compared: Compared | None = None, notes: Sequence[s
     lines += [" & ".join(map(tex, found.cells[0])) + r" \\", r"\midrule"]
     for key, line in zip(pivoted.rows, found.cells[1:], strict=True):
         cells = [tex(cell).replace("\0", r" $\pm$ ") for cell in line]
-        for i, places in enumerate(ranks):
-            if key in places:
-                command = {1: r"\textbf", 2: r"\underline"}[places[key]]
+        for i, ranked in enumerate(ranks):
+            if key in ranked:
+                command = {1: r"\textbf", 2: r"\underline"}[ranked[key]]
                 cells[first + i] = f"{command}{{{cells[first + i]}}}"
         lines.append(" & ".join(cells) + r" \\")
     said = [f"% {tex(line)}" for line in found.note.splitlines()]
