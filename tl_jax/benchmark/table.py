@@ -8,8 +8,9 @@ from tl_jax.benchmark.rows import Asked, Place
 from tl_jax.benchmark.verdict import Scores, remark, verdict
 from tl_jax.core.printable import markdown
 from tl_jax.run.report.table import Table, mean_std, spread
+from tl_jax.sweep.tables.files import written
+from tl_jax.sweep.tables.pages import places, tex
 from tl_jax.sweep.tables.pivot import Key, Pivot
-from tl_jax.sweep.tables.render import places, tex, written
 
 NO = "-"
 """A cell of which there is no run."""

@@ -6,7 +6,7 @@ from tl_jax.benchmark.read import Found
 from tl_jax.benchmark.rows import Asked, Place
 from tl_jax.core.files import write_atomically
 from tl_jax.run.report.plots import save
-from tl_jax.sweep.tables.render import keep_rows
+from tl_jax.sweep.tables.files import keep_rows
 
 PICTURE = "benchmark.png"
 
