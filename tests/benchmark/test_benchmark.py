@@ -107,7 +107,7 @@ def test_negative_transfer_is_said_only_beyond_the_spread():
         "dann": {"0": seeds(0.4, 0.8, 0.5)},
         "full": {"1": seeds(0.9, 0.95, 0.99)},
     }
-    first, bought, worth = verdict.verdict(scores, ("0", "1"))
+    first, bought, worth = verdict.verdict(scores, ("0", "1"), 0.3)
     assert "mcc is highest" in first
     assert "above: mcc (+0.303 ± 0.006); below: dan" in first
     assert "Negative transfer (below it by more than that spread): dan." in first

@@ -86,22 +86,22 @@ def caption(found: Found, asked: Asked, place: Place) -> str:
     return "\n\n".join([*lines, *found.notes])
 
 
-def words(found: Found) -> list[str]:
+def words(found: Found, place: Place) -> list[str]:
     """The verdict."""
-    pivoted = found.pivoted(LAST)
-    return verdict(scores_of(pivoted), found.labels) if pivoted else []
+    pivoted, target = found.pivoted(LAST), place.problem.target
+    return verdict(scores_of(pivoted), found.labels, len(target.test.y) / len(target.train.y)) if pivoted else []
 
 
 def as_text(found: Found, asked: Asked, place: Place) -> str:
     """For a terminal."""
-    return "\n".join([table(found, asked, place).text(), *words(found)]) + "\n"
+    return "\n".join([table(found, asked, place).text(), *words(found, place)]) + "\n"
 
 
 def as_markdown(found: Found, asked: Asked, place: Place) -> str:
     """The best of a column bold, the second underlined; then the verdict, and the steps chosen without labels."""
     marked = {1: "**{}**".format, 2: "<u>{}</u>".format}
     text = [_rows(found, LAST, markdown, marked, _markdown_lines), _paragraphs(caption(found, asked, place))]
-    text += ["## Verdict\n", "\n".join(f"- {markdown(line)}" for line in words(found)) + "\n"]
+    text += ["## Verdict\n", "\n".join(f"- {markdown(line)}" for line in words(found, place)) + "\n"]
     if pivoted := found.pivoted(SELECTED):
         by = ", ".join(pivoted.criteria)
         text += [f"## Steps chosen without labels ({by})\n", _rows(found, SELECTED, markdown, marked, _markdown_lines)]
@@ -128,7 +128,7 @@ def as_latex(found: Found, asked: Asked, place: Place) -> str:
         begin = [r"\begin{tabular}{" + columns + "}", r"\toprule", head, r"\midrule"]
         return [*begin, *body, r"\bottomrule", r"\end{tabular}"]
 
-    said = [f"% {tex(line)}" for line in (*caption(found, asked, place).split("\n\n"), *words(found))]
+    said = [f"% {tex(line)}" for line in (*caption(found, asked, place).split("\n\n"), *words(found, place))]
     return "\n".join([*said, _rows(found, LAST, tex, marked, lines)]) + "\n"
 
 

@@ -1,16 +1,14 @@
 """What the table says, in words: which rows differ, by which test, and where transfer costs instead of helping."""
 
-import statistics
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import ttest_rel
 
 from tl_jax.benchmark.rows import NONE
 from tl_jax.kinds.predicting.table import Seeds, mean, under
 from tl_jax.run.report.table import mean_std
-from tl_jax.sweep.tables.compare import LEAST, holm
+from tl_jax.sweep.tables.compare import LEAST, corrected_t, holm
 
 LEVEL = 0.05
 BOUND = "target_only"
@@ -19,7 +17,7 @@ Scores = Mapping[str, Mapping[str, Seeds]]
 
 
 class Paired(NamedTuple):
-    """Differences seed by seed: their mean, deviation and number; p: of the paired t-test, two-sided."""
+    """Differences seed by seed: their mean, deviation and number; p: of the corrected t-test, two-sided."""
 
     mean: float
     deviation: float | None
@@ -31,19 +29,13 @@ class Paired(NamedTuple):
         return f"{self.mean:+.3f}" if self.deviation is None else f"{self.mean:+.3f} ± {self.deviation:.3f}"
 
 
-def paired(ours: Seeds, theirs: Seeds) -> Paired | None:
-    """Of the seeds that both have; None where there is none. No p of one pair, and none of equal differences."""
-    both = sorted(ours.keys() & theirs.keys())
-    if not both:
+def paired(ours: Seeds, theirs: Seeds, ratio: float) -> Paired | None:
+    """Of the seeds that both have; None where there is none. ratio: test / training examples, as in `corrected_t`."""
+    differences = np.array([ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())])
+    if not len(differences):
         return None
-    differences = [ours[seed] - theirs[seed] for seed in both]
-    if len(both) == 1:
-        return Paired(differences[0], None, 1, None)
-    found = Paired(statistics.mean(differences), statistics.stdev(differences), len(both), None)
-    if np.ptp(differences) < 1e-12:
-        return found
-    p = float(np.asarray(ttest_rel([ours[s] for s in both], [theirs[s] for s in both]))[1])
-    return found._replace(p=p)
+    deviation = float(differences.std(ddof=1)) if len(differences) > 1 else None
+    return Paired(float(differences.mean()), deviation, len(differences), corrected_t(differences, ratio))
 
 
 def floor_of(labels: str) -> str:
@@ -62,10 +54,10 @@ def remark(row: str, scores: Scores) -> str:
     return "; ".join(said)
 
 
-def verdict(scores: Scores, labels: Sequence[str]) -> list[str]:
+def verdict(scores: Scores, labels: Sequence[str], ratio: float) -> list[str]:
     """A paragraph a number of labels, what labels bought, and what the tests are worth."""
-    lines = [line for n in labels if (line := _of_column(scores, n))]
-    lines += _bought(scores, labels)
+    lines = [line for n in labels if (line := _of_column(scores, n, ratio))]
+    lines += _bought(scores, labels, ratio)
     return [*lines, _worth(scores)] if lines else []
 
 
@@ -73,25 +65,26 @@ def _column(scores: Scores, labels: str) -> dict[str, Seeds]:
     return {row: found[labels] for row, found in scores.items() if found.get(labels) and row != BOUND}
 
 
-def _of_column(scores: Scores, labels: str) -> str:
+def _of_column(scores: Scores, labels: str, ratio: float) -> str:
     column = _column(scores, labels)
     if len(column) < 2:
         return ""
     order = sorted(column, key=lambda row: mean(column[row]), reverse=True)
     first, second = order[:2]
     said = [f"{_amount(labels)}: {first} is highest, {mean_std(list(column[first].values()))}."]
-    lead = paired(column[first], column[second])
+    lead = paired(column[first], column[second], ratio)
     if lead:
         said.append(f"Over {second}, the next: {lead.shown()}, {_apart(lead.p)}.")
     floor = floor_of(labels)
     if floor in column:
-        said.append(_over(floor, column))
+        said.append(_over(floor, column, ratio))
     return " ".join(said)
 
 
-def _over(floor: str, column: Mapping[str, Seeds]) -> str:
+def _over(floor: str, column: Mapping[str, Seeds], ratio: float) -> str:
     """The rows that the test tells apart from the floor, and those that it does not."""
-    found = {row: gain for row in column if row != floor and (gain := paired(column[row], column[floor]))}
+    gains = {row: paired(seeds, column[floor], ratio) for row, seeds in column.items() if row != floor}
+    found = {row: gain for row, gain in gains.items() if gain}
     corrected = holm({(row,): gain.p for row, gain in found.items()})
     of = lambda row: corrected[row,]
     sure = {row: gain for row, gain in found.items() if (p := of(row)) is not None and p < LEVEL}
@@ -117,7 +110,7 @@ def _beyond(gain: Paired) -> int:
     return 1 if gain.mean > 0 else -1
 
 
-def _bought(scores: Scores, labels: Sequence[str]) -> list[str]:
+def _bought(scores: Scores, labels: Sequence[str], ratio: float) -> list[str]:
     """The best row with labels against the best without."""
     free = _column(scores, NONE)
     if not free:
@@ -128,7 +121,7 @@ def _bought(scores: Scores, labels: Sequence[str]) -> list[str]:
         column = _column(scores, n)
         if column:
             row = max(column, key=lambda row: mean(column[row]))
-            if gain := paired(column[row], free[best]):
+            if gain := paired(column[row], free[best], ratio):
                 said.append(f"{_amount(n)}: {row} {gain.shown()}, {_apart(gain.p)}")
     return (
         [f"What labels buy, the best row with them over {best}, the best without: {'; '.join(said)}."] if said else []
@@ -138,9 +131,9 @@ def _bought(scores: Scores, labels: Sequence[str]) -> list[str]:
 def _worth(scores: Scores) -> str:
     n = max(len(seeds) for found in scores.values() for seeds in found.values())
     text = (
-        f"Tests: paired t over {n} seeds, two-sided, at {LEVEL:g}, those against a floor corrected for the rows of "
-        "the column (Holm 1979). Highest rows are named after the same test examples that they are judged by, so their "
-        "lead flatters them."
+        f"Tests: t over the differences of {n} seeds, two-sided, at {LEVEL:g}, corrected for the examples that seeds "
+        "share (Nadeau & Bengio 2003) and, against a floor, for the rows of the column (Holm 1979). Highest rows are "
+        "named after the same test examples that they are judged by, so their lead flatters them."
     )
     if n < LEAST:
         text += (
@@ -151,7 +144,9 @@ def _worth(scores: Scores) -> str:
 
 
 def _apart(p: float | None) -> str:
-    return "no test" if p is None else f"p = {p:.3f}: {'told apart' if p < LEVEL else 'not told apart'}"
+    if p is None:
+        return "no test"
+    return f"{f'p = {p:.3f}' if p >= 0.0005 else 'p < 0.001'}: {'told apart' if p < LEVEL else 'not told apart'}"
 
 
 def _amount(labels: str) -> str:
