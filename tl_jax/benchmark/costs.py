@@ -108,10 +108,10 @@ def _milliseconds(task: Task, built: Programs, states: State) -> float | None:
     its sets stream."""
     if not task.job.method.trained or len(jax.devices()) > 1:
         return None
-    data = jax.device_put(task.data, jax.devices()[0])
+    data, idle = jax.device_put((task.data, built.idle(states, task.data)), jax.devices()[0])
     again = jax.tree.map(jnp.copy, states)
-    again, _ = jax.block_until_ready(built.run(again, jnp.int32(task.job.steps + 1), data, None))
+    again, _ = jax.block_until_ready(built.run(again, jnp.int32(task.job.steps + 1), data, idle))
     began = time.process_time()
-    _, progress = jax.block_until_ready(built.run(again, jnp.int32(task.job.steps + 1 + STEPS), data, None))
+    _, progress = jax.block_until_ready(built.run(again, jnp.int32(task.job.steps + 1 + STEPS), data, idle))
     taken, steps = time.process_time() - began, int(np.sum(progress.steps))
     return 1e3 * taken / steps if steps else None
