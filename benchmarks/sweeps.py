@@ -15,9 +15,10 @@ from tl_jax.run.settings.config import Config
 from tl_jax.sweep.directory import Plan, SweepDirectory
 from tl_jax.sweep.plan import Run
 from tl_jax.sweep.report import standing
-from tl_jax.sweep.tables import render
 from tl_jax.sweep.tables.collect import collect
+from tl_jax.sweep.tables.files import keep_rows
 from tl_jax.sweep.tables.pivot import Asked, pivot
+from tl_jax.sweep.tables.render import table
 
 METHODS = ("source_only", "dann", "cdan", "mcc", "afn")
 
@@ -56,8 +57,8 @@ def main(count: int) -> None:
         timed = lambda what, make: _timed(what, make)
         timed("status", lambda: standing(sweep, sweep.plan(), sweep.states(sweep.plan())))
         found = timed("collect", lambda: collect([sweep.root]))
-        said = timed("trials.csv, trials.parquet", lambda: render.keep_rows(root / "out", found.rows))
-        timed("table", lambda: render.table(pivot(found.rows, Asked(best=("lr",))), notes=found.notes).text())
+        said = timed("trials.csv, trials.parquet", lambda: keep_rows(root / "out", found.rows))
+        timed("table", lambda: table(pivot(found.rows, Asked(best=("lr",)))).text())
         print(f"{count} runs, {len(found.rows)} trials; {said[-1]}")
     finally:
         shutil.rmtree(root)

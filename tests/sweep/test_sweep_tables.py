@@ -10,10 +10,12 @@ from tl_jax.core.errors import UserError
 from tl_jax.run.settings.config import Config
 from tl_jax.sweep.directory import Plan, SweepDirectory
 from tl_jax.sweep.plan import Run
-from tl_jax.sweep.tables import render
 from tl_jax.sweep.tables.collect import collect, kept
 from tl_jax.sweep.tables.compare import compare, holm
+from tl_jax.sweep.tables.files import as_csv, keep_rows
+from tl_jax.sweep.tables.pages import as_latex, as_markdown
 from tl_jax.sweep.tables.pivot import Asked, pivot
+from tl_jax.sweep.tables.render import table as shown
 
 LAM = Asked(best=("lam",))
 
@@ -31,6 +33,7 @@ def run_dir(root, records, config=None, finished=True):
     root.mkdir(parents=True)
     (root / "results.json").write_text(json.dumps(records))
     (root / "config.json").write_text(json.dumps((config or Config(source=("near",), target="far")).to_json()))
+    (root / "environment.json").write_text('{"commit": "c0ffee", "later": [{"commit": "c0ffee"}, {"commit": "beef"}]}')
     if finished:
         (root / "finished.json").write_text("{}")
     return root
@@ -52,7 +55,7 @@ def test_a_row_says_what_was_swept_where_it_lies_and_by_which_digest(runs):
     row = found.rows[0]
     assert (row["method"], row["lam"], row["seed"], row["pair"]) == ("dann", 0.1, 0, "near -> far")
     assert row["selected/target/accuracy"] == 0.6
-    assert row["run_dir"] == str(runs / "dann")
+    assert (row["run_dir"], row["commit"]) == (str(runs / "dann"), "c0ffee+beef")
     assert row["digest"] == Config(source=("near",), target="far", methods=("dann",)).digest()
     assert found.notes == []
 
@@ -64,7 +67,7 @@ def test_a_value_is_chosen_by_the_criterion_and_not_by_the_test_labels(runs):
     assert cell.tried == 2
     assert cell.mean == pytest.approx(0.605)
     assert cell.deviation == pytest.approx(np.std([0.6, 0.61], ddof=1))
-    text = render.table(table).text()
+    text = shown(table).text()
     assert "0.605 ± 0.007 (lam=0.1)" in text
     assert "by im" in text
     assert "dann 2, source_only 1" in text
@@ -79,7 +82,11 @@ def test_no_mean_is_made_of_several_settings_or_of_a_seed_twice(runs):
     run_dir(runs / "twice", [record("source_only", 0, None, 1.0, 0.5)])
     with pytest.raises(UserError, match=r"seed 0 is there twice, in .*source and .*twice"):
         pivot(collect([runs]).rows, LAM)
-    for asked, message in ((Asked(rows=("methd",)), "Did you mean 'method'"), (Asked(score="last/x"), "Unknown score")):
+    for asked, message in (
+        (Asked(rows=("methd",)), "Did you mean 'method'"),
+        (Asked(score="last/x"), "Unknown score"),
+        (Asked(columns=("lam",), best=("lam",)), "'lam' is named twice"),
+    ):
         with pytest.raises(UserError, match=message):
             pivot(rows, asked)
     with pytest.raises(UserError, match=r"no trial is left. lam is one of"):
@@ -93,13 +100,13 @@ def test_what_diverged_is_counted_and_what_is_not_there_is_missing(runs):
     ]
     run_dir(runs / "mcc", more)
     table = pivot(collect([runs]).rows, LAM)
-    text = render.table(table)
+    text = shown(table)
     by_method = {line[0]: line for line in text.cells[1:]}
     head = text.cells[0]
     assert by_method["mcc"][head.index("near -> far")] == "missing"
     assert by_method["mcc"][head.index("near -> photo")] == "0.700 (n=1, 1 diverged, lam=1)"
     assert by_method["mcc"][head.index("average")] == "missing"
-    assert "1 trials diverged; no mean has them." in text.note
+    assert "1 trials diverged; no mean has them, and no average or rank has their cells." in text.note
 
 
 def test_a_setting_of_which_a_trial_diverged_is_not_chosen_before_a_whole_one(tmp_path):
@@ -118,14 +125,14 @@ def test_runs_that_selected_by_different_criteria_are_not_ranked(tmp_path):
 
 def test_the_best_is_marked_and_the_second_underlined(runs):
     table = pivot(collect([runs]).rows, LAM)
-    page, paper = render.as_markdown(table), render.as_latex(table)
+    page, paper = as_markdown(table), as_latex(table)
     assert "| dann | **0.605 ± 0.007 (lam=0.1)** |" in page
     assert "<u>0.500 ± 0.000</u>" in page
     assert r"\textbf{0.605 $\pm$ 0.007 (lam=0.1)}" in paper
     assert r"source\_only & \underline{0.500 $\pm$ 0.000} \\" in paper
     assert r"method & near $\to$ far \\" in paper
     assert paper.count(r"\toprule") == paper.count(r"\bottomrule") == 1
-    lines = list(csv.DictReader(render.as_csv(table).splitlines()))
+    lines = list(csv.DictReader(as_csv(table).splitlines()))
     assert (lines[0]["method"], lines[0]["n"], lines[0]["best lam"], lines[0]["tried"]) == ("dann", "2", "0.1", "2")
     assert float(lines[0]["mean"]) == pytest.approx(0.605)
 
@@ -133,7 +140,7 @@ def test_the_best_is_marked_and_the_second_underlined(runs):
 def test_all_trials_go_into_csv_and_parquet(runs, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     rows = collect([runs]).rows
-    said = render.keep_rows(tmp_path / "out", rows)
+    said = keep_rows(tmp_path / "out", rows)
     assert "6 trials" in said[0]
     found = parquet.read_table(tmp_path / "out" / "trials.parquet").to_pylist()
     assert [row["lam"] for row in found] == [row.get("lam") for row in rows]
@@ -150,7 +157,7 @@ def test_a_sweep_says_what_is_not_in_its_table_and_counts_what_diverged_as_a_res
     found = collect([sweep.root])
     table = pivot(found.rows, LAM)
     assert table.cells[("dann",), ("near -> far",)].diverged == 2
-    assert "2 diverged" in render.table(table).text()
+    assert "2 diverged" in shown(table).text()
     assert found.notes == [f"{sweep.root}: 1 runs are waiting and not in this table."]
 
 
@@ -185,6 +192,9 @@ def test_methods_are_compared_over_seeds_and_pairs_and_corrected():
     assert found.p[("bad",)] == pytest.approx(2 * 2 / 2**12)
     assert (found.p[("same",)] or 0) > 0.05
     assert compare(pivot(rows[:9], Asked()), "good").shown(("bad",)) == "3 pairs: too few"
+    assert "in no pair" not in found.note
+    assert "are in no pair: 1." in compare(pivot(rows[1:], Asked()), "good").note
+    assert "six pairs are needed, so there is none" in compare(pivot(rows[:9], Asked()), "good").note
     with pytest.raises(UserError, match="rows are good; same; bad"):
         compare(pivot(rows, Asked()), "best of all")
     assert holm({("a",): 0.01, ("b",): 0.04, ("c",): 0.03, ("d",): None}) == {

@@ -13,6 +13,7 @@ two pictures.
 from tl_jax.balancing.table import STRATEGIES
 from tl_jax.kinds.table import KINDS
 from tl_jax.launch.flags import SPECS, define, names, train, without
+from tl_jax.sweep.values import CALLED
 
 KIND = KINDS["multitask"]
 SAYS = {
@@ -20,7 +21,7 @@ SAYS = {
     "strategies": "Repeatable. How tasks are weighed, as in 'cagrad(c=0.2)'; single is every task alone: "
     f"single, {names(STRATEGIES)}.",
 }
-asked = define(KIND.defaults, without(KIND), SAYS, {"source": "task"})
+asked = define(KIND.defaults, without(KIND), SAYS, CALLED["multitask"])
 
 
 def main() -> None:

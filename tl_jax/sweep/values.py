@@ -10,6 +10,8 @@ from tl_jax.run.settings.settings import settings, taken
 SETTINGS = settings(Config)
 FIELDS = {one.flag: name for name, one in SETTINGS.items() if one.flag}
 """{name of a flag: its field}."""
+CALLED = {"multitask": {"source": "task"}}
+"""{kind of transfer: {field: its flag there}}, where that is another than usual."""
 ARRAYS = ("lam", "lr", "weight_decay", *AMOUNTS)
 """Fields that are numbers of a trial; so is every name that is no field, of a method."""
 NOT = {"kind": "name it first", "seeds": "--seeds crosses everything with seeds", "sweep": "--over says what is swept"}

@@ -50,7 +50,9 @@ class Config:
         "Repeatable. Method or call, as in 'mcc(temperature=2.0)' or 'mine.py:my_method(sharp=2.0)': {choices}.",
         flag="method",
     )
-    seeds: tuple[int, ...] = setting((0, 1, 2), "A count (3 means 0,1,2), or a list such as 4,7.", form=SEEDS)
+    seeds: tuple[int, ...] = setting(
+        (0, 1, 2), "A count (3 means 0,1,2), or a list such as 4,7 (one alone: 4,).", form=SEEDS
+    )
     sweep: tuple[tuple[str, tuple[float, ...]], ...] = setting(
         (),
         "Repeatable. name=value,value,...: trials of one compiled program, crossed with the seeds.",

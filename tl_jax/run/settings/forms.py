@@ -14,7 +14,7 @@ class Form(NamedTuple):
     """One way to write values.
 
     flag: absl's word for such a flag. read(flag's name, what it holds) and take(setting's name, what Python has) ->
-    value; both raise UserError. show(value) -> what the flag holds by default.
+    value; both raise UserError. show(value) -> what the flag holds by default, which `read` reads as the value.
     """
 
     flag: str
@@ -71,7 +71,7 @@ def _text(name: str, value: Any) -> str:
 
 def _read_seeds(name: str, text: str) -> tuple[int, ...]:
     try:
-        values = tuple(int(part) for part in text.split(","))
+        values = tuple(int(part) for part in text.removesuffix(",").split(","))
     except ValueError:
         raise UserError(f"--{name}={text:.80}: give a count such as 3, or a list such as 4,7.") from None
     return counted(values[0]) if "," not in text else values
@@ -88,7 +88,8 @@ def _take_seeds(name: str, given: Any) -> tuple[int, ...]:
 
 
 def _show_seeds(seeds: Sequence[int]) -> str:
-    return str(len(seeds)) if tuple(seeds) == tuple(range(len(seeds))) else ",".join(map(str, seeds))
+    counted_up = tuple(seeds) == tuple(range(len(seeds)))
+    return str(len(seeds)) if counted_up else ",".join(map(str, seeds)) + "," * (len(seeds) == 1)
 
 
 def _read_sweep(flag: str, texts: Sequence[str]) -> tuple[tuple[str, tuple[float, ...]], ...]:
@@ -102,6 +103,10 @@ def _read_sweep(flag: str, texts: Sequence[str]) -> tuple[tuple[str, tuple[float
             ) from None
 
     return tuple(map(one, texts))
+
+
+def _show_sweep(swept: Iterable[tuple[str, Sequence[float]]]) -> list[str]:
+    return [f"{name}={','.join(f'{value!r}'.removesuffix('.0') for value in values)}" for name, values in swept]
 
 
 def _take_sweep(name: str, given: Any) -> tuple[tuple[str, tuple[float, ...]], ...]:
@@ -163,8 +168,8 @@ NAMES = Form(
     list,
 )
 SEEDS = Form("string", _read_seeds, _take_seeds, _show_seeds)
-SWEEP = Form("multi_string", _read_sweep, _take_sweep, list)
-RULES = Form("multi_string", _read_rules, _take_rules, list)
+SWEEP = Form("multi_string", _read_sweep, _take_sweep, _show_sweep)
+RULES = Form("multi_string", _read_rules, _take_rules, lambda rules: ["=".join(rule) for rule in rules])
 WHOLES, NUMBERS = _amounts(int, _whole), _amounts(float, _number)
 FORMS: Mapping[Any, Form] = {
     str: TEXT,

@@ -31,7 +31,10 @@ def environment() -> dict[str, Any]:
 
 
 def commit(package: Path) -> str | None:
-    """The commit of the repository whose own folder a package is; None in any other, as in one that a venv lies in."""
+    """The commit of the repository whose own folder a package is; None in any other, as in one that a venv lies in.
+
+    It ends with -dirty where the package is not as committed.
+    """
     clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
     def git(*words: str) -> str:
@@ -43,7 +46,10 @@ def commit(package: Path) -> str | None:
     try:
         git("ls-files", "--error-unmatch", "__init__.py")
         top = Path(git("rev-parse", "--show-toplevel"))
-        return git("rev-parse", "HEAD") if top.resolve() == package.parent.resolve() else None
+        if top.resolve() != package.parent.resolve():
+            return None
+        changed = git("--no-optional-locks", "status", "--porcelain", "--", ".")
+        return git("rev-parse", "HEAD") + "-dirty" * bool(changed)
     except (OSError, subprocess.CalledProcessError):
         return None
 

@@ -1,8 +1,11 @@
 """A table of means from rows of trials: rows by some names, columns by others, settings chosen without test labels."""
 
+import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
+
+from scipy.stats import t as student
 
 from tl_jax.core.errors import UserError, unknown
 from tl_jax.sweep.tables.collect import IDENTITY, Row, columns
@@ -45,6 +48,13 @@ class Cell(NamedTuple):
         """The sample standard deviation; None of fewer than two."""
         return statistics.stdev(self.scores.values()) if len(self.scores) > 1 else None
 
+    def half_width(self, level: float) -> float | None:
+        """Of the confidence interval of the mean, t_{n-1} s / sqrt(n); None of fewer than two."""
+        if self.deviation is None:
+            return None
+        n = len(self.scores)
+        return float(student.ppf((1 + level) / 2, n - 1)) * self.deviation / math.sqrt(n)
+
 
 class Pivot(NamedTuple):
     """cells: by (row, column); a combination without trials is not in it. criteria: those that the runs selected by."""
@@ -65,7 +75,10 @@ def pivot(rows: Sequence[Row], asked: Asked) -> Pivot:
     """Every trial in one cell. Raises UserError for unknown names, and where a cell would mix settings or have a seed
     twice: no mean is made of what differs."""
     known = columns(rows)
-    for name in (*asked.rows, *asked.columns, *asked.best):
+    named = [*asked.rows, *asked.columns, *asked.best]
+    if twice := [name for name in named if named.count(name) > 1]:
+        raise UserError(f"'{twice[0]}' is named twice: it is one of the rows, or the columns, or chosen by --best.")
+    for name in named:
         if name not in known or "/" in name:
             raise unknown("name of a setting", name, [name for name in known if "/" not in name])
     asked = asked._replace(score=_score(asked.score, known))
@@ -155,7 +168,7 @@ def _chosen(where: str, settings: Mapping[Key, Sequence[Row]]) -> Key:
 
 
 def mean_of(pivoted: Pivot, row: Key) -> float | None:
-    """The mean over the columns; None where one is missing."""
-    means = [pivoted.cells[row, column].mean if (row, column) in pivoted.cells else None for column in pivoted.columns]
-    found = [mean for mean in means if mean is not None]
-    return statistics.mean(found) if len(found) == len(means) else None
+    """The mean over the columns; None where one is missing or has a trial that diverged."""
+    cells = [pivoted.cells.get((row, column)) for column in pivoted.columns]
+    means = [cell.mean for cell in cells if cell and not cell.diverged and cell.mean is not None]
+    return statistics.mean(means) if len(means) == len(cells) else None
