@@ -39,7 +39,7 @@ ARGUMENTS = {
     "deep_jdot": {"features": 1e-3, "labels": 1e-4, "regular": 0.02},  # Damodaran et al. 2018: 1e-3, 1e-4
     "jumbot": {"features": 0.1, "labels": 0.1, "regular": 0.1, "marginal": 1.0},  # Fatras et al. 2021
     "adda": {"hidden": 500},  # Tzeng et al. 2017
-    "iwan": {"certainty": 0.1, "hidden": 256},  # Zhang et al. 2018: gamma = .1
+    "iwan": {"penalty": 0.1, "hidden": 256},  # Zhang et al. 2018: gamma = .1
     "pada": {"hidden": 256},
     "cbst": {"first": 0.2, "last": 0.5},  # Zou et al. 2018: p from 20 % to 50 %
     "atdoc": {"neighbours": 5},  # Liang et al. 2021: K = 5

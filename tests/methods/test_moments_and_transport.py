@@ -137,7 +137,7 @@ def test_pada_lets_classes_fade_that_no_target_seems_to_have():
     own, w = {"discriminator": weights(2, D, 7, 1)}, (g / g.max())[Y]
     losses, _ = terms(METHODS["pada"]().terms, own=own, memory=memory)
     each = -np.log(softmax(S.logits)[np.arange(len(Y)), Y])
-    np.testing.assert_allclose(losses["source"], (w * each).mean(), rtol=1e-6)
+    np.testing.assert_allclose(losses["weighted"], (w * each).mean(), rtol=1e-6)
     score = lambda x: perceptron(own["discriminator"], x)[:, 0]
     np.testing.assert_allclose(losses["domain"], binary(score(S.features), score(T.features), w), rtol=1e-6)
 

@@ -20,8 +20,8 @@ def freematch(decay: float = 0.999, fairness: float = 0.01) -> Method:
 
     def init(key: Array, example: Example, model: Model) -> Own:
         c = example.logits.shape[-1]
-        even = jnp.full(c, 1 / c)
-        return Own({}, {"tau": jnp.asarray(1 / c), "mean": even, "labels": even})
+        even = jnp.ones(c) / c  # no weak type: that would compile the run twice
+        return Own({}, {"tau": jnp.ones(()) / c, "mean": even, "labels": even})
 
     def seen(memory: Tree, weak: Array, decay: Array) -> Tree:
         q = jax.nn.softmax(jax.lax.stop_gradient(weak))

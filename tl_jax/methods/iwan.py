@@ -9,14 +9,14 @@ from tl_jax.losses.classes import cross_entropy, domain_logistic, entropy, gradi
 from tl_jax.methods.contract import Example, Method, Own, Terms
 
 
-def iwan(certainty: float = 0.1, hidden: int = 256) -> Method:
-    """L = CE_s + certainty * mean H(p_t) + L_D(f_s, f_t) + L_D(r(f_s), r(f_t); w(f_s)),  w = 1 - D(f_s), of mean 1.
+def iwan(penalty: float = 0.1, hidden: int = 256) -> Method:
+    """L = CE_s + penalty * mean H(p_t) + L_D(f_s, f_t) + L_D(r(f_s), r(f_t); w(f_s)),  w = 1 - D(f_s), of mean 1.
 
     Of two discriminators the first is trained without the features noticing, and says how likely an example of the
     source is one of the target: the weight, detached, of source examples for the second, whose gradient is reversed
     (r) as in `dann`. Made for a target that has some classes of the source (partial transfer), and for covariate
     shift. One network serves both domains, where the paper's source extractor is trained first and kept.
-    certainty = .1, lam = .3 as `dann`. Zhang et al. 2018, arXiv 1803.09210.
+    penalty = .1, lam = .3 as `dann`. Zhang et al. 2018, arXiv 1803.09210.
     """
 
     def init(key: Array, example: Example, model: Model) -> Own:
@@ -43,8 +43,8 @@ def iwan(certainty: float = 0.1, hidden: int = 256) -> Method:
     return Method(
         terms,
         init,
-        weights=lambda at: {"domain": 1.0, "weighing": 1.0, "entropy": at.values["certainty"]},
-        values={"certainty": certainty},
+        weights=lambda at: {"domain": 1.0, "weighing": 1.0, "entropy": at.values["penalty"]},
+        values={"penalty": penalty},
         lam=0.3,
         lam_schedule="dann",
     )

@@ -25,11 +25,13 @@ def pada(hidden: int = 256) -> Method:
         w = own.memory["classes"][batch.y]
         score = lambda o: mlp.apply(own.params["discriminator"], gradient_reversal(o.features, at.lam))[:, 0]
         supervised = (w * cross_entropies(out["source"].logits, batch.y)).mean()
-        return Terms({"source": supervised, "domain": domain_logistic(score(out["source"]), score(out["target"]), w)})
+        return Terms({"weighted": supervised, "domain": domain_logistic(score(out["source"]), score(out["target"]), w)})
 
     def refresh(network: Network, model: Model, x_t: Array, at: At) -> Tree:
         p = in_batches(lambda x: jax.nn.softmax(network.apply(model.params, model.stats, x)[0].logits), x_t)
         mean = p.mean(0)
         return {"classes": mean / jnp.max(mean)}
 
-    return Method(terms, init, weights=lambda at: {"domain": 1.0}, lam=0.3, lam_schedule="dann", refresh=refresh)
+    return Method(
+        terms, init, weights=lambda at: {"weighted": 1.0, "domain": 1.0}, lam=0.3, lam_schedule="dann", refresh=refresh
+    )
