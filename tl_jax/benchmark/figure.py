@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from tl_jax.benchmark.read import LAST, Found
 from tl_jax.benchmark.rows import NONE
 from tl_jax.benchmark.table import scores_of
-from tl_jax.benchmark.verdict import BOUND
+from tl_jax.benchmark.verdict import BOUND, amount
 
 LINES = (("source_only", NONE, "--"), (BOUND, "all", ":"))
 """Rows that are drawn through, and their labels."""
@@ -29,12 +29,11 @@ def figure(found: Found, title: str) -> Figure:
         shift = 0.16 * (i - (len(found.labels) - 1) / 2)
         means = [statistics.mean(values) for _, values in here]
         bars = [statistics.stdev(values) if len(values) > 1 else 0.0 for _, values in here]
-        said = {"0": "no label", "1": "1 label a class", "all": "all labels"}.get(labels, f"{labels} labels a class")
         panel.errorbar(means, [y + shift for y, _ in here], xerr=bars, fmt="o", markersize=4.5, color=f"C{i}",
-                       label=said, linewidth=1)  # fmt: skip
+                       label=amount(labels), linewidth=1)  # fmt: skip
     panel.set_yticks(range(len(rows)), [f"{row.sort}: {row.name}" for row in rows], fontsize="small")
     panel.set_ylim(len(rows) - 0.4, -0.6)
     panel.set(xlabel="accuracy on the target's test examples", title=title)
     panel.grid(alpha=0.3, axis="x")
-    panel.legend(fontsize="small", loc="lower left")
+    drawn.legend(fontsize="small", loc="outside lower center", ncols=len(found.labels))
     return drawn
