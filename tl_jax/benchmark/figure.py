@@ -1,24 +1,27 @@
 """The table as one picture: a line a row, a dot a number of labels."""
 
 import statistics
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from tl_jax.benchmark.read import LAST, Found
 from tl_jax.benchmark.rows import NONE
 from tl_jax.benchmark.table import scores_of
 from tl_jax.benchmark.verdict import BOUND, amount
+from tl_jax.run.report.figures import blank
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 LINES = (("source_only", NONE, "--"), (BOUND, "all", ":"))
 """Rows that are drawn through, and their labels."""
 
 
-def figure(found: Found, title: str) -> Figure:
+def figure(found: Found, title: str) -> "Figure":
     """Mean accuracy with a bar of one standard deviation over the seeds; the source alone and the bound as lines."""
     pivoted = found.pivoted(LAST)
     scores = scores_of(pivoted) if pivoted else {}
     rows = [one.row for one in found.rows]
-    drawn = Figure(figsize=(8.5, 0.32 * len(rows) + 1.6), layout="constrained")
+    drawn = blank(8.5, 0.32 * len(rows) + 1.9)
     panel = drawn.subplots()
     for name, labels, style in LINES:
         if seeds := scores.get(name, {}).get(labels):
