@@ -67,6 +67,7 @@ ROOMS = {
     "kinds": {"core", "data", "run", "run/settings", "run/plan", *(f"kinds/{name}" for name in KINDS)},
     "programs": RUN | {"kinds", "kinds/inductive", "evaluation/transferability"},
     "sweep": RUN | {"kinds", "data/benchmarks"},
+    "sweep/clusters": RUN | {"sweep", "data/check"},
     "sweep/tables": RUN | {"sweep", "kinds", "data/benchmarks"},
     "sweep/pictures": {"core", "sweep/tables"},
     "sweep/exporters": {"core", "run/store", "sweep/tables"},

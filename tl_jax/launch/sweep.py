@@ -25,13 +25,15 @@ from absl import flags
 
 from tl_jax.core.errors import UserError, unknown
 from tl_jax.kinds.table import KINDS, kind_of, prepare
+from tl_jax.launch import clusters
 from tl_jax.launch.flags import FLAGS, define, options, without
 from tl_jax.launch.report import define as define_report
 from tl_jax.launch.report import report
 from tl_jax.run.plan.devices import setup as setup_devices
 from tl_jax.run.settings.config import Config
 from tl_jax.run.store.lock import locked
-from tl_jax.sweep import slurm
+from tl_jax.sweep.clusters import slurm
+from tl_jax.sweep.clusters.tasks import Asked as Cluster
 from tl_jax.sweep.directory import Plan, SweepDirectory
 from tl_jax.sweep.local import Pool, Stop, places, starter, work
 from tl_jax.sweep.plan import digest_of, runs
@@ -40,7 +42,6 @@ from tl_jax.sweep.space import SETS, Asked, points
 from tl_jax.sweep.values import CALLED
 
 WORDS = True
-PLACES = ("local", "slurm")
 ASKED: dict[str, Callable[[], Config]] = {}
 
 
@@ -62,10 +63,7 @@ def begin(words: list[str]) -> None:
     whole("draw_seed", 0, "Of the random values.")
     whole("most", 0, "Trials of one run at most; 0 is as many as fit one program.")
     whole("processes", 0, "Runs at once on a CPU; 0 is two where there are two cores. GPUs have one each.")
-    flags.DEFINE_enum("on", "local", PLACES, "Where: on this machine, or by jobs of SLURM's.")
-    several("slurm", [], "Repeatable. A long flag of sbatch without its dashes, as in partition=gpu or time=4:00:00.")
-    whole("parallel", 0, "With --on=slurm: tasks at once at most; 0 is as many as there is room for.")
-    whole("per_job", 1, "With --on=slurm: runs of a task, one after the other.")
+    clusters.define()
     kind = KINDS[word if word in KINDS else "transductive"]
     ASKED[word] = define(kind.defaults, without(kind), {}, CALLED.get(word, {}))
 
@@ -94,16 +92,14 @@ def _sweep(sweep: SweepDirectory, base: Config) -> None:
     sweep.refuse_foreign()
     plan = _plan(sweep, base)
     print(planned(plan))
-    asked = slurm.Asked(FLAGS.slurm, FLAGS.parallel, FLAGS.per_job)
-    if FLAGS.on == "local" and asked != slurm.Asked([]):
-        raise UserError("--slurm, --parallel and --per_job go with --on=slurm.")
+    jobs = clusters.asked()
     if FLAGS.dry_run:
-        print(slurm.script(sweep, sweep.root / "tasks.txt", 0, asked) if FLAGS.on == "slurm" else "", end="")
+        print(clusters.shown(sweep, plan, jobs), end="")
         print("Nothing was run or written.")
-    elif FLAGS.on == "slurm":
-        _submit(sweep, plan, asked)
-    else:
+    elif FLAGS.on == "local":
         _here(sweep, plan)
+    else:
+        _submit(sweep, plan, jobs)
 
 
 def _todo(sweep: SweepDirectory, plan: Plan) -> list[str]:
@@ -115,12 +111,11 @@ def _todo(sweep: SweepDirectory, plan: Plan) -> list[str]:
     return [state.name for state in sweep.states(plan) if state.state not in ("finished", "failed")]
 
 
-def _submit(sweep: SweepDirectory, plan: Plan, asked: slurm.Asked) -> None:
+def _submit(sweep: SweepDirectory, plan: Plan, jobs: Cluster) -> None:
     with locked(sweep.root):
-        slurm.script(sweep, sweep.root, 0, asked)  # refuses what it cannot say
+        clusters.shown(sweep, plan, jobs)  # refuses what it cannot say
         going = slurm.alive(sweep)
-        todo = [name for name in _todo(sweep, plan) if name not in going]
-        print("\n".join(slurm.submit(sweep, todo, asked) or ["Nothing to submit."]))
+        print(clusters.handed(sweep, plan, [name for name in _todo(sweep, plan) if name not in going], jobs))
     _status(sweep)
 
 
