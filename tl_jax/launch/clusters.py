@@ -36,7 +36,7 @@ def asked() -> Asked:
             raise UserError(f"--{place} goes with --on={place}, not with --on={FLAGS.on}.")
     if FLAGS.per_job < 1 or FLAGS.parallel < 0:
         raise UserError(f"--per_job={FLAGS.per_job}, --parallel={FLAGS.parallel}: at least 1, and at least 0.")
-    found = Asked(FLAGS[FLAGS.on].value if FLAGS.on in HELP else [], FLAGS.parallel, FLAGS.per_job)
+    found = Asked(FLAGS[FLAGS.on].value or [] if FLAGS.on in HELP else [], FLAGS.parallel, FLAGS.per_job)
     if FLAGS.on == "local" and found != Asked([]):
         raise UserError(f"--parallel and --per_job go with --on={', '.join(HELP)}.")
     return found

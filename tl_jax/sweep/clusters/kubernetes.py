@@ -85,7 +85,8 @@ def write(sweep: SweepDirectory, plan: Plan, names: Sequence[str], asked: Asked)
 
 def _checked(sweep: SweepDirectory, asked: Asked) -> str:
     found = named(KIND, asked.flags, KNOWN)
-    one(KIND, found, "image", KNOWN), one(KIND, found, "claim", KNOWN)
+    for name in ("image", "claim"):
+        one(KIND, found, name, KNOWN)
     for name in ("resource", "selector", "env"):
         _pairs(name, found.get(name, []))
     return _under(sweep, one(KIND, found, "mount", KNOWN))

@@ -38,7 +38,9 @@ def task(sweep: SweepDirectory, place: Path, plan: Plan, tasks: int, asked: Aske
     """The task whose machine of rank r does lines r, r + n, ... of the file of tasks. Raises UserError."""
     found = _checked(sweep, asked)
     mount = found["mount"][0].rstrip("/")
-    resources = {name: found[name][0] for name in ("infra", "accelerators", "cpus", "memory") if name in found}
+    resources: dict[str, Any] = {
+        name: found[name][0] for name in ("infra", "accelerators", "cpus", "memory") if name in found
+    }
     resources |= {"image_id": found["image"][0]} if "image" in found else {}
     resources |= {"use_spot": found.get("spot", ["false"])[0] == "true"}
     # Machines that are taken away are replaced without being counted; what crashes is tried again some times.
