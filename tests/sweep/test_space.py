@@ -3,7 +3,7 @@
 import pytest
 
 from tl_jax.core.errors import UserError
-from tl_jax.sweep.space import Asked, points
+from tl_jax.sweep.asked.space import Asked, points
 
 
 def test_a_grid_crosses_everything_and_calls_stay_texts():

@@ -36,8 +36,8 @@ from tl_jax.sweep.directory import Plan, SweepDirectory
 from tl_jax.sweep.local import Pool, Stop, places, starter, work
 from tl_jax.sweep.plan import digest_of, runs
 from tl_jax.sweep.report import planned, standing
-from tl_jax.sweep.space import SETS, Asked, points
-from tl_jax.sweep.values import CALLED
+from tl_jax.sweep.asked.space import SETS, Asked, points
+from tl_jax.sweep.asked.values import CALLED
 
 WORDS = True
 PLACES = ("local", "slurm")

@@ -18,7 +18,7 @@ from tl_jax.sweep.plan import config_of
 from tl_jax.sweep.tables.collect import Row, read
 from tl_jax.sweep.tables.pivot import Pivot
 from tl_jax.sweep.tables.words import named, said, settled
-from tl_jax.sweep.values import CALLED, SETTINGS
+from tl_jax.sweep.asked.values import CALLED, SETTINGS
 
 
 def words(config: Config) -> list[str]:

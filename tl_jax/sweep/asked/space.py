@@ -13,8 +13,8 @@ from tl_jax.core.errors import UserError, require, unknown
 from tl_jax.data.benchmarks.table import BENCHMARKS
 from tl_jax.data.load import DIGITS
 from tl_jax.naming.calls import UNREADABLE
-from tl_jax.sweep.numbers import DRAWN, GRIDS, chance
-from tl_jax.sweep.values import is_number, typed
+from tl_jax.sweep.asked.numbers import DRAWN, GRIDS, chance
+from tl_jax.sweep.asked.values import is_number, typed
 
 Point = dict[str, Any]
 MOST = 200_000
