@@ -25,7 +25,6 @@ import numpy as np
 from tl_jax import Domain, Examples
 from tl_jax.kinds.table import prepare
 from tl_jax.run.execute.execution import execution
-from tl_jax.run.execute.streaming import none_yet
 from tl_jax.run.plan.types import Options
 from tl_jax.run.settings.config import Config
 
@@ -65,11 +64,9 @@ class Contender:
     def seconds(self) -> float:
         """Wall time of STEPS steps after the first 64."""
         states, step, begun = self.begin(), 0, 0.0
-        run = self.execution.programs.run
+        run, progress = self.execution.programs.run, self.execution.programs.idle(states, self.execution.data)
         with contextlib.closing(self.execution.feed(0)) as windows:
-            progress = None
             for end, data in windows:
-                progress = progress or none_yet(run, states, data)
                 for until in (64, 64 + STEPS):
                     until = min(until, end)
                     if until <= step:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tl_jax import Domain, Examples
+from tl_jax.run import experiment
 
 NETWORK = "mlp(bottleneck=8, hidden=(16,))"
 FAST = {"network": NETWORK, "steps": 24, "batch_size": 16, "eval_every": 6, "lr": 0.01, "quiet": True}
@@ -22,6 +23,16 @@ def domain(name: str, shift: float, classes: tuple[str, ...] = ("a", "b", "c"), 
 
 
 SOURCE, TARGET = domain("near", 0.0), domain("far", 1.0)
+
+
+def stop(patch, at: str = "loss") -> None:
+    """As Ctrl-C would, once a line of progress says this: by default at the first evaluation, else after any step."""
+    listening, stops = experiment.StopRequest.listening, []
+    patch.setattr(experiment.StopRequest, "listening", lambda self: stops.append(self) or listening(self))
+    hear = lambda _, job, done, detail: at in f"{job} {detail}" and setattr(stops[-1], "signal", 2)
+    patch.setattr(experiment.Reporter, "at", hear)
+    if at != "loss":
+        patch.setattr("tl_jax.run.execute.pace.SECONDS", 0)  # a step a dispatch
 
 
 def records(run_dir) -> dict:

@@ -1,7 +1,25 @@
 """Transfer learning and domain adaptation in JAX."""
 
-from tl_jax.api import fit, fit_tasks
-from tl_jax.data.domain import Domain, Examples
-from tl_jax.run.conclude import Result
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tl_jax.api import fit, fit_tasks
+    from tl_jax.data.domain import Domain, Examples
+    from tl_jax.run.conclude import Result
 
 __all__ = ["Domain", "Examples", "Result", "fit", "fit_tasks"]
+# Imported when they are asked for: a worker of a sweep listens to signals before JAX is loaded, which takes seconds.
+_HOMES = {
+    "fit": "tl_jax.api",
+    "fit_tasks": "tl_jax.api",
+    "Domain": "tl_jax.data.domain",
+    "Examples": "tl_jax.data.domain",
+    "Result": "tl_jax.run.conclude",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tl_jax' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)

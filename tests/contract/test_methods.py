@@ -108,7 +108,7 @@ def run(request):
             fresh = lambda s: with_optimizer(create(recipe, data, s), method, "adamw", factors)
             return jax.vmap(fresh)(start)
 
-        program = jax.jit(jax.vmap(make_run(recipe, factors), (0, None, None)), compiler_options=QUICK)
+        program = jax.jit(jax.vmap(make_run(make_step(recipe, factors)), (0, None, None)), compiler_options=QUICK)
 
         def go(state, until, data):
             before = len(calls)

@@ -6,7 +6,7 @@ import json
 import jax
 import numpy as np
 import pytest
-from tiny import FAST, domain
+from tiny import FAST, domain, stop
 
 import tl_jax
 from tl_jax.balancing.table import STRATEGIES
@@ -15,7 +15,6 @@ from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain, Examples
 from tl_jax.kinds.multitask.observe import metrics
 from tl_jax.kinds.multitask.tasks import task_problem
-from tl_jax.run import experiment
 from tl_jax.run.store.checkpoints import Checkpoints
 
 NEAR, FAR = domain("near", 0.0), domain("far", 1.0)
@@ -139,14 +138,7 @@ def test_a_finished_run_is_read_back(finished):
 def test_stopped_and_run_again_gives_the_same_to_the_bit(tmp_path, monkeypatch):
     strategies = ("famo", "db_mtl")
     whole = train(tmp_path / "whole", strategies=strategies)
-    original, stops = experiment.StopRequest.listening, []
-
-    def listening(self):
-        stops.append(self)
-        return original(self)
-
-    monkeypatch.setattr(experiment.StopRequest, "listening", listening)
-    monkeypatch.setattr(experiment.Reporter, "at", lambda *_: setattr(stops[-1], "signal", 2))
+    stop(monkeypatch, at="step 2/")
     assert not train(tmp_path / "cut", strategies=strategies).complete
     monkeypatch.undo()
     assert train(tmp_path / "cut", strategies=strategies).records == whole.records

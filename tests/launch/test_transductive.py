@@ -77,7 +77,7 @@ def test_interrupted_then_run_again(tmp_path):
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 130, output
-    assert "Stopping at the next evaluation" in output
+    assert "Stopping here, state saved" in output
     assert "stopped: mcc at step" in output
 
     again = launch(*flags, cwd=tmp_path)

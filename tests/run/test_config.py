@@ -1,6 +1,7 @@
 """Configurations, jobs and trials; how their execution is chosen."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -56,8 +57,8 @@ def timed(monkeypatch, tmp_path):
     """Calibration with given seconds a mode instead of a clock."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
-    def choose(one: float, together: float, shape: str = "lenet", steps: int = 100) -> str:
-        monkeypatch.setattr(calibration, "_time", lambda mode, *_: {"map": one, "vmap": together}[mode])
+    def choose(one: float, together: float, shape: str = "lenet", steps: int = 100, sure: bool = True) -> str:
+        monkeypatch.setattr(calibration, "_time", lambda mode, *_: ({"map": one, "vmap": together}[mode], sure))
         start = Start(np.zeros(3, np.uint32), {})
         data = Data((), np.zeros(1))  # pyright: ignore
         return calibration.choose(shape, lambda mode: mode, start, data, steps=steps)[0]  # pyright: ignore
@@ -78,6 +79,39 @@ def test_a_short_run_is_not_worth_compiling_twice(timed):
 
 def test_near_a_tie_the_choice_does_not_depend_on_noise(timed):
     assert timed(1.1, 1.0) == "map"
+
+
+def test_what_a_busy_machine_gave_is_used_once_and_not_remembered(timed):
+    assert timed(3.0, 1.0, sure=False) == "vmap"
+    assert timed(1.0, 3.0) == "map"
+    assert timed(3.0, 1.0) == "map"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "found"),
+    [
+        ((90, 4, 4.4), (1.05, True)),  # of the first the most is compiling
+        ((90, 4, 40, 4, 4), (1.0, True)),
+        ((90, 4, 40, 4, 8, 16, 4), (1.5, False)),
+    ],
+)
+def test_two_measurements_that_differ_by_a_third_are_made_anew(seconds, found, monkeypatch):
+    clock, taken = [0.0], iter(seconds)
+    monkeypatch.setattr(calibration.time, "perf_counter", lambda: clock[0])
+    run = lambda states, until, data, progress: (states, clock.__setitem__(0, clock[0] + next(taken)))
+    programs = SimpleNamespace(begin=lambda *_: 0, idle=lambda *_: 0, run=run)
+    placed = SimpleNamespace(data=lambda x: x, state=lambda x: x)
+    assert calibration._time((programs, placed), None, None) == pytest.approx(found)  # pyright: ignore
+    assert next(taken, None) is None
+
+
+def test_the_first_run_of_a_shape_decides_for_a_sweep(tmp_path):
+    ask = lambda shape, mode: calibration.agreed(str(tmp_path), shape, lambda: (mode, "measured"))[0]
+    assert [ask("lenet", "vmap"), ask("lenet", "map"), ask("cnn", "map")] == ["vmap", "vmap", "map"]
+    for path in tmp_path.iterdir():
+        path.write_text("{")
+    assert ask("lenet", "map") == "map"
+    assert calibration.agreed("", "lenet", lambda: ("vmap", "measured")) == ("vmap", "measured")
 
 
 def test_placement_prefers_trials_and_falls_back_to_the_batch():

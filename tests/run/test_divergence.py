@@ -72,9 +72,10 @@ def test_predictions_that_are_not_finite_count_too():
 
 
 def test_the_reasons_of_a_stopped_run_are_read_from_its_last_record():
-    stored = {6: {}, 12: {"diverged": np.array(["", "step 9: term 'total' is inf"])}}
-    assert divergence.so_far(stored, 6, 2) == ["", ""]
-    assert divergence.so_far(stored, 17, 2) == ["", "step 9: term 'total' is inf"]
+    marks = {12: ["", "step 9: term 'total' is inf"]}
+    assert divergence.so_far(marks, 6, [False] * 2) == ["", ""]
+    assert divergence.so_far(marks, 17, [False, True]) == ["", "step 9: term 'total' is inf"]
+    assert divergence.so_far({}, 17, [True, False]) == ["before step 17 (its mark is lost)", ""]
 
 
 def test_a_job_none_of_whose_trials_is_left_ends_and_does_not_blame_the_rate_for_its_first_step(tmp_path):

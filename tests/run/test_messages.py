@@ -5,7 +5,7 @@ import os
 
 import jax
 import pytest
-from tiny import FAST, SOURCE, TARGET, domain
+from tiny import FAST, SOURCE, TARGET, domain, stop
 
 import tl_jax
 from tl_jax.core.errors import UserError
@@ -135,17 +135,7 @@ def test_nan_keeps_the_last_finite_checkpoint(tmp_path, monkeypatch):
 
 def test_results_of_a_stopped_run_name_what_is_missing(tmp_path, monkeypatch):
     """No mean over fewer seeds is printed: a method is there whole, or named as missing."""
-    from tl_jax.run import experiment
-
-    original = experiment.StopRequest.listening
-    stops = []
-
-    def listening(self):
-        stops.append(self)
-        return original(self)
-
-    monkeypatch.setattr(experiment.StopRequest, "listening", listening)
-    monkeypatch.setattr(experiment.Reporter, "at", lambda *_: setattr(stops[0], "signal", 2))
+    stop(monkeypatch)
     result = small_run(tmp_path / "run", methods=["source_only", "mcc"])
     assert not result.complete
     assert result.records == []

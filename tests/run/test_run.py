@@ -4,26 +4,18 @@ import json
 
 import numpy as np
 import pytest
-from tiny import FAST, SOURCE, TARGET, domain, records
+from tiny import FAST, SOURCE, TARGET, domain, records, stop
 
 import tl_jax
 from tl_jax.core.types import Output
 from tl_jax.evaluation.label_free.record import Seen
 from tl_jax.kinds.predicting import records as stored
-from tl_jax.run import experiment
 from tl_jax.training.trials import EVALUATION_BATCH, Programs, predict_all
 
 
 def fit(run_dir, methods="mcc", target=TARGET, **change):
     settings = {"seeds": 1, "devices": 1, **FAST, "steps": 6, "eval_every": 3, **change}
     return tl_jax.fit(SOURCE, target, methods, run_dir=str(run_dir), **settings)
-
-
-def stop_at_the_first_evaluation(monkeypatch) -> None:
-    """As Ctrl-C would."""
-    listening, stops = experiment.StopRequest.listening, []
-    monkeypatch.setattr(experiment.StopRequest, "listening", lambda self: stops.append(self) or listening(self))
-    monkeypatch.setattr(experiment.Reporter, "at", lambda *_: setattr(stops[0], "signal", 2))
 
 
 def losses(run_dir) -> np.ndarray:
@@ -105,7 +97,7 @@ def test_a_trial_does_not_depend_on_its_company(tmp_path):
 
 def test_a_checkpoint_of_eight_devices_opens_on_one(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        stop_at_the_first_evaluation(patch)
+        stop(patch)
         assert not fit(tmp_path / "run", devices=8).complete
     assert fit(tmp_path / "run", devices=1).complete
 
@@ -115,7 +107,7 @@ def test_rules_that_change_at_a_step_survive_a_stop(tmp_path, monkeypatch):
     rules = {"freeze": [("backbone/*", "frozen@3")], "steps": 9}
     undisturbed = fit(tmp_path / "a", **rules)
     with monkeypatch.context() as patch:
-        stop_at_the_first_evaluation(patch)
+        stop(patch)
         assert not fit(tmp_path / "b", **rules).complete
     assert fit(tmp_path / "b", **rules).records == undisturbed.records
     assert undisturbed.records != fit(tmp_path / "c", steps=9).records

@@ -5,8 +5,7 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
-from test_run import stop_at_the_first_evaluation
-from tiny import FAST, domain, records
+from tiny import FAST, domain, records, stop
 
 import tl_jax
 from tl_jax.core.errors import UserError
@@ -64,7 +63,7 @@ def test_worker_processes_change_no_number(resident, tmp_path, filed):
 @pytest.mark.exact
 def test_a_run_read_by_threads_and_stopped_goes_on_as_it_would_have(resident, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        stop_at_the_first_evaluation(patch)
+        stop(patch, at="step 7/")  # in the middle of an interval and of a window
         assert not fit(tmp_path, device_bytes=SMALL).complete
     assert fit(tmp_path, device_bytes=2 * SMALL).complete  # with windows of another length
     assert_same(resident, tmp_path)

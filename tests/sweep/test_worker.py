@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -58,8 +60,8 @@ def test_a_sweep_for_real(tmp_path):
 
 
 class Found:
-    def __init__(self, complete):
-        self.complete = complete
+    def __init__(self, complete, stopped=False):
+        self.complete, self.stopped = complete, stopped
 
 
 ENDS = {
@@ -95,7 +97,25 @@ def test_an_exit_code_says_what_is_to_be_done(end, tmp_path, monkeypatch, capsys
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGUSR1", "SIGHUP"])
 def test_a_signal_before_a_run_listens_ends_the_process_with_75(name, tmp_path, monkeypatch):
     signal.signal(getattr(signal, name), signal.SIG_DFL)  # a process in the background ignores some, and so stays
-    monkeypatch.setattr(worker, "one", lambda root, run: os.kill(os.getpid(), getattr(signal, name)))
+    monkeypatch.setattr(worker, "one", lambda *_, **__: os.kill(os.getpid(), getattr(signal, name)))
     with pytest.raises(SystemExit) as raised:
         worker.main([str(tmp_path), "a"])
     assert raised.value.code == 75
+
+
+def test_a_stop_that_finds_a_run_complete_begins_no_other_and_is_nothing_after_the_last(tmp_path, monkeypatch):
+    begun = []
+    monkeypatch.setattr(table, "run", lambda config, *_: begun.append(config) or Found(True, stopped=True))
+    sweep = planned(tmp_path / "s", names=("a", "b"))
+    assert worker.main([str(sweep.root), "a", "b"]) == 75
+    assert len(begun) == 1
+    assert worker.main([str(sweep.root), "b"]) == 0
+
+
+def test_a_worker_listens_before_jax_is_loaded():
+    code = (
+        "import signal, sys, tl_jax.sweep.worker as worker\n"
+        "worker.argparse.ArgumentParser = lambda **_: sys.exit('jax' in sys.modules or signal.getsignal(15) == 0)\n"
+        "worker.main([])"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

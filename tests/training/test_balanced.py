@@ -107,7 +107,7 @@ def test_trials_run_vmapped_as_they_run_alone(network, strategy):
     recipe, state, factors = begin(network, TWO, strategy, total=8)
     other = state._replace(seed=jnp.uint32(9))
     both = jax.tree.map(lambda *x: jnp.stack(x), state, other)
-    run = make_run(recipe, factors)
+    run = make_run(make_step(recipe, factors))
     quick = {"compiler_options": {"xla_backend_optimization_level": 0}}
     together, progress = jax.jit(jax.vmap(run, (0, None, None)), **quick)(both, jnp.int32(3), DATA[TWO])
     alone, _ = jax.jit(run, **quick)(other, jnp.int32(3), DATA[TWO])

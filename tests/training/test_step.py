@@ -112,7 +112,7 @@ def clockwork(network, breaks_at=10**6):
 def test_means_are_over_the_steps_of_the_call_and_a_call_without_steps_changes_nothing(network):
     recipe = clockwork(network)
     state, factors = begin(recipe)
-    run = jax.jit(make_run(recipe, factors))
+    run = jax.jit(make_run(make_step(recipe, factors)))
     state, progress = run(state, jnp.int32(3), DATA)
     assert state.step == 3
     assert progress.means["clock"] == 1
@@ -127,7 +127,7 @@ def test_means_are_over_the_steps_of_the_call_and_a_call_without_steps_changes_n
 def test_the_first_step_that_is_not_finite_is_kept_with_its_values(network):
     recipe = clockwork(network, breaks_at=3)
     state, factors = begin(recipe)
-    run = jax.jit(make_run(recipe, factors))
+    run = jax.jit(make_run(make_step(recipe, factors)))
     state, progress = run(state, jnp.int32(2), DATA)
     assert progress.bad_step == -1
     assert not any(progress.at_bad_step.values())
@@ -150,7 +150,7 @@ def test_parameters_and_statistics_are_looked_at_not_losses_alone():
 def test_one_call_is_many_steps_to_the_bit(network):
     recipe = Recipe(network, source_only(), total=20, batch_size=4, clip_norm=1.0)
     state, factors = begin(recipe)
-    run = jax.jit(make_run(recipe, factors))
+    run = jax.jit(make_run(make_step(recipe, factors)))
     whole, _ = run(state, jnp.int32(6), DATA)
     for until in (1, 2, 5, 6):
         state, _ = run(state, jnp.int32(until), DATA)

@@ -53,7 +53,7 @@ def test_the_unseen_domain_is_predicted_by_the_pooled_statistics_of_the_others(n
 @pytest.mark.parametrize("name", GENERALISATION)
 def test_methods_of_generalisation_train(network, name):
     recipe, state, factors = begin(network, GENERALISATION[name](), "joint")
-    after, progress = jax.jit(make_run(recipe, factors))(state, jnp.int32(3), DATA)
+    after, progress = jax.jit(make_run(make_step(recipe, factors)))(state, jnp.int32(3), DATA)
     assert progress.bad_step == -1
     assert all((x != state.params[path]).any() for path, x in after.params.items())
 

@@ -68,6 +68,25 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
+def write_first(path: Path, content: bytes) -> bool:
+    """Write a file unless it is there; returns whether it was not: of several processes at once one is the first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = temporary_beside(path)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(name, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links
+        os.replace(name, path)
+    finally:
+        name.unlink(missing_ok=True)
+    return True
+
+
 def temporary_beside(path: Path) -> tuple[int, Path]:
     """An open file of a new name in the folder of `path`, for what is to become `path`; see `sweep`."""
     short = os.fsdecode(os.fsencode(path.name)[:100])

@@ -12,7 +12,7 @@ texts in quotes, and log(low, high, n), linear(low, high, n), ints(low, high); w
 log_uniform(low, high), whole(low, high). What fits one program is one run; a value that a method lacks is dropped.
 Everything is checked before the first run begins. Ctrl-C, or a kill, and the same line again goes on, nothing twice.
 status: where every run stands. retry: forget what failed, so that the same line tries it again. cancel: stop the
-processes of this sweep, each saved at its next evaluation. collect: all trials into one table (see tl-jax report).
+processes of this sweep, each saved where it stands. collect: all trials into one table (see tl-jax report).
 """
 
 import dataclasses

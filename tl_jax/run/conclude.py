@@ -22,6 +22,7 @@ FINISHED = "finished.json"
 class Result(NamedTuple):
     """records: as in results.json; table: text; run_dir: where everything lies; complete: no job missing.
 
+    stopped: whether it was asked to stop, were it as its last results were written.
     baselines: records of what needs no network (see kinds/transductive/baselines.py), as in baselines.json.
     """
 
@@ -30,6 +31,7 @@ class Result(NamedTuple):
     run_dir: Path
     complete: bool
     baselines: Sequence[Mapping[str, Any]] = ()
+    stopped: bool = False
 
 
 def conclude(

@@ -10,7 +10,7 @@ from tl_jax.run.conclude import FINISHED, Result, conclude
 from tl_jax.run.execute.begin import from_file, on_features, pretrained
 from tl_jax.run.execute.execution import check_bytes, execution
 from tl_jax.run.kind import Kind
-from tl_jax.run.loop import StoppedError, Work, run_job
+from tl_jax.run.loop import StoppedError, run_job
 from tl_jax.run.plan.prepare import prepare
 from tl_jax.run.plan.problem import describe
 from tl_jax.run.plan.rules import without_effect
@@ -24,6 +24,7 @@ from tl_jax.run.store.lock import locked
 from tl_jax.run.store.names import readable
 from tl_jax.run.store.resume import every_job, inspect
 from tl_jax.run.store.rundir import FEATURES, RunDirectory, packed
+from tl_jax.run.work import Work
 from tl_jax.training.state import State
 from tl_jax.training.trials import Programs
 
@@ -86,15 +87,18 @@ def _run(kind: Kind, setup: Setup, directory: RunDirectory, accepted: Sequence[s
     # Job by job. A hidden job is named once, however many begin from it, and its model is kept for all of them.
     parts = {part.name: part for task in todo for part in (task.job.start, task.job) if part}
     unfinished: dict[str, str] = {}
-    with stop.listening(), reporter.running(sum(len(part.trials) * part.steps for part in parts.values())):
-        models: dict[str, Any] = {}
-        for i, task in enumerate(todo):
-            try:
-                _finish(at, task, models)
-            except StoppedError as where:
-                unfinished = {t.job.name: "not finished" for t in todo[i:]} | {task.job.name: f"stopped: {where}"}
-                break
-    return conclude(kind, setup, directory, reporter, unfinished, accepted=accepted, trained=bool(todo))
+    with stop.listening():
+        with reporter.running(sum(len(part.trials) * part.steps for part in parts.values())):
+            models: dict[str, Any] = {}
+            for i, task in enumerate(todo):
+                try:
+                    _finish(at, task, models)
+                except StoppedError as where:
+                    unfinished = {t.job.name: "not finished" for t in todo[i:]} | {task.job.name: f"stopped: {where}"}
+                    break
+        stop.trained = True
+        result = conclude(kind, setup, directory, reporter, unfinished, accepted=accepted, trained=bool(todo))
+    return result._replace(stopped=stop.signal is not None)
 
 
 def _finish(at: Running, task: Task, models: dict[str, Any]) -> None:
@@ -119,22 +123,23 @@ def _finish(at: Running, task: Task, models: dict[str, Any]) -> None:
 
 
 def _train(at: Running, task: Task, model: Any = None) -> tuple[State, Programs]:
-    """Run one job from where it stands to its end."""
+    """Run one job from where it stands to its end. Raises StoppedError where the user asked to stop."""
+    _unless_stopped(at, task)
     setup, directory, reporter, job = at.setup, at.directory, at.reporter, task.job
     # How its trials run: as this run began with, since the ways agree only to rounding.
     mode = directory.manifest(job.name).mode
     if mode is None:
         reporter.at(job.name, 0, "compiling")
     how = execution(task, setup.options, mode)
+    _unless_stopped(at, task)
     if mode is None:
         directory.begin(job.name, how.mode)
         directory.show_modes(every_job(setup))
     reporter.say(f"{job.name}: {how.reason}")
 
-    def note(name: str, step: int, shown: dict[str, float]) -> bool:
+    def note(step: int, shown: dict[str, float]) -> None:
         detail = " ".join([f"step {step}/{job.steps}", *(f"{k} {v:.3f}" for k, v in shown.items())])
-        reporter.at(name, step * len(job.trials), detail)
-        return at.stop.signal is not None
+        reporter.at(job.name, step * len(job.trials), detail)
 
     work = Work(
         kind=at.kind,
@@ -145,5 +150,11 @@ def _train(at: Running, task: Task, model: Any = None) -> tuple[State, Programs]
         build=how.build,
         place=how.placement.state,
         note=note,
+        stopping=lambda: at.stop.signal is not None,
     )
     return run_job(work, model)
+
+
+def _unless_stopped(at: Running, task: Task) -> None:
+    if at.stop.signal is not None:
+        raise StoppedError(f"before {task.job.name} went on")

@@ -19,9 +19,12 @@ from tl_jax.run.conclude import FINISHED
 from tl_jax.run.settings.config import Config
 from tl_jax.run.store.lock import NAME as LOCK
 from tl_jax.run.store.lock import holder, holder_of
+from tl_jax.run.store.stops import LINES
 from tl_jax.sweep.plan import Run, config_of, given
 
 PLAN = "plan.json"
+GROWING = ("metrics.jsonl", LINES)
+"""The files of a run that are longer where it has come further: by evaluations, and by stops between them."""
 STATES = ("finished", "running", "queued", "stopped", "waiting", "failed")
 
 
@@ -154,17 +157,18 @@ class SweepDirectory:
         elsewhere = {host for _, host in filter(None, found) if host != here}
         more = f" Others run on {', '.join(sorted(elsewhere))}: cancel there." if elsewhere else ""
         return (
-            f"Asked to stop at the next evaluation, state saved. sweep status shows how it goes.{more}"
+            f"Asked to stop, state saved where it stands. sweep status shows how it goes.{more}"
             if told
             else f"No process of this sweep runs here.{more}"
         )
 
     def standing(self, name: str) -> int:
         """A number that grows as a run does."""
-        try:
-            return os.stat(self.run(name) / "metrics.jsonl").st_size
-        except OSError:
-            return 0
+        size = 0
+        for grows in GROWING:
+            with contextlib.suppress(OSError):
+                size += os.stat(self.run(name) / grows).st_size
+        return size
 
 
 def _names(folder: Path) -> set[str]:

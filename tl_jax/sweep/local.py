@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from tl_jax.run.plan.devices import cores
 from tl_jax.sweep.directory import SweepDirectory
 from tl_jax.sweep.worker import STOPPED
 
@@ -34,7 +35,7 @@ Start = Callable[[str, int], Process]
 
 
 class Stop:
-    """Ctrl-C or SIGTERM: every run saves at its next evaluation; once more: all end at once."""
+    """Ctrl-C or SIGTERM: every run saves where it stands; once more: all end at once."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -105,7 +106,7 @@ def _tell(pool: Pool, going: Mapping[int, Going], told: int) -> None:
     for one in going.values():
         one.process.terminate() if told == 1 else one.process.kill()
     if going and told == 1:
-        pool.say(f"Stopping: {len(going)} runs save at their next evaluation. Once more: at once.")
+        pool.say(f"Stopping: {len(going)} runs save where they stand. Once more: at once.")
 
 
 def _again(pool: Pool, one: Going, code: int, strikes: dict[str, int]) -> bool:
@@ -185,8 +186,7 @@ def places(platform: str, processes: int) -> list[dict[str, str]]:
         return [{"CUDA_VISIBLE_DEVICES": device} for device in devices[: processes or None]]
     if found != "cpu":
         return [{}]  # a TPU belongs to one process, which uses all of its chips
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return [{"JAX_PLATFORMS": "cpu"}] * (processes or min(2, cores))
+    return [{"JAX_PLATFORMS": "cpu"}] * (processes or min(2, cores()))
 
 
 def _accelerators(platform: str) -> tuple[str, int]:

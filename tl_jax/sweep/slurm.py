@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.files import write_atomically
-from tl_jax.sweep.directory import State, SweepDirectory
+from tl_jax.sweep.directory import GROWING, State, SweepDirectory
 from tl_jax.sweep.local import STRIKES, importable
 from tl_jax.sweep.plan import digest_of
 from tl_jax.sweep.worker import STOPPED
@@ -81,8 +81,10 @@ case $code in {again}) ;; *) exit $code ;; esac
 # Stopped, and saved: again, unless it came no further for {STRIKES} times.
 reached=0
 for name in $names; do
-    size=$(stat -c %s {quoted(str(root))}/runs/"$name"/metrics.jsonl 2>/dev/null || echo 0)
-    reached=$((reached + size))
+    for file in {" ".join(GROWING)}; do
+        size=$(stat -c %s {quoted(str(root))}/runs/"$name"/$file 2>/dev/null || echo 0)
+        reached=$((reached + size))
+    done
 done
 state={quoted(str(tasks))}.$task
 last=-1; count=0

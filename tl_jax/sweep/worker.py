@@ -25,20 +25,20 @@ STOPPED = frozenset([AGAIN, *(sign for number in _heard() for sign in (-number, 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the named runs of a sweep."""
+    # Until a run listens itself nothing is unsaved, and a stop may end the process at once. JAX is not loaded yet.
+    for number in _heard():
+        if signal.getsignal(number) != signal.SIG_IGN:  # as SIGHUP is under nohup
+            signal.signal(number, _leave)
     parser = argparse.ArgumentParser(prog="tl_jax.sweep.worker")
     parser.add_argument("directory", type=Path)
     parser.add_argument("names", nargs="+")
     parser.add_argument("--parent", type=int, default=0, help="Stop when this process has ended.")
     asked = parser.parse_args(arguments)
-    # Until a run listens itself nothing is unsaved, and a stop may end the process at once.
-    for number in _heard():
-        if signal.getsignal(number) != signal.SIG_IGN:  # as SIGHUP is under nohup
-            signal.signal(number, _leave)
     if asked.parent:
         threading.Thread(target=_stop_without, args=(asked.parent,), daemon=True).start()
     codes = []
     for name in asked.names:
-        codes.append(one(asked.directory, name))
+        codes.append(one(asked.directory, name, last=name == asked.names[-1]))
         if codes[-1] == AGAIN:
             break
     return max(codes)
@@ -54,8 +54,11 @@ def _stop_without(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def one(root: Path, name: str) -> int:
-    """Do, or go on with, one run; what fails is kept in the sweep's directory."""
+def one(root: Path, name: str, last: bool = True) -> int:
+    """Do, or go on with, one run; what fails is kept in the sweep's directory.
+
+    last: whether nothing follows, so that a stop which found the run complete is nothing to come back for.
+    """
     from tl_jax.core.errors import BusyError, DivergedError, MachineError, UserError
     from tl_jax.kinds.table import run
     from tl_jax.run.plan.devices import setup
@@ -67,8 +70,9 @@ def one(root: Path, name: str) -> int:
         plan = sweep.plan()
         options = dict(plan.options)
         setup(options.pop("platform", "auto"), options.get("devices", 0))
-        found = run(plan.run(name).config, Options(**{**options, "run_dir": str(sweep.run(name))}), {})
-        return 0 if found.complete else AGAIN
+        options |= {"run_dir": str(sweep.run(name)), "agreed": str(sweep.root / "trials")}
+        found = run(plan.run(name).config, Options(**options), {})
+        return 0 if found.complete and (last or not found.stopped) else AGAIN
     except BusyError as error:
         print(f"tl_jax: {error}", flush=True)
         return AGAIN

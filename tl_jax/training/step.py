@@ -76,13 +76,16 @@ def trains_on_target_labels(recipe: Recipe, state: State) -> bool:
 
 
 def make_step(recipe: Recipe, factors: Mapping[str, float]) -> Callable[[State, Data], tuple[State, dict]]:
-    """step(state, data) -> (state, logged scalars), for one fixed set of trained parameters."""
+    """step(state, data) -> (state, logged scalars), for one fixed set of trained parameters.
+
+    Traced once, for its shapes (`no_progress`) and for the loop.
+    """
     update = make_update(recipe, factors)
 
     def step(state: State, data: Data) -> tuple[State, dict[str, Array]]:
         return update(state, sample(recipe, state, data))
 
-    return step
+    return jax.jit(step, inline=True)
 
 
 def make_update(recipe: Recipe, factors: Mapping[str, float]) -> Callable[[State, Batch], tuple[State, dict]]:
@@ -149,13 +152,12 @@ def _advance(
     return state._replace(params=params, stats=found.stats, opt=opt), found
 
 
-def make_run(recipe: Recipe, factors: Mapping[str, float]) -> Callable[..., tuple[State, Progress]]:
+def make_run(step: Callable[[State, Data], tuple[State, dict]]) -> Callable[..., tuple[State, Progress]]:
     """run(state, until, data, before=None): steps up to `until` in one dispatch, with no transfer to the host.
 
     `until` is an array, so calls of any length share one compiled program. before: the progress to go on with.
     Nothing is trained after a step with a scalar that is not finite.
     """
-    step = jax.jit(make_step(recipe, factors), inline=True)  # traced once for its shapes and for the loop
 
     def run(state: State, until: Array, data: Data, before: Progress | None = None) -> tuple[State, Progress]:
         def body(carry: tuple[State, Progress]) -> tuple[State, Progress]:

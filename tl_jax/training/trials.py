@@ -12,7 +12,7 @@ from tl_jax.training.create import create, refreshed
 from tl_jax.training.predict import predicted
 from tl_jax.training.recipe import Recipe
 from tl_jax.training.state import Data, Start, State, with_optimizer
-from tl_jax.training.step import Progress, make_run
+from tl_jax.training.step import Progress, make_run, make_step, no_progress
 
 EVALUATION_BATCH = 256
 Trials = tuple[tuple[int, tuple[tuple[str, float], ...]], ...]
@@ -34,6 +34,7 @@ class Programs(NamedTuple):
 
     begin(starts, data) -> states; renew(states) -> states with fresh optimiser state;
     run(states, until, data, before=None) -> (states, Progress), going on with the progress `before`;
+    idle(states, data) -> the Progress [T] before the first step, on the host;
     refresh(states, x_t) -> states;
     predict(states, x [B, ...], domain) -> Output [T, B, ...]; by_domain: whether predictions depend on it.
     """
@@ -41,6 +42,7 @@ class Programs(NamedTuple):
     begin: Callable[[Start, Data], State]
     renew: Callable[[State], State]
     run: Callable[..., tuple[State, Progress]]
+    idle: Callable[[State, Data], Progress]
     refresh: Callable[[State, Array | None], State]
     predict: Callable[[State, Array, str], Output]
     by_domain: bool
@@ -49,11 +51,18 @@ class Programs(NamedTuple):
 def programs(recipe: Recipe, factors: Mapping[str, float], mode: str) -> Programs:
     """Programs for one recipe and one set of trained parameters."""
 
-    one_run = make_run(recipe, factors)
+    step = make_step(recipe, factors)
+    one_run = make_run(step)
 
     def run(states: State, until: Array, data: Data, before: Progress | None = None) -> tuple[State, Progress]:
         go = over_trials(lambda one, until, data: one_run(one[0], until, data, one[1]), mode)
         return go((states, before), until, data)
+
+    def idle(states: State, data: Data) -> Progress:
+        one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), states)
+        shapes = jax.eval_shape(lambda state, data: no_progress(step, state, data), one, data)
+        zeros = jax.tree.map(lambda s: np.zeros((len(states.seed), *s.shape), s.dtype), shapes)
+        return zeros._replace(bad_step=zeros.bad_step - 1, finite=~zeros.finite)
 
     def renew(state: State) -> State:
         return with_optimizer(state, recipe.method, recipe.optimizer, factors)
@@ -73,6 +82,7 @@ def programs(recipe: Recipe, factors: Mapping[str, float], mode: str) -> Program
         begin=jax.jit(over_trials(begin, mode), compiler_options=once),
         renew=jax.jit(over_trials(renew, mode), compiler_options=once),
         run=jax.jit(run, donate_argnums=0),
+        idle=idle,
         refresh=jax.jit(over_trials(refresh, mode), donate_argnums=0),
         predict=jax.jit(predict, static_argnums=2),
         by_domain=recipe.plan == "per_domain" or recipe.method.predict is not None,

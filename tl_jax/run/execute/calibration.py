@@ -1,6 +1,5 @@
 """Vmapped trials or one after the other: measured once per machine and shape, then remembered."""
 
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -10,14 +9,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tl_jax.core.files import keep_in_cache, say_once, user_cache
-from tl_jax.core.sealed import opened, seal
-from tl_jax.run.plan.devices import Placement
+from tl_jax.core.files import keep_in_cache, say, say_once, user_cache, write_first
+from tl_jax.core.sealed import digest, opened, seal
+from tl_jax.run.plan.devices import Placement, cores
 from tl_jax.training.state import Data, Start
 from tl_jax.training.trials import Programs
 
 Built = tuple[Programs, Placement]
-STEPS, REPEATS = 4, 3
+Decision = tuple[str, str]
+"""(mode, sentence): "vmap" or "map", and how that was decided."""
+STEPS, ATTEMPTS = 4, 3
+APART = 4 / 3
+"""Two measurements of which one is longer by more than this were disturbed: they are made anew."""
 MARGIN = 1.15
 """Vmap must win by this factor: near a tie the choice should not depend on noise."""
 SHORT = 60.0
@@ -28,10 +31,8 @@ def _memory() -> Path:
     return user_cache() / "trials.json"
 
 
-def choose(
-    shape: str, build: Callable[[str], Built], start: Start, data: Data, *, steps: int = 10**9
-) -> tuple[str, str]:
-    """(mode, sentence): "vmap" or "map" for trials of this shape, and how that was decided.
+def choose(shape: str, build: Callable[[str], Built], start: Start, data: Data, *, steps: int = 10**9) -> Decision:
+    """What is faster for trials of this shape, as it was measured, or is now.
 
     shape: what the speed depends on (network, batch, number of trials). build(mode) -> its programs and placement.
     steps: how many will be run; where they take less than SHORT in turn, vmap is not tried.
@@ -39,23 +40,50 @@ def choose(
     trials = len(start.seed)
     if trials == 1:
         return "map", "one trial"
-    device = jax.devices()[0].device_kind
-    key = f"jax {jax.__version__}, {len(jax.devices())} x {device}, {os.cpu_count()} cpus, {trials} trials, {shape}"
-    known = _recall().get(key, {})
+    key = f"{_machine()}, {trials} trials, {shape}"
+    known, sure = _recall().get(key, {}), True
+    said = lambda: "" if sure else "; the machine was busy, so this is not remembered"
     for mode in ("map", "vmap"):
         if mode == "vmap" and mode not in known and known["map"] * steps < SHORT:
             each = f"{known['map'] * 1e3:.0f} ms"
-            return "map", f"{trials} trials one after the other (a step of all: {each}; too short a run to try vmap)"
+            why = f"(a step of all: {each}; too short a run to try vmap{said()})"
+            return "map", f"{trials} trials one after the other {why}"
         if mode not in known:
-            known = {**known, mode: _time(build(mode), start, data)}
-            keep_in_cache(_memory(), seal({**_recall(), key: known}).encode())
+            seconds, agree = _time(build(mode), start, data)
+            known, sure = {**known, mode: seconds}, sure and agree
+            if sure:
+                keep_in_cache(_memory(), seal({**_recall(), key: known}).encode())
     one, together = known["map"], known["vmap"]
     mode = "vmap" if together * MARGIN < one else "map"
     name = {"vmap": "vmapped", "map": "one after the other"}[mode]
-    return (
-        mode,
-        f"{trials} trials {name} (a step of all: {one * 1e3:.0f} ms in turn, {together * 1e3:.0f} ms vmapped)",
-    )
+    taken = f"{one * 1e3:.0f} ms in turn, {together * 1e3:.0f} ms vmapped"
+    return mode, f"{trials} trials {name} (a step of all: {taken}{said()})"
+
+
+def agreed(folder: str, shape: str, decide: Callable[[], Decision]) -> Decision:
+    """What the first run of this shape decided, for all runs that agree in a folder; "" has no others.
+
+    Runs of a sweep would otherwise differ by rounding, as each was measured beside other work.
+    """
+    if not folder:
+        return decide()
+    path = Path(folder) / f"{digest([_machine(), shape])}.json"
+    if not path.exists():
+        mode, reason = decide()
+        if write_first(path, seal({"shape": shape, "machine": _machine(), "mode": mode, "reason": reason}).encode()):
+            return mode, reason
+    try:
+        found = opened(path.read_bytes())
+    except ValueError:
+        say(f"{path} is damaged: decided anew.")
+        path.unlink(missing_ok=True)
+        return agreed(folder, shape, decide)
+    return found["mode"], f"{found['reason']}; as decided once in this sweep"
+
+
+def _machine() -> str:
+    devices = jax.devices()
+    return f"jax {jax.__version__}, {len(devices)} x {devices[0].device_kind}, {cores()} cores"
 
 
 def _recall() -> dict[str, dict[str, float]]:
@@ -69,17 +97,23 @@ def _recall() -> dict[str, dict[str, float]]:
         return {}
 
 
-def _time(built: Built, start: Start, data: Data) -> float:
-    """Median seconds of one step of all trials. Arrays lie as in the run, so what is compiled here serves it."""
+def _time(built: Built, start: Start, data: Data) -> tuple[float, bool]:
+    """Seconds of one step of all trials, and whether two measurements agreed on them.
+
+    Arrays lie as in the run, so what is compiled here serves it.
+    """
     programs, placement = built
     data = placement.data(data)
     states = placement.state(programs.begin(start, data))
-    states, _ = programs.run(states, jnp.int32(1), data)
-    jax.block_until_ready(states)
-    taken = []
-    for i in range(REPEATS):
+    progress = placement.state(programs.idle(states, data))
+    done, taken = 0, list[float]()
+    while len(taken) <= 2 * ATTEMPTS:
+        done += STEPS if taken else 1
         began = time.perf_counter()
-        states, _ = programs.run(states, jnp.int32(1 + (i + 1) * STEPS), data)
+        states, progress = programs.run(states, jnp.int32(done), data, progress)
         jax.block_until_ready(states)
         taken.append((time.perf_counter() - began) / STEPS)
-    return float(np.round(statistics.median(taken), 6))
+        last = taken[-2:]  # of the first the most is compiling
+        if len(taken) % 2 and len(taken) > 2 and max(last) <= APART * min(last):
+            return float(np.round(statistics.mean(last), 6)), True
+    return float(np.round(statistics.median(taken[1:]), 6)), False

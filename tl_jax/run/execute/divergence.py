@@ -13,19 +13,20 @@ import numpy as np
 
 from tl_jax.core.errors import DivergedError
 from tl_jax.run.plan.types import Task
+from tl_jax.run.store.rundir import MARKS as MARK
 from tl_jax.training.state import State
 from tl_jax.training.step import Progress
 
-MARK = "diverged"
 Reasons = list[str]
 """A trial's each: "step 41: term 'grad_norm' is nan", or "" as long as it is finite."""
 
 
-def so_far(stored: Mapping[int, Mapping[str, np.ndarray]], step: int, trials: int) -> Reasons:
-    """The reasons that the last record up to a step has."""
-    known = [at for at in stored if at <= step]
-    marks = stored[max(known)].get(MARK) if known else None
-    return [""] * trials if marks is None else [str(mark) for mark in marks]
+def so_far(marks: Mapping[int, Sequence[str]], step: int, still: Sequence[bool]) -> Reasons:
+    """The reasons that were known at a step, by {step: reasons}; still: which trials stand still in its states."""
+    known = [at for at in marks if at <= step]
+    reasons = marks[max(known)] if known else [""] * len(still)
+    lost = f"before step {step} (its mark is lost)"
+    return [str(reason) or (lost if dead else "") for reason, dead in zip(reasons, still, strict=True)]
 
 
 def in_training(progress: Progress, step: int, reasons: Reasons) -> Reasons:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tl_jax.run.execute import streaming
-from tl_jax.run.execute.calibration import choose
+from tl_jax.run.execute.calibration import agreed, choose
 from tl_jax.run.plan.devices import Placement, place
 from tl_jax.run.plan.setup import make_network
 from tl_jax.run.plan.types import Options, Task
@@ -68,7 +68,8 @@ def execution(task: Task, options: Options, remembered: str | None) -> Execution
         x = data.sources[0][0] if data.target is None else data.target
         shape = ", ".join(map(str, x.shape[1:]))
         described = f"{config.network}, {config.precision}, batch {config.batch_size} of {shape}"
-        mode, reason = choose(described, lambda mode: built(mode)[1:], task.starts(), data, steps=task.job.steps)
+        decide = lambda: choose(described, lambda mode: built(mode)[1:], task.starts(), data, steps=task.job.steps)
+        mode, reason = agreed(options.agreed, f"{trials} trials of {task.job.steps} steps, {described}", decide)
     # The sets where they lie while it trains: on the devices, or window by window.
     recipe, ready, placement = built(mode)
     if windows is None:

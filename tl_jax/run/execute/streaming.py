@@ -11,8 +11,8 @@ import numpy as np
 from tl_jax.core.errors import UserError
 from tl_jax.data.pipeline.window import Window, stored
 from tl_jax.data.pipeline.windows import Read, Streamed, Windows, in_files, lost_worker, read_ahead
-from tl_jax.training.state import Data, State
-from tl_jax.training.step import Progress, sampler_key
+from tl_jax.training.state import Data
+from tl_jax.training.step import sampler_key
 
 SHARE = 0.5
 """The share of the device's memory that training sets may take before they stream."""
@@ -145,12 +145,3 @@ def feed(windows: Windows, data: Data, place: Place, *, step: int, workers: int)
                 ahead = pool.submit(send)
             yield (number + 1) * windows.steps, sent
             del sent
-
-
-def none_yet(run: Callable, states: State, data: Data) -> Progress | None:
-    """The progress that the first of several calls goes on with; None where one call has all rows it needs."""
-    if not any(isinstance(x, Window) for x in named(data).values()):
-        return None
-    shapes: Progress = jax.eval_shape(run, states, jax.ShapeDtypeStruct((), np.int32), data)[1]
-    zeros = jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), shapes)
-    return zeros._replace(bad_step=zeros.bad_step - 1)

@@ -45,6 +45,11 @@ def setup(platform: str = "auto", devices: int = 0) -> None:
         raise UserError(f"--devices={devices}: JAX sees {len(found)} ({found[0].platform}). Use at most {len(found)}.")
 
 
+def cores() -> int:
+    """The cores that this process may use, which on a cluster are not those of the node."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class Placement(NamedTuple):
     """How arrays lie on the devices: a mesh with the axes "trial" and "batch", one of which has length 1."""
 

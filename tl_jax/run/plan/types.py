@@ -45,6 +45,7 @@ class Options:
     accept_changes: bool = setting(
         False, "Go on with a run whose data, weights or code have changed; its records say so."
     )
+    agreed: str = setting("", "Folder in which the runs of a sweep agree how trials run, by their shape.", flag="")
     pictures: bool = setting(True, "Draw the pictures of a finished run.")
 
 

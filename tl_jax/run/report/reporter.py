@@ -63,10 +63,14 @@ SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
 
 
 class StopRequest:
-    """Ctrl-C, or one of SIGNALS: the run saves at its next evaluation and ends; a second Ctrl-C ends it at once."""
+    """Ctrl-C, or one of SIGNALS: the run saves where it stands and ends; a second one ends it at once.
+
+    trained: whether nothing is left to train: then the run goes on to its end, which is near.
+    """
 
     def __init__(self, reporter: Reporter):
         self.signal: int | None = None
+        self.trained = False
         self._reporter = reporter
 
     def _handle(self, number: int, frame: object) -> None:
@@ -74,7 +78,9 @@ class StopRequest:
             raise KeyboardInterrupt
         self.signal = number
         self._reporter.say(
-            "Stopping at the next evaluation, state saved. Once more: at once, from the last checkpoint."
+            "All is trained; the results are being written. Once more: at once; the same line writes them then."
+            if self.trained
+            else "Stopping here, state saved in some seconds. Once more: at once, from the last checkpoint."
         )
 
     @contextmanager

@@ -26,13 +26,13 @@ LATER = (DIGESTS, TIMES, "commit_success.txt")
 
 
 class Checkpoints:
-    """The last two complete states of one job under `root`/checkpoints.
+    """The last complete states of one job, `keep` of them, under `root`/`folder`.
 
     read_only: of a run that another process may be writing: nothing is cleaned up.
     """
 
-    def __init__(self, root: Path, job: str, read_only: bool = False):
-        self.path = (root / "checkpoints" / slug(job)).absolute()
+    def __init__(self, root: Path, job: str, read_only: bool = False, *, folder: str = "checkpoints", keep: int = 2):
+        self.path = (root / folder / slug(job)).absolute()
         self.job = job
         ready = ocp.options.AsyncOptions(post_finalization_callback=self._note)
         if read_only:
@@ -40,7 +40,7 @@ class Checkpoints:
                 read_only=True, create=False, max_to_keep=None, save_interval_steps=0
             )
         else:
-            options = ocp.CheckpointManagerOptions(max_to_keep=2, cleanup_tmp_directories=True, async_options=ready)
+            options = ocp.CheckpointManagerOptions(max_to_keep=keep, cleanup_tmp_directories=True, async_options=ready)
         with self._faults():
             self._manager = ocp.CheckpointManager(self.path, options=options)
 

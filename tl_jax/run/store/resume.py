@@ -4,6 +4,7 @@ from tl_jax.core.files import say
 from tl_jax.run.plan.types import Setup, Task
 from tl_jax.run.store.checkpoints import Checkpoints
 from tl_jax.run.store.rundir import FEATURES, RunDirectory
+from tl_jax.run.store.stops import Stops
 
 
 def every_job(setup: Setup) -> list[str]:
@@ -32,8 +33,9 @@ def inspect(setup: Setup, directory: RunDirectory) -> list[Task]:
     return todo
 
 
-def standing(directory: RunDirectory, task: Task, checkpoints: Checkpoints) -> int:
-    """The step a job goes on from; what lies beyond it, damaged or cut short by a kill, is cleared away.
+def standing(directory: RunDirectory, task: Task, checkpoints: Checkpoints, stops: Stops) -> tuple[int, bool]:
+    """The step a job goes on from, and whether a stop found it there; what lies beyond it, damaged or cut short by a
+    kill, is cleared away.
 
     A checkpoint is of use only if every evaluation up to it is there: one that is lost is trained for again.
     """
@@ -46,5 +48,7 @@ def standing(directory: RunDirectory, task: Task, checkpoints: Checkpoints) -> i
     elif not step and checkpoints.last_step():
         say(f"{name}: no checkpoint is whole; trained again from the beginning.")
     checkpoints.drop_after(step)
-    directory.begin_again(name, step)
-    return step
+    # A stop came after that, before the next evaluation.
+    stopped = stops.last(step, min((at for at in task.evaluations if at > step), default=step))
+    directory.begin_again(name, stopped or step)
+    return stopped or step, stopped is not None

@@ -18,6 +18,7 @@ from tl_jax.run.store.manifest import MODE, Manifest, append, note
 from tl_jax.run.store.names import slug
 
 FEATURES = "features.npz"
+MARKS = "diverged"
 BESIDE = "../../"
 """From a job's folder to the run directory."""
 
@@ -94,6 +95,16 @@ class RunDirectory:
         note(path.parent, path.name, content, lines=list(lines))
         self.add_metrics(lines)
 
+    def keep_marks(self, job: str, step: int, reasons: Sequence[str]) -> None:
+        """Note why trials of a job stand still, as soon as it is known."""
+        note(self.folder(job), f"{step:08d}.{MARKS}", b"", reasons=list(reasons))
+
+    def marks(self, job: str) -> dict[int, list[str]]:
+        """{step at which it was known: why each trial stands still}, by the notes and by the records themselves."""
+        files = self.manifest(job).files
+        noted = {int(name[:8]): files[name]["reasons"] for name in sorted(files) if name.endswith(MARKS)}
+        return {at: record[MARKS].tolist() for at, record in self.records(job).items() if MARKS in record} | noted
+
     def keep_file(self, job: str, name: str, content: bytes) -> None:
         """Write a file into the job's folder."""
         write_atomically(self.folder(job) / name, content)
@@ -120,7 +131,7 @@ class RunDirectory:
     def records(self, job: str) -> dict[int, dict[str, np.ndarray]]:
         """Every stored evaluation of a job by step. Raises UserError for one that is not as it was written."""
         manifest, found = self.manifest(job), {}
-        for name in sorted(name for name in manifest.files if name[:8].isdigit()):
+        for name in sorted(name for name in manifest.files if name[:8].isdigit() and name.endswith(".npz")):
             content = manifest.read(name)
             if content is None:
                 raise UserError(f"{self.folder(job) / name} is lost or damaged. The same line again makes it anew.")

@@ -1,0 +1,78 @@
+"""What the loop of a job goes by: its stages, where it stands, what is saved of it, and what it needs."""
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from tl_jax.run.execute import divergence
+from tl_jax.run.execute.execution import Feed
+from tl_jax.run.kind import Kind
+from tl_jax.run.plan.jobs import Job
+from tl_jax.run.plan.types import Task
+from tl_jax.run.store.checkpoints import Checkpoints
+from tl_jax.run.store.rundir import RunDirectory
+from tl_jax.run.store.stops import Stops
+from tl_jax.training.freezing import Rule, boundaries, resolve
+from tl_jax.training.state import Data, State
+from tl_jax.training.step import Progress
+from tl_jax.training.trials import Programs
+
+
+class Stage(NamedTuple):
+    """Steps [begin, end) with one set of trained parameters."""
+
+    begin: int
+    end: int
+    factors: Mapping[str, float]
+    programs: Programs
+
+
+class Now(NamedTuple):
+    """Where a job stands: its states after a step, and the progress since the last report, if there is any."""
+
+    states: State
+    step: int
+    progress: Progress | None = None
+
+
+class Saved(NamedTuple):
+    """What is kept of a job: its state at every evaluation, and where a stop found it."""
+
+    checkpoints: Checkpoints
+    stops: Stops
+
+
+@dataclass(frozen=True)
+class Work:
+    """Everything one job needs.
+
+    data: what training begins from; feed(step) -> (first step after it, data), ...: what it goes on with.
+    build(factors) -> programs; place(states) -> states on their devices; note(step, shown) reports progress;
+    stopping() -> whether the user asked to stop. diverged: why a trial stands still, one entry a trial.
+    """
+
+    kind: Kind
+    task: Task
+    data: Data
+    feed: Feed
+    directory: RunDirectory
+    build: Callable[[Mapping[str, float]], Programs]
+    place: Callable[[Any], Any]
+    note: Callable[[int, dict[str, float]], None]
+    stopping: Callable[[], bool]
+    diverged: divergence.Reasons = field(default_factory=list)
+
+    @property
+    def job(self) -> Job:
+        return self.task.job
+
+
+def stages(rules: tuple[Rule, ...], paths: list[str], total: int, build: Callable) -> list[Stage]:
+    """The run cut where the trained parameters change; usually one stage."""
+    cuts = [0, *(b for b in boundaries(rules) if b < total), total]
+    parts = []
+    for begin, end in itertools.pairwise(cuts):
+        factors = resolve(rules, paths, begin)
+        parts.append(Stage(begin, end, factors, build(factors)))
+    return parts
