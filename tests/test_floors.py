@@ -66,8 +66,9 @@ ROOMS = {
     "kinds/generalisation": RUN | {"kinds/predicting"},
     "kinds": {"core", "data", "run", "run/settings", "run/plan", *(f"kinds/{name}" for name in KINDS)},
     "programs": RUN | {"kinds", "kinds/inductive", "evaluation/transferability"},
-    "sweep": RUN | {"kinds", "data/benchmarks"},
-    "sweep/tables": RUN | {"sweep", "kinds", "data/benchmarks"},
+    "sweep/asked": RUN | {"data/benchmarks"},
+    "sweep": RUN | {"kinds", "sweep/asked"},
+    "sweep/tables": RUN | {"sweep", "sweep/asked", "kinds", "data/benchmarks"},
     "sweep/pictures": {"core", "sweep/tables"},
     "sweep/exporters": {"core", "run/store", "sweep/tables"},
 }

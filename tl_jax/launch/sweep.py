@@ -9,7 +9,8 @@
 
 The flags of the kind of transfer go along. After '=' stands the argument list of a Python call: numbers, names, calls,
 texts in quotes, and log(low, high, n), linear(low, high, n), ints(low, high); with --draws also uniform(low, high),
-log_uniform(low, high), whole(low, high). What fits one program is one run; a value that a method lacks is dropped.
+log_uniform(low, high), whole(low, high). --spec=my_sweep.py takes all points from the plan() of a Python file instead.
+What fits one program is one run; a value that a method lacks is dropped.
 Everything is checked before the first run begins. Ctrl-C, or a kill, and the same line again goes on, nothing twice.
 status: where every run stands. retry: forget what failed, so that the same line tries it again. cancel: stop the
 processes of this sweep, each saved where it stands. collect: all trials into one table (see tl-jax report).
@@ -28,19 +29,20 @@ from tl_jax.kinds.table import KINDS, kind_of, prepare
 from tl_jax.launch.flags import FLAGS, define, options, without
 from tl_jax.launch.report import define as define_report
 from tl_jax.launch.report import report
+from tl_jax.launch.sweep_flags import asked, of_a_line, said
 from tl_jax.run.plan.devices import setup as setup_devices
 from tl_jax.run.settings.config import Config
 from tl_jax.run.store.lock import locked
 from tl_jax.sweep import slurm
+from tl_jax.sweep.asked import spec
+from tl_jax.sweep.asked.space import points
+from tl_jax.sweep.asked.values import CALLED
 from tl_jax.sweep.directory import Plan, SweepDirectory
 from tl_jax.sweep.local import Pool, Stop, places, starter, work
 from tl_jax.sweep.plan import digest_of, runs
 from tl_jax.sweep.report import planned, standing
-from tl_jax.sweep.asked.space import SETS, Asked, points
-from tl_jax.sweep.asked.values import CALLED
 
 WORDS = True
-PLACES = ("local", "slurm")
 ASKED: dict[str, Callable[[], Config]] = {}
 
 
@@ -52,20 +54,7 @@ def begin(words: list[str]) -> None:
         define_report()
     if word in COMMANDS:
         return
-    several, string, whole = flags.DEFINE_multi_string, flags.DEFINE_string, flags.DEFINE_integer
-    several("over", [], "Repeatable. name=value, value, ...: crossed with all others.")
-    several("together", [], "Repeatable. 'name, name = (value, value), (value, value)': values that go together.")
-    several("only", [], "Repeatable. 'dann: lam=0.1, 1': values of a name for one method (network, ...) alone.")
-    string("pairs", "", f"All ordered pairs of these domains: {', '.join(SETS)}, or domains in quotes.")
-    string("leave_out", "", "Each of these domains in turn is the target of all the others; as in --pairs.")
-    whole("draws", 0, "How many times random values are drawn.")
-    whole("draw_seed", 0, "Of the random values.")
-    whole("most", 0, "Trials of one run at most; 0 is as many as fit one program.")
-    whole("processes", 0, "Runs at once on a CPU; 0 is two where there are two cores. GPUs have one each.")
-    flags.DEFINE_enum("on", "local", PLACES, "Where: on this machine, or by jobs of SLURM's.")
-    several("slurm", [], "Repeatable. A long flag of sbatch without its dashes, as in partition=gpu or time=4:00:00.")
-    whole("parallel", 0, "With --on=slurm: tasks at once at most; 0 is as many as there is room for.")
-    whole("per_job", 1, "With --on=slurm: runs of a task, one after the other.")
+    of_a_line()
     kind = KINDS[word if word in KINDS else "transductive"]
     ASKED[word] = define(kind.defaults, without(kind), {}, CALLED.get(word, {}))
 
@@ -94,14 +83,14 @@ def _sweep(sweep: SweepDirectory, base: Config) -> None:
     sweep.refuse_foreign()
     plan = _plan(sweep, base)
     print(planned(plan))
-    asked = slurm.Asked(FLAGS.slurm, FLAGS.parallel, FLAGS.per_job)
-    if FLAGS.on == "local" and asked != slurm.Asked([]):
+    jobs = slurm.Asked(FLAGS.slurm, FLAGS.parallel, FLAGS.per_job)
+    if FLAGS.on == "local" and jobs != slurm.Asked([]):
         raise UserError("--slurm, --parallel and --per_job go with --on=slurm.")
     if FLAGS.dry_run:
-        print(slurm.script(sweep, sweep.root / "tasks.txt", 0, asked) if FLAGS.on == "slurm" else "", end="")
+        print(slurm.script(sweep, sweep.root / "tasks.txt", 0, jobs) if FLAGS.on == "slurm" else "", end="")
         print("Nothing was run or written.")
     elif FLAGS.on == "slurm":
-        _submit(sweep, plan, asked)
+        _submit(sweep, plan, jobs)
     else:
         _here(sweep, plan)
 
@@ -115,12 +104,12 @@ def _todo(sweep: SweepDirectory, plan: Plan) -> list[str]:
     return [state.name for state in sweep.states(plan) if state.state not in ("finished", "failed")]
 
 
-def _submit(sweep: SweepDirectory, plan: Plan, asked: slurm.Asked) -> None:
+def _submit(sweep: SweepDirectory, plan: Plan, jobs: slurm.Asked) -> None:
     with locked(sweep.root):
-        slurm.script(sweep, sweep.root, 0, asked)  # refuses what it cannot say
+        slurm.script(sweep, sweep.root, 0, jobs)  # refuses what it cannot say
         going = slurm.alive(sweep)
         todo = [name for name in _todo(sweep, plan) if name not in going]
-        print("\n".join(slurm.submit(sweep, todo, asked) or ["Nothing to submit."]))
+        print("\n".join(slurm.submit(sweep, todo, jobs) or ["Nothing to submit."]))
     _status(sweep)
 
 
@@ -141,16 +130,15 @@ def _here(sweep: SweepDirectory, plan: Plan) -> None:
 
 def _plan(sweep: SweepDirectory, base: Config) -> Plan:
     """The plan of this line; the one that is kept where the line is the same, so that nothing is checked again."""
-    asked = Asked(FLAGS.over, FLAGS.together, FLAGS.only, FLAGS.pairs, FLAGS.leave_out, FLAGS.draws, FLAGS.draw_seed)
     how = dataclasses.asdict(dataclasses.replace(options(), devices=FLAGS.devices or 1))
     how |= {"platform": FLAGS.platform, "pictures": FLAGS["pictures"].present and FLAGS.pictures}
-    said = digest_of([base.to_json(), asked._asdict(), FLAGS.most, how])
-    if (sweep.root / "plan.json").exists() and (kept := sweep.plan()).asked == said:
+    line = digest_of([base.to_json(), *said(), how])
+    if (sweep.root / "plan.json").exists() and (kept := sweep.plan()).asked == line:
         return kept
-    found = points(asked)
+    found = spec.points_of(FLAGS.spec, asked()) if FLAGS.spec else points(asked())
     setup_devices("cpu")  # the devices' memory is for the runs
     checking = dataclasses.replace(options(), devices=1)
-    return Plan(base, how, said, tuple(runs(base, found, lambda config: prepare(config, checking, {}), FLAGS.most)))
+    return Plan(base, how, line, tuple(runs(base, found, lambda config: prepare(config, checking, {}), FLAGS.most)))
 
 
 def _status(sweep: SweepDirectory) -> None:
