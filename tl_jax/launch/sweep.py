@@ -29,10 +29,11 @@ from tl_jax.kinds.table import KINDS, kind_of, prepare
 from tl_jax.launch.flags import FLAGS, define, options, without
 from tl_jax.launch.report import define as define_report
 from tl_jax.launch.report import report
-from tl_jax.launch.sweep_flags import asked, of_a_line, said
+from tl_jax.launch.sweep_flags import asked, halving, of_a_line, said
 from tl_jax.run.plan.devices import setup as setup_devices
 from tl_jax.run.settings.config import Config
 from tl_jax.run.store.lock import locked
+from tl_jax.sweep import halving as rungs
 from tl_jax.sweep import slurm
 from tl_jax.sweep.asked import spec
 from tl_jax.sweep.asked.space import points
@@ -95,13 +96,20 @@ def _sweep(sweep: SweepDirectory, base: Config) -> None:
         _here(sweep, plan)
 
 
-def _todo(sweep: SweepDirectory, plan: Plan) -> list[str]:
-    """Keep the plan; the runs that are neither finished nor a mistake. What the machine failed at is tried again."""
+def _todo(sweep: SweepDirectory, plan: Plan) -> dict[str, int]:
+    """Keep the plan; what is to be trained now. What the machine failed at is tried again, a mistake is not."""
     sweep.keep(plan)
     for state in sweep.states(plan):
         if state.state == "failed" and state.code != UserError.code:
             sweep.forget_failure(state.name)
-    return [state.name for state in sweep.states(plan) if state.state not in ("finished", "failed")]
+    return _due(sweep, plan)
+
+
+def _due(sweep: SweepDirectory, plan: Plan) -> dict[str, int]:
+    """{run: step}: what is not finished, to its end (0), or to the next rung what has not come there."""
+    if plan.halving:
+        return rungs.mark(sweep, plan)
+    return {state.name: 0 for state in sweep.states(plan) if state.state not in ("finished", "failed")}
 
 
 def _submit(sweep: SweepDirectory, plan: Plan, jobs: slurm.Asked) -> None:
@@ -117,9 +125,12 @@ def _here(sweep: SweepDirectory, plan: Plan) -> None:
     found = places(FLAGS.platform, FLAGS.processes)
     stop = Stop()
     with stop.listening(), locked(sweep.root):
-        todo = _todo(sweep, plan)
+        todo, before, done = _todo(sweep, plan), dict[str, int](), True
         start = starter(sweep, found)
-        done = work(Pool(sweep, len(found), start, stop, lambda line: print(line, flush=True)), todo)
+        pool = Pool(sweep, len(found), start, stop, lambda line: print(line, flush=True))
+        while done and todo and todo != before:  # from rung to rung, or once
+            done, before = work(pool, list(todo)), todo
+            todo = _due(sweep, plan)
     print(standing(sweep, plan, sweep.states(plan)))
     if not done:
         raise SystemExit(130)
@@ -138,7 +149,12 @@ def _plan(sweep: SweepDirectory, base: Config) -> Plan:
     found = spec.points_of(FLAGS.spec, asked()) if FLAGS.spec else points(asked())
     setup_devices("cpu")  # the devices' memory is for the runs
     checking = dataclasses.replace(options(), devices=1)
-    return Plan(base, how, line, tuple(runs(base, found, lambda config: prepare(config, checking, {}), FLAGS.most)))
+    most = len(base.seeds) if halving() else FLAGS.most
+    made = tuple(runs(base, found, lambda config: prepare(config, checking, {}), most))
+    plan = Plan(base, how, line, made, halving())
+    if plan.halving:
+        rungs.check(plan)
+    return plan
 
 
 def _status(sweep: SweepDirectory) -> None:

@@ -4,8 +4,10 @@ from typing import Any
 
 from absl import flags
 
+from tl_jax.core.errors import UserError
 from tl_jax.launch.flags import FLAGS
 from tl_jax.sweep.asked import spec
+from tl_jax.sweep.asked.rungs import Halving, halving_of
 from tl_jax.sweep.asked.space import SETS, Asked
 
 PLACES = ("local", "slurm")
@@ -22,6 +24,8 @@ def of_a_line() -> None:
     string("leave_out", "", "Each of these domains in turn is the target of all the others; as in --pairs.")
     whole("draws", 0, "How many times random values are drawn.")
     whole("draw_seed", 0, "Of the random values.")
+    whole("halve", 0, "With --rungs: the best of so many settings goes on from each rung, by the label-free criterion.")
+    string("rungs", "", "With --halve: the steps at which settings are compared, as in 100,300.")
     whole("most", 0, "Trials of one run at most; 0 is as many as fit one program.")
     whole("processes", 0, "Runs at once on a CPU; 0 is two where there are two cores. GPUs have one each.")
     flags.DEFINE_enum("on", "local", PLACES, "Where: on this machine, or by jobs of SLURM's.")
@@ -37,4 +41,12 @@ def asked() -> Asked:
 
 def said() -> list[Any]:
     """What the line says of which runs there are, as plain JSON: where it is the same, so are they."""
-    return [asked()._asdict(), FLAGS.most, spec.said(FLAGS.spec)]
+    return [asked()._asdict(), FLAGS.most, spec.said(FLAGS.spec), halving()]
+
+
+def halving() -> Halving | None:
+    """Where the worse settings are dropped, if anywhere."""
+    found = halving_of(FLAGS.halve, FLAGS.rungs)
+    if found and FLAGS.most:
+        raise UserError("--halve has one setting in each run: leave out --most.")
+    return found

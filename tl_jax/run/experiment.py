@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from tl_jax.core.errors import machine_faults
 from tl_jax.data.domain import Domain
+from tl_jax.run import rungs
 from tl_jax.run.conclude import FINISHED, Result, conclude
 from tl_jax.run.execute.begin import from_file, on_features, pretrained
 from tl_jax.run.execute.execution import check_bytes, execution
@@ -37,6 +38,11 @@ class Running(NamedTuple):
     directory: RunDirectory
     reporter: Reporter
     stop: StopRequest
+
+    def holds(self, task: Task, step: int) -> bool:
+        """Whether a job is held at a step; the hidden one that it begins from never is."""
+        hidden = all(task.job.name != one.job.name for one in self.setup.tasks)
+        return not hidden and 0 < self.setup.options.until <= step
 
 
 def default_run_dir(config: Config) -> Path:
@@ -98,6 +104,7 @@ def _run(kind: Kind, setup: Setup, directory: RunDirectory, accepted: Sequence[s
                     break
         stop.trained = True
         result = conclude(kind, setup, directory, reporter, unfinished, accepted=accepted, trained=bool(todo))
+        rungs.keep(kind, setup, directory)
     return result._replace(stopped=stop.signal is not None)
 
 
@@ -150,7 +157,7 @@ def _train(at: Running, task: Task, model: Any = None) -> tuple[State, Programs]
         build=how.build,
         place=how.placement.state,
         note=note,
-        stopping=lambda: at.stop.signal is not None,
+        stopping=lambda step: at.stop.signal is not None or at.holds(task, step),
     )
     return run_job(work, model)
 
