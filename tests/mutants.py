@@ -31,6 +31,8 @@ ALSO = {
     "kinds": ("tests/run", "tests/launch"),
 }
 """Which other tests are a room's."""
+WRITTEN = ["tests/test_defaults.py", "tests/launch/test_settings.py", "tests/test_docs.py", "-k", "defaults or page_of"]
+"""Tests of what is written down: defaults."""
 MINUTES = 15
 """After so long a mutant counts as noticed: it made something endless."""
 SWAPS = {
@@ -130,7 +132,7 @@ def tests(path: str) -> list[list[str]]:
     ]
     some = {"methods": f"[{stem}]", "training": "[dann] or [mcd] or [shot]"}.get(room)
     contract = [["tests/contract/test_methods.py", "-k", some]] if some else []
-    runs = [naming, *contract, *([folder] for folder in (f"tests/{room}", *ALSO.get(room, ())))]
+    runs = [naming, *contract, *([folder] for folder in (f"tests/{room}", *ALSO.get(room, ()))), WRITTEN]
     return [run for run in runs if run]
 
 

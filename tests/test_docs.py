@@ -31,13 +31,19 @@ def test_the_example_method_works_and_is_short(monkeypatch):
     exec(source, found)
     monkeypatch.setitem(ADAPTATION, "feature_norm", found["feature_norm"])  # pyright: ignore
     result = tl_jax.fit(
-        methods="feature_norm", network="mlp(hidden=(16,), bottleneck=8)", steps=4, seeds=1, devices=1, quiet=True
+        methods="feature_norm",
+        network="mlp(hidden=(16,), bottleneck=8)",
+        steps=4,
+        seeds=1,
+        devices=1,
+        quiet=True,
+        pictures=False,
     )
     assert result.records[0]["values"]["delta"] == 1.0
 
 
 def test_the_example_domains_work(capsys):
-    exec(code("adding_a_data_set.md").replace("seeds=2", "seeds=2, devices=1, quiet=True"), {})
+    exec(code("adding_a_data_set.md").replace("seeds=2", "seeds=2, devices=1, quiet=True, pictures=False"), {})
     assert "deep_coral" in capsys.readouterr().out
 
 
@@ -57,7 +63,10 @@ def test_the_table_of_networks_is_complete():
 
 def test_the_first_python_of_a_reader_works(monkeypatch, capsys):
     """As the README and the first page have it, smaller."""
-    fit, small = tl_jax.fit, {"network": "mlp(hidden=(16,), bottleneck=8)", "steps": 4, "devices": 1, "quiet": True}
+    fit, small = (
+        tl_jax.fit,
+        {"network": "mlp(hidden=(16,), bottleneck=8)", "steps": 4, "devices": 1, "quiet": True, "pictures": False},
+    )
     monkeypatch.setattr(tl_jax, "fit", lambda *given, **named: fit(*given, **{**named, **small, "seeds": 1}))
     block = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert [code("index.md")] == block

@@ -71,6 +71,8 @@ ROOMS = {
     "sweep/tables": RUN | {"sweep", "sweep/asked", "kinds", "data/benchmarks"},
     "sweep/pictures": {"core", "sweep/tables"},
     "sweep/exporters": {"core", "run/store", "sweep/tables"},
+    "benchmark": RUN
+    | {"kinds", "kinds/predicting", "kinds/unsupervised", "data/views", "programs", "sweep", "sweep/tables"},
 }
 """What each room may import besides itself, lower rooms first. A file of one line, `data/load`, is a room of its own.
 What is on top (`api`, launch scripts, experiments) may import all of them."""

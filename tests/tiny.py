@@ -1,4 +1,4 @@
-"""A pair of small domains, and the settings that make a run of them take about a second."""
+"""A pair of small domains, and the settings that make a run of them take about a second: to draw takes longer."""
 
 import numpy as np
 
@@ -6,7 +6,15 @@ from tl_jax import Domain, Examples
 from tl_jax.run import experiment
 
 NETWORK = "mlp(bottleneck=8, hidden=(16,))"
-FAST = {"network": NETWORK, "steps": 24, "batch_size": 16, "eval_every": 6, "lr": 0.01, "quiet": True}
+FAST = {
+    "network": NETWORK,
+    "steps": 24,
+    "batch_size": 16,
+    "eval_every": 6,
+    "lr": 0.01,
+    "quiet": True,
+    "pictures": False,
+}
 
 
 def domain(name: str, shift: float, classes: tuple[str, ...] = ("a", "b", "c"), size: int = 60) -> Domain:

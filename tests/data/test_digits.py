@@ -128,3 +128,10 @@ def test_strips_are_disjoint():
     numbers = [k for part in digits.STRIPS for k in part]
     assert sorted(numbers) == list(range(10))
     assert all(strip.shape[1:] == (32, 3) for strip in digits._strips(tuple(range(10))))
+
+
+def test_scans_are_those_of_scikit_learn_wherever_it_keeps_its_file(monkeypatch):
+    here = digits._scans()
+    monkeypatch.setattr(digits, "_SCANS", "data/elsewhere.csv.gz")
+    for x, other in zip(here, digits._scans(), strict=True):
+        np.testing.assert_array_equal(x, other)

@@ -25,12 +25,12 @@ def config(monkeypatch):
     found: dict = {}
     exec(block, found)
     monkeypatch.setitem(table.KINDS, "source_free", found["SOURCE_FREE"])  # pyright: ignore[reportArgumentType]
-    settings = {name: value for name, value in FAST.items() if name != "quiet"}
+    settings = {name: value for name, value in FAST.items() if name not in ("quiet", "pictures")}
     return dataclasses.replace(found["SOURCE_FREE"].defaults, source=("s",), target="t", seeds=(0,), **settings)
 
 
 def test_it_runs_to_a_table(config, tmp_path):
-    options = Options(str(tmp_path / "run"), devices=1, trials="map", quiet=True)
+    options = Options(str(tmp_path / "run"), devices=1, trials="map", quiet=True, pictures=False)
     result = table.run(config, options, {"s": SOURCE, "t": TARGET})
     assert [(record["kind"], record["method"]) for record in result.records] == [
         ("source_free", "source_only"),

@@ -29,7 +29,7 @@ def transfer(run_dir, **change):
 def finished(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        return transfer(tmp_path_factory.mktemp("inductive") / "run")
+        return transfer(tmp_path_factory.mktemp("inductive") / "run", pictures=True)
 
 
 def test_every_strategy_has_a_record_for_every_amount_and_seed(finished):
@@ -99,7 +99,7 @@ def test_a_partly_labelled_target_joins_the_sources_of_adaptation(tmp_path):
 
 
 def test_the_curve_between_probe_and_fine_tuned_model_has_both_ends(tmp_path):
-    settings = {"strategies": ["lp_ft"], "labels_per_class": [4], "steps": 12, "eval_every": 6}
+    settings = {"strategies": ["lp_ft"], "labels_per_class": [4], "steps": 12, "eval_every": 6, "pictures": True}
     result = tl_jax.fit(SOURCE, OTHER, "wise_ft(alpha=1.0)", run_dir=str(tmp_path), **{**SETTINGS, **settings})
     for record in result.records:
         curve = record["interpolation"]

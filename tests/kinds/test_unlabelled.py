@@ -56,7 +56,7 @@ NOT_VALIDATED = dataclasses.replace(TARGET, validation=partly(TARGET, "", slice(
 
 
 def config(methods: tuple[str, ...] = Config.methods, **change) -> Config:
-    fast = {name: value for name, value in FAST.items() if name != "quiet"}
+    fast = {name: value for name, value in FAST.items() if name not in ("quiet", "pictures")}
     return Config(source=("s",), target="t", methods=methods, **{**fast, **change})
 
 
@@ -67,7 +67,9 @@ def prepared(source: Domain, target: Domain, methods: tuple[str, ...] = Config.m
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory) -> tuple[tl_jax.Result, Path]:
     root = tmp_path_factory.mktemp("bare") / "run"
-    return tl_jax.fit(SOURCE, BARE, ["source_only", "mcc"], run_dir=str(root), sweep={"lam": [0.5]}, **QUICK), root
+    return tl_jax.fit(
+        SOURCE, BARE, ["source_only", "mcc"], run_dir=str(root), sweep={"lam": [0.5]}, **{**QUICK, "pictures": True}
+    ), root
 
 
 def test_a_target_without_labels_runs_and_says_that_nothing_is_scored(bare):

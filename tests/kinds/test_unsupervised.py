@@ -31,7 +31,7 @@ def pretrain(run_dir, source=SOURCE, target=TARGET, methods=METHODS, **change):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    return pretrain(tmp_path_factory.mktemp("unsupervised") / "run")
+    return pretrain(tmp_path_factory.mktemp("unsupervised") / "run", pictures=True)
 
 
 def stored(result, job, step=12):
@@ -141,7 +141,14 @@ def pictures(name: str, side: int = 8) -> Domain:
 
 def test_images_end_in_a_sheet_of_queries_and_what_was_found(tmp_path):
     result = pretrain(
-        tmp_path / "run", pictures("one"), pictures("other"), ["rotation", "pixels"], align=["none"], seeds=1, steps=2
+        tmp_path / "run",
+        pictures("one"),
+        pictures("other"),
+        ["rotation", "pixels"],
+        align=["none"],
+        seeds=1,
+        steps=2,
+        pictures=True,
     )
     assert (result.run_dir / "retrieval.png").stat().st_size > 5000
 

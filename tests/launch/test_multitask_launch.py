@@ -7,7 +7,14 @@ import sys
 
 import pytest
 
-TINY = ["--network=mlp(hidden=(16,),bottleneck=0)", "--steps=8", "--eval_every=4", "--seeds=1", "--devices=1"]
+TINY = [
+    "--network=mlp(hidden=(16,),bottleneck=0)",
+    "--steps=8",
+    "--eval_every=4",
+    "--seeds=1",
+    "--devices=1",
+    "--nopictures",
+]
 
 
 def launch(*flags: str, cwd=None) -> subprocess.CompletedProcess:

@@ -9,7 +9,14 @@ import time
 
 import pytest
 
-TINY = ["--network=mlp(hidden=(16,),bottleneck=8)", "--steps=8", "--eval_every=4", "--seeds=1", "--devices=1"]
+TINY = [
+    "--network=mlp(hidden=(16,),bottleneck=8)",
+    "--steps=8",
+    "--eval_every=4",
+    "--seeds=1",
+    "--devices=1",
+    "--nopictures",
+]
 PAIR = ["--source=digits:printed", "--target=digits:handwritten"]
 
 
@@ -67,7 +74,7 @@ def test_list_params_shows_paths_and_factors(tmp_path):
 
 def test_interrupted_then_run_again(tmp_path):
     """Ctrl-C saves; the same line goes on and ends; the same line once more says that it is complete."""
-    flags = [*PAIR, *TINY, "--method=mcc", "--steps=4000", "--eval_every=100"]
+    flags = [*PAIR, *TINY, "--method=mcc", "--steps=1500", "--eval_every=50"]
     command = [sys.executable, "-m", "launch.transductive", *flags]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     checkpoints = lambda: list(tmp_path.glob("runs/*/checkpoints/mcc/[0-9]*"))
@@ -84,7 +91,7 @@ def test_interrupted_then_run_again(tmp_path):
     assert again.returncode == 0, again.stderr
     (run_dir,) = os.listdir(tmp_path / "runs")
     (record,) = json.loads((tmp_path / "runs" / run_dir / "results.json").read_text())
-    assert record["selectors"]["last"]["step"] == 4000
+    assert record["selectors"]["last"]["step"] == 1500
     assert "This run is complete" in launch(*flags, cwd=tmp_path).stdout
 
 

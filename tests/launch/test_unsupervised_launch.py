@@ -5,7 +5,14 @@ import sys
 
 import pytest
 
-TINY = ["--network=mlp(hidden=(16,),bottleneck=8)", "--steps=4", "--eval_every=2", "--seeds=1", "--devices=1"]
+TINY = [
+    "--network=mlp(hidden=(16,),bottleneck=8)",
+    "--steps=4",
+    "--eval_every=2",
+    "--seeds=1",
+    "--devices=1",
+    "--nopictures",
+]
 
 
 def launch(*flags: str, cwd) -> subprocess.CompletedProcess:

@@ -35,7 +35,7 @@ def _data(monkeypatch, tmp_path):
 
 def test_new_classes_are_told_apart_and_the_line_is_repeatable(tmp_path):
     asked = room.Asked(ways=(2, 3), shots=(1, 5), queries=10, count=40)
-    options = Options(str(tmp_path / "run"), devices=1, trials="map", quiet=True)
+    options = Options(str(tmp_path / "run"), devices=1, trials="map", quiet=True, pictures=False)
     planned = room.plan(CONFIG, options, asked, novel=3)
     assert planned.domains["letters without 3"].classes == tuple("abcd")
     table = room.few_shot(planned)

@@ -133,6 +133,7 @@ def test_a_run_directory_that_is_a_dangling_link_is_named(tmp_path):
 
 def test_a_folder_that_could_be_made_is_not_there_afterwards(tmp_path):
     asked(run_dir=str(tmp_path / "a" / "b"))
+    assert not (tmp_path / "a").exists()
 
 
 def test_a_swept_name_is_given_once():

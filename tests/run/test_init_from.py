@@ -210,6 +210,7 @@ def program_logits(folder, x):
     return jax.export.deserialize(bytearray((folder / "model.stablehlo").read_bytes())).call(x)
 
 
+@pytest.mark.slow  # of every sort of tuning one is trained and exported
 @pytest.mark.usefixtures("domains_by_name")
 def test_exported_weights_are_the_model_or_are_not_there(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -10,16 +10,21 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).with_name("killed.py")
+SLOW = pytest.mark.slow  # two processes each; CI runs them all
 MOMENTS = [
-    "during a save",
-    "during the last save of a job",
     "between record and checkpoint",
-    "before a file is renamed",
-    "after the first job",
-    "while results are written",
+    *(
+        pytest.param(moment, marks=SLOW)
+        for moment in (
+            "during a save",
+            "during the last save of a job",
+            "before a file is renamed",
+            "after the first job",
+            "while results are written",
+        )
+    ),
 ]
-LATER = ["during a save", "before a file is renamed", "after the first job"]
-SLOW = pytest.mark.slow
+LATER = ["between record and checkpoint", "during a save", "before a file is renamed", "after the first job"]
 
 
 def start(run_dir, moment: str, kind: str = "transductive") -> subprocess.Popen:
@@ -51,7 +56,8 @@ def other_kind(request, tmp_path_factory) -> tuple[str, bytes]:
     return request.param, finish(tmp_path_factory.mktemp(request.param) / "run", request.param)
 
 
-@pytest.mark.parametrize("moment", ["between record and checkpoint", *(pytest.param(m, marks=SLOW) for m in LATER)])
+@SLOW
+@pytest.mark.parametrize("moment", LATER)
 def test_the_other_kinds_resume_as_well(moment, other_kind, tmp_path):
     kind, undisturbed = other_kind
     process = start(tmp_path / "run", moment, kind)
@@ -60,6 +66,7 @@ def test_the_other_kinds_resume_as_well(moment, other_kind, tmp_path):
     assert finish(tmp_path / "run", kind) == undisturbed
 
 
+@SLOW
 def test_killed_at_a_random_moment(undisturbed, tmp_path):
     """The wait is printed, so that a failure can be repeated."""
     wait = random.uniform(2.0, 8.0)
@@ -74,7 +81,7 @@ def test_killed_at_a_random_moment(undisturbed, tmp_path):
 def test_a_finished_run_is_left_as_it_is(undisturbed, tmp_path):
     run_dir = tmp_path / "run"
     finish(run_dir)
-    kept = ("results.json", "metrics.jsonl", "records/shot/00000024.npz", "curves.png")
+    kept = ("results.json", "metrics.jsonl", "records/shot/00000024.npz", "table.md")
     before = {name: (run_dir / name).read_bytes() for name in kept}
     assert finish(run_dir) == undisturbed
     assert {name: (run_dir / name).read_bytes() for name in kept} == before

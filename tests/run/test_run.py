@@ -24,7 +24,7 @@ def losses(run_dir) -> np.ndarray:
 
 
 def test_the_run_directory_holds_what_it_should(tmp_path):
-    result = fit(tmp_path / "run", ["source_only", "cdan(entropy=True)"], seeds=2)
+    result = fit(tmp_path / "run", ["source_only", "cdan(entropy=True)"], seeds=2, pictures=True)
     names = {path.name for path in (tmp_path / "run").iterdir()}
     written = {"config.json", "environment.json", "metrics.jsonl", "results.json", "table.md", "checkpoints", "records"}
     assert names >= written | {"curves.png", "samples.png", "embedding.png"}
@@ -49,12 +49,12 @@ def test_target_labels_reach_no_method(tmp_path):
     """Training labels of the target are replaced by noise: every stored prediction stays, to the bit."""
     noise = TARGET.train._replace(y=np.random.default_rng(1).integers(0, 3, 60).astype(np.int32))
     noisy = tl_jax.Domain("far", TARGET.classes, noise, TARGET.validation, TARGET.test)
-    methods = ["source_only", "dann", "mcd", "shot", "bnm"]  # every method's own test of it is the contract's
+    methods = ["dann", "shot"]  # every method's own test of it is the contract's
     fit(tmp_path / "a", methods)
     fit(tmp_path / "b", methods, noisy)
     before, after = records(tmp_path / "a"), records(tmp_path / "b")
     assert before.keys() == after.keys()
-    assert len(before) > 20
+    assert len(before) > 10
     for name in before:
         np.testing.assert_array_equal(before[name], after[name], err_msg=name)
 
@@ -69,13 +69,15 @@ def test_target_validation_labels_move_the_oracle_alone(tmp_path):
 
 
 def test_two_runs_are_equal_to_the_bit(tmp_path):
-    fit(tmp_path / "a", ["mcd", "shot"])
-    fit(tmp_path / "b", ["mcd", "shot"])
+    fit(tmp_path / "a", "mcd")
+    fit(tmp_path / "b", "mcd")
     for name in ("results.json", "metrics.jsonl"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-@pytest.mark.parametrize("settings", [{"trials": "map"}, {"trials": "vmap", "seeds": 8}])
+@pytest.mark.parametrize(
+    "settings", [pytest.param({"trials": "map"}, marks=pytest.mark.slow), {"trials": "vmap", "seeds": 8}]
+)
 def test_eight_devices_give_the_losses_of_one(settings, tmp_path):
     """The batch is sharded in the first case, the trials in the second."""
     fit(tmp_path / "one", "dann", devices=1, **settings)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tl_jax.core.errors import UserError
-from tl_jax.sweep.pictures.ablation import ablation
+from tl_jax.sweep.pictures.ablation import ablation, check
 from tl_jax.sweep.pictures.diagram import diagram
 from tl_jax.sweep.pictures.look import keep, title
 from tl_jax.sweep.pictures.scales import geometric, position
@@ -81,9 +81,10 @@ def test_more_numbers_are_parallel_coordinates():
 
 def test_what_cannot_be_drawn_is_refused_by_name():
     rows = [row("mcc", network="cnn", lam=1.0), row("mcc", network="lenet", lam=2.0), row("source_only", network="cnn")]
-    for names, message in ((("network",), "'cnn' is no number"), (("lr",), "Unknown name of a setting")):
-        with pytest.raises(UserError, match=message):
-            ablation(pivot(rows, Asked(columns=names)))
+    with pytest.raises(UserError, match="--plot=network: 'cnn' is no number"):
+        check(rows, ["lam", "network"])
+    with pytest.raises(UserError, match="--plot=lam: no row has a number of each"):
+        ablation(pivot([row("dann", lam=None)], Asked(columns=("lam",))))
     dead = [row("mcc", 0, None, lam=lam, lr=1.0) for lam in (0.1, 1.0)] + [row("dann")]
     with pytest.raises(UserError, match="all trials diverged"):
         ablation(pivot(dead, Asked(columns=("lam", "lr"))))

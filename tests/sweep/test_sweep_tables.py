@@ -82,7 +82,11 @@ def test_no_mean_is_made_of_several_settings_or_of_a_seed_twice(runs):
     run_dir(runs / "twice", [record("source_only", 0, None, 1.0, 0.5)])
     with pytest.raises(UserError, match=r"seed 0 is there twice, in .*source and .*twice"):
         pivot(collect([runs]).rows, LAM)
-    for asked, message in ((Asked(rows=("methd",)), "Did you mean 'method'"), (Asked(score="last/x"), "Unknown score")):
+    for asked, message in (
+        (Asked(rows=("methd",)), "Did you mean 'method'"),
+        (Asked(score="last/x"), "Unknown score"),
+        (Asked(columns=("lam",), best=("lam",)), "'lam' is named twice"),
+    ):
         with pytest.raises(UserError, match=message):
             pivot(rows, asked)
     with pytest.raises(UserError, match=r"no trial is left. lam is one of"):

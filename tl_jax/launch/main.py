@@ -15,6 +15,7 @@ COMMANDS = (
     "multitask",
     "sweep",
     "report",
+    "benchmark",
     "few_shot",
     "rank",
     "export",

@@ -22,7 +22,7 @@ from tl_jax.core.errors import UserError, require
 from tl_jax.core.files import write_atomically
 from tl_jax.launch.flags import FLAGS
 from tl_jax.sweep.exporters.table import EXPORTERS, export
-from tl_jax.sweep.pictures.ablation import ablation
+from tl_jax.sweep.pictures.ablation import ablation, check
 from tl_jax.sweep.pictures.diagram import diagram
 from tl_jax.sweep.pictures.look import keep
 from tl_jax.sweep.tables.collect import Row, collect, kept
@@ -88,6 +88,7 @@ def report(roots: Sequence[Path]) -> None:
         return _plot(rows, found.notes)
     pivoted = pivot(rows, Asked(tuple(FLAGS.rows), tuple(FLAGS.columns), tuple(FLAGS.best), FLAGS.score))
     beside = _beside(pivoted, rows, found.notes)
+    test = friedman(pivoted) if FLAGS.cd else None
     texts = {
         "text": table(pivoted, beside).text(),
         "markdown": as_markdown(pivoted, beside),
@@ -95,8 +96,7 @@ def report(roots: Sequence[Path]) -> None:
         "csv": as_csv(pivoted, beside.level),
     }
     print(texts[FLAGS.format])
-    if FLAGS.cd:
-        test = friedman(pivoted)
+    if test:
         print(test.sentence, *keep(diagram(test), Path(FLAGS.out) / "cd"), sep="\n")
     if FLAGS.commands:
         print(commands(pivoted, rows))
@@ -112,6 +112,7 @@ def report(roots: Sequence[Path]) -> None:
 
 def _plot(rows: Sequence[Row], notes: Sequence[str]) -> None:
     """The picture of what was swept, instead of a table."""
+    check(rows, FLAGS.plot)
     pivoted = pivot(rows, Asked(tuple(FLAGS.rows), tuple(FLAGS.plot), tuple(FLAGS.best), FLAGS.score))
     figure, said = ablation(pivoted, FLAGS.interval)
     files = keep(figure, Path(FLAGS.out) / f"ablation_{'_'.join(FLAGS.plot)}")

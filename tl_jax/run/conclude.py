@@ -3,9 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tl_jax.core.files import say
 from tl_jax.run.execute import divergence
@@ -14,6 +12,9 @@ from tl_jax.run.plan.types import Setup
 from tl_jax.run.report.plots import save
 from tl_jax.run.report.reporter import Reporter
 from tl_jax.run.store.rundir import RunDirectory, bring
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FINISHED = "finished.json"
 """The mark of a complete run: how many records it has, and the name of its configuration. Written last."""
@@ -85,7 +86,7 @@ def _baselines(kind: Kind, setup: Setup, reporter: Reporter) -> list[dict[str, A
         return []
 
 
-def _draw(figures: Callable[[], Mapping[str, Callable[[], Figure]]], root: Path, reporter: Reporter) -> None:
+def _draw(figures: Callable[[], Mapping[str, Callable[[], "Figure"]]], root: Path, reporter: Reporter) -> None:
     """The pictures that are not there yet; one that fails costs a line and nothing else."""
     try:
         found = figures()

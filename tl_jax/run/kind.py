@@ -1,10 +1,9 @@
 """A kind of transfer as a value: what the kinds do differently around one and the same loop."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from tl_jax.methods.contract import Method
 from tl_jax.run.plan.types import Planning, Setup, Task
@@ -13,6 +12,9 @@ from tl_jax.run.settings.config import Config
 from tl_jax.run.store.rundir import RunDirectory
 from tl_jax.training.state import State
 from tl_jax.training.trials import Programs
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Arrays = Mapping[str, np.ndarray]
 Records = Sequence[Mapping[str, Any]]
@@ -46,7 +48,7 @@ class Kind(NamedTuple):
     features: Callable[[Task, Programs, State], Arrays]
     results: Callable[[Task, RunDirectory], list[dict[str, Any]]]
     table: Callable[[Setup, Records, Mapping[str, str]], Table]
-    figures: Callable[[Setup, RunDirectory, Records], Mapping[str, Callable[[], Figure]]]
+    figures: Callable[[Setup, RunDirectory, Records], Mapping[str, Callable[[], "Figure"]]]
     criterion: Callable[[Task, Arrays], list[float | None]] | None = None
     keep: Callable[[Task, RunDirectory, State], None] = lambda task, directory, states: None
     write: Callable[[Setup, RunDirectory], None] = lambda setup, directory: None

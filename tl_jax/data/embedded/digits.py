@@ -8,6 +8,8 @@ Each holds uint8 images [n, 16, 16, 3] and int32 labels [n], the same to the byt
     digits:photo         1200         150   447   the handwritten digits over crops of photographs
 """
 
+from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +18,7 @@ from tl_jax.data.domain import Domain, Examples
 
 CLASSES = tuple("0123456789")
 SIDE = 16
+_SCANS = "data/digits.csv.gz"
 
 # The faces in matplotlib's font folder that draw upright or slanted digits. Left out: the display, size and
 # symbol fonts, which have none or draw symbols in their place (cmex10, cmsy10, LastResortHE-Regular).
@@ -96,12 +99,23 @@ def _colour(x: np.ndarray) -> np.ndarray:
     return np.repeat(x[..., None], 3, axis=-1)
 
 
+def _scans() -> tuple[np.ndarray, np.ndarray]:
+    """The scans of scikit-learn: ink [1797, 64] from 0 to 16, and the digit [1797]."""
+    found = find_spec("sklearn")
+    file = Path((found and found.origin) or "").with_name("datasets") / _SCANS
+    if file.exists():  # to import scikit-learn would take longer than all that is drawn here
+        table = np.loadtxt(file, delimiter=",")
+        return table[:, :-1], table[:, -1]
+    from sklearn.datasets import load_digits
+
+    return load_digits(return_X_y=True)
+
+
 def _handwriting() -> _Splits:
     """The scanned digits, grey: x [n, 16, 16] uint8 and y [n] int32 of each split."""
     from PIL import Image
-    from sklearn.datasets import load_digits
 
-    ink, label = load_digits(return_X_y=True)  # ink [1797, 64] from 0 to 16
+    ink, label = _scans()
     grey = np.rint(ink.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
     size = (SIDE, SIDE)
     x = np.stack([np.asarray(Image.fromarray(g).resize(size, Image.Resampling.BILINEAR)) for g in grey])
@@ -125,8 +139,6 @@ _FIGURE = 54  # height of a face's tallest digit on the fine canvas before scali
 
 def _glyphs() -> list[list]:
     """One fine grey PIL image per face and digit, [22][10], the digit's box in its middle."""
-    from pathlib import Path
-
     import matplotlib
     from PIL import Image, ImageDraw, ImageFont
 

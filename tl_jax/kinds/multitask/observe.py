@@ -2,10 +2,9 @@
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from tl_jax.balancing.tasks import TaskHead
 from tl_jax.evaluation import regression
@@ -19,6 +18,9 @@ from tl_jax.run.report.table import Table
 from tl_jax.run.store.rundir import RunDirectory, read_lines
 from tl_jax.training.state import State
 from tl_jax.training.trials import Programs, predict_all
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def observe(task: Task, programs: Programs, states: State) -> dict[str, np.ndarray]:
@@ -107,7 +109,7 @@ def table(setup: Setup, records: Sequence[Mapping[str, Any]], unfinished: Mappin
 
 def figures(
     setup: Setup, directory: RunDirectory, records: Sequence[Mapping[str, Any]]
-) -> dict[str, Callable[[], Figure]]:
+) -> dict[str, Callable[[], "Figure"]]:
     """Learning curves of every task, and its metrics against single-task training."""
     heads = setup.problem.tasks
     lines = functools.partial(read_lines, directory.root / "metrics.jsonl")

@@ -1,28 +1,31 @@
 """The pictures of a multi-task run."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from tl_jax.balancing.tasks import TaskHead
 from tl_jax.evaluation.multitask import task_gains
 from tl_jax.kinds.multitask.table import SHOWN, compared
+from tl_jax.run.report.figures import blank
 from tl_jax.run.report.plots import apart, band
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MANY = 12
 """Learning curves of the first so many tasks."""
 
 
-def curves(lines: Sequence[Mapping[str, Any]], heads: Sequence[TaskHead]) -> Figure:
+def curves(lines: Sequence[Mapping[str, Any]], heads: Sequence[TaskHead]) -> "Figure":
     """A panel a task: its first metric over steps, the mean over seeds and a band from least to greatest.
 
     Swept values are lines of their own.
     """
     heads = heads[:MANY]
     columns = min(4, len(heads))
-    figure = Figure(figsize=(4 * columns, 3.2 * -(-len(heads) // columns)), layout="constrained")
+    figure = blank(4 * columns, 3.2 * -(-len(heads) // columns))
     panels = figure.subplots(-(-len(heads) // columns), columns, squeeze=False).ravel()
     groups = apart([{**line, "job": _method(line)} for line in lines], "job")
     for panel, head in zip(panels, heads, strict=False):
@@ -39,7 +42,7 @@ def curves(lines: Sequence[Mapping[str, Any]], heads: Sequence[TaskHead]) -> Fig
     return figure
 
 
-def relative(records: Sequence[Mapping[str, Any]], heads: Sequence[TaskHead]) -> Figure:
+def relative(records: Sequence[Mapping[str, Any]], heads: Sequence[TaskHead]) -> "Figure":
     """Each task's mean relative gain over single-task training in percent, a group of bars a task, up is better.
 
     Bars are means over seeds, whiskers run from least to greatest; swept values are bars of their own. Without
@@ -56,7 +59,7 @@ def relative(records: Sequence[Mapping[str, Any]], heads: Sequence[TaskHead]) ->
         baseline = {name: float(np.mean(values)) for name, values in singles.items()}
         if scores := [scores for record in found if (scores := compared(last(record), baseline))]:
             gains[label] = [task_gains(one) for one in scores]
-    figure = Figure(figsize=(max(7.0, 1.6 * min(len(heads), MANY)), 4), layout="constrained")
+    figure = blank(max(7.0, 1.6 * min(len(heads), MANY)), 4)
     panel = figure.subplots()
     tasks, width = [head.name for head in heads[:MANY]], 0.8 / max(len(gains), 1)
     for i, (method, found) in enumerate(gains.items()):

@@ -1,21 +1,24 @@
 """Accuracy along the way from where a model began to where it came, in the space of weights: a whole curve at once."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.figure import Figure
 
 from tl_jax.core.batching import in_batches
 from tl_jax.data.domain import labelled
 from tl_jax.run.plan.setup import make_network
 from tl_jax.run.plan.types import Task
+from tl_jax.run.report.figures import blank
 from tl_jax.run.report.plots import band
 from tl_jax.run.report.table import mean_std
 from tl_jax.training.forward import stats_of
 from tl_jax.training.state import State, model_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SHARES = tuple(i / 10 for i in range(11))
 SPLITS = ("validation", "test")
@@ -81,9 +84,9 @@ def note(records: Sequence[Mapping[str, Any]]) -> str:
     return head + ". ".join(lines) + "." if lines else ""
 
 
-def figure(records: Sequence[Mapping[str, Any]]) -> Figure:
+def figure(records: Sequence[Mapping[str, Any]]) -> "Figure":
     """Test accuracy over alpha: the mean over seeds, the band from least to greatest."""
-    drawn = Figure(figsize=(7, 4.5), layout="constrained")
+    drawn = blank(7, 4.5)
     panel = drawn.subplots()
     for colour, (name, curves) in enumerate(groups(records).items()):
         by_share = dict(zip(SHARES, zip(*(curve["test"] for curve in curves), strict=True), strict=True))

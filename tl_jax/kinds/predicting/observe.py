@@ -1,10 +1,9 @@
 """A run that predicts classes or values: what is stored, and last, selected and oracle, computed afterwards."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from tl_jax.core.batching import some
 from tl_jax.evaluation.label_free.criteria import needs_features
@@ -24,6 +23,9 @@ from tl_jax.run.settings.config import AMOUNTS, TARGET_VAL, Config
 from tl_jax.run.store.rundir import RunDirectory, read_lines
 from tl_jax.training.state import State
 from tl_jax.training.trials import Programs, predict_all
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SHOWN_IN_EMBEDDING = 300
 Stored = Mapping[int, Mapping[str, np.ndarray]]
@@ -154,7 +156,7 @@ def table(reading: Reading, setup: Setup, records: Sequence[Mapping[str, Any]], 
 
 def figures(
     reading: Reading, setup: Setup, directory: RunDirectory, records: Sequence[Mapping[str, Any]]
-) -> dict[str, Callable[[], Figure]]:
+) -> dict[str, Callable[[], "Figure"]]:
     """Learning curves, samples and embedding; the metric over labels where their number is swept."""
     names = [task.job.name for task in setup.tasks]
     domains = (*setup.problem.sources, setup.problem.target)

@@ -3,12 +3,11 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.figure import Figure
 
 from tl_jax.core.batching import some
 from tl_jax.data.views.augment import augment
@@ -28,6 +27,9 @@ from tl_jax.training.forward import stats_of
 from tl_jax.training.objective import split_params
 from tl_jax.training.state import State
 from tl_jax.training.trials import Programs, predict_all
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST = 5_000
 """Examples of a set that are judged at the end; larger sets are drawn from once, by a fixed seed."""
@@ -162,7 +164,7 @@ def table(setup: Setup, records: Sequence[Mapping[str, Any]], unfinished: Mappin
 
 def figures(
     setup: Setup, directory: RunDirectory, records: Sequence[Mapping[str, Any]]
-) -> dict[str, Callable[[], Figure]]:
+) -> dict[str, Callable[[], "Figure"]]:
     """Learning curves, samples, embedding, and for images the queries with their nearest neighbours."""
     del records
     trained = [task for task in setup.tasks if task.job.method.trained]
@@ -172,12 +174,12 @@ def figures(
     def embedded() -> dict[str, dict[str, np.ndarray]]:
         return {task.job.name: directory.features(task.job.name) for task in shown}
 
-    def sheet() -> Figure:
+    def sheet() -> "Figure":
         x, y = examples(setup.problem, MOST), labels(setup.problem, MOST)
         hits = {task.job.name: last_record(directory, task) for task in shown}
         return retrieval.contact_sheet(x, y, {name: (r["queries"][0], r["gallery"][0]) for name, r in hits.items()})
 
-    def curves() -> Figure:
+    def curves() -> "Figure":
         return plots.curves(read_lines(directory.root / "metrics.jsonl"), [task.job.name for task in trained], PANELS)
 
     found = {

@@ -1,20 +1,24 @@
 """Retrieval as a picture: queries in the target and what was found for them in the source."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.figure import Figure
 
 from tl_jax.evaluation.neighbours import nearest
 from tl_jax.evaluation.protocols import Sets
+from tl_jax.run.report.figures import blank
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 HITS = 8
 ROWS = 10
 RIGHT, WRONG, NEUTRAL = (0, 150, 60), (210, 40, 40), (255, 255, 255)
 
 
-def contact_sheet(x: Sets, y: Sets, features: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
+def contact_sheet(x: Sets, y: Sets, features: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> "Figure":
     """One query of each of the first classes in a row with its nearest gallery images, framed by whether they match.
 
     x: images of the three sets, y their labels, -1 if unknown (without any, the first queries are shown, and nothing
@@ -23,7 +27,7 @@ def contact_sheet(x: Sets, y: Sets, features: Mapping[str, tuple[np.ndarray, np.
     _, queries = np.unique(y.queries, return_index=True)
     queries = queries[y.queries[queries] >= 0]
     queries = (queries if len(queries) else np.arange(len(y.queries)))[:ROWS]
-    figure = Figure(figsize=(4.6 * len(features), 0.45 * len(queries) + 0.7), layout="constrained")
+    figure = blank(4.6 * len(features), 0.45 * len(queries) + 0.7)
     for axis, (method, (f_q, f_g)) in zip(
         figure.subplots(1, len(features), squeeze=False)[0], features.items(), strict=True
     ):

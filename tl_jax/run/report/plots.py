@@ -3,23 +3,26 @@
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from tl_jax.core.files import write_atomically
 from tl_jax.data.domain import Domain, known
 from tl_jax.run.plan.problem import joined
+from tl_jax.run.report.figures import blank
 from tl_jax.run.report.projection import projected
 from tl_jax.run.report.table import NAMES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 STYLES = ("-", "--", ":", "-.")
 """Of lines, where there are more of them than colours."""
 
 
-def save(figure: Figure, path: Path) -> None:
+def save(figure: "Figure", path: Path) -> None:
     """A PNG, atomically."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
@@ -27,7 +30,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def band(
-    panel: Axes,
+    panel: "Axes",
     points: Mapping[Any, Sequence[float]],
     *,
     colour: int,
@@ -82,12 +85,12 @@ def curves(
     lines: Sequence[Mapping[str, Any]],
     methods: Sequence[str],
     panels: Sequence[tuple[str, str]],
-) -> Figure:
+) -> "Figure":
     """Two metrics (name, title) over steps: the mean over seeds, the band from least to greatest.
 
     Swept values are lines of their own.
     """
-    figure = Figure(figsize=(11, 4), layout="constrained")
+    figure = blank(11, 4)
     grid = figure.subplots(1, 2)
     ours = [line for method in methods for line in lines if line["job"] == method]
     for panel, (name, title) in zip(grid, panels, strict=True):
@@ -106,9 +109,9 @@ def curves(
     return figure
 
 
-def few_labels(records: Sequence[Mapping[str, Any]], amount: str, metric: str) -> Figure:
+def few_labels(records: Sequence[Mapping[str, Any]], amount: str, metric: str) -> "Figure":
     """The target's metric at the last step over the number of labels: mean over seeds, band from least to greatest."""
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    figure = blank(7, 4.5)
     panel = figure.subplots()
     points: dict[str, dict[float, list[float]]] = {}
     without = lambda values: {name: value for name, value in values.items() if name != amount}
@@ -133,10 +136,10 @@ def few_labels(records: Sequence[Mapping[str, Any]], amount: str, metric: str) -
     return figure
 
 
-def samples(domains: Sequence[Domain], rows: int = 3) -> Figure:
+def samples(domains: Sequence[Domain], rows: int = 3) -> "Figure":
     """`rows` training images of each class of each domain; of values, at places from the least to the greatest."""
     columns = len(domains[0].classes[:12]) or 8
-    figure = Figure(figsize=(0.7 * columns + 1, 0.75 * rows * len(domains) + 0.8), layout="constrained")
+    figure = blank(0.7 * columns + 1, 0.75 * rows * len(domains) + 0.8)
     grid = figure.subplots(rows * len(domains), columns, squeeze=False)
     for axis in grid.flat:
         axis.set(xticks=[], yticks=[])
@@ -168,7 +171,7 @@ def _columns(domain: Domain, columns: int, rows: int) -> list[tuple[str, np.ndar
     return [(f"{y[order[i]]:.2g}", order[i : i + rows]) for i in begin]
 
 
-def _show(axis: Axes, example: np.ndarray) -> None:
+def _show(axis: "Axes", example: np.ndarray) -> None:
     """An image as it is; anything else as a line of its values."""
     if example.ndim == 3 and example.shape[-1] in (1, 3):
         axis.imshow(example, cmap="gray")
@@ -176,13 +179,13 @@ def _show(axis: Axes, example: np.ndarray) -> None:
         axis.plot(example.reshape(-1), linewidth=0.8)
 
 
-def embedding(features: Mapping[str, Mapping[str, np.ndarray]], classes: Sequence[str]) -> Figure:
+def embedding(features: Mapping[str, Mapping[str, np.ndarray]], classes: Sequence[str]) -> "Figure":
     """Source and target features in the plane, one row a method: coloured by domain, then by class or value.
 
     features: {method: {"source" [n, d], "source_y" [n], "target" [m, d], "target_y" [m]}}; a source of
     other classes is left out.
     """
-    figure = Figure(figsize=(11, 4.6 * len(features)), layout="constrained")
+    figure = blank(11, 4.6 * len(features))
     grid = figure.subplots(len(features), 2, squeeze=False)
     for row, (method, parts) in zip(grid, features.items(), strict=True):
         sides = [side for side in ("source", "target") if side in parts]

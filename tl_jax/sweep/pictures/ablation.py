@@ -1,6 +1,6 @@
 """Pictures of what was swept: one number as lines, two as maps, more as parallel coordinates."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.sweep.pictures.look import MAP, style, title
 from tl_jax.sweep.pictures.parallel import parallel
 from tl_jax.sweep.pictures.scales import scale
+from tl_jax.sweep.tables.collect import Row
 from tl_jax.sweep.tables.pivot import Cell, Key, Pivot
 from tl_jax.sweep.tables.render import spread_of
 from tl_jax.sweep.tables.words import number, said
@@ -20,16 +21,21 @@ from tl_jax.sweep.tables.words import number, said
 Points = Mapping[Key, Cell]
 
 
+def check(rows: Sequence[Row], names: Sequence[str]) -> None:
+    """Raises UserError for a name to draw over whose values are no numbers."""
+    for name in names:
+        for value in (row.get(name) for row in rows):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+                raise UserError(f"--plot={name}: '{value}' is no number. Name it in --rows, or fix it by --where.")
+
+
 def ablation(pivoted: Pivot, level: float = 0) -> tuple[Figure, str]:
     """The picture of a table whose columns are swept numbers, and what is not in it, in words.
 
-    level: of the confidence interval that a band is, 0 for the standard deviation. Raises UserError for columns that
-    are no numbers, and where no row has them.
+    level: of the confidence interval that a band is, 0 for the standard deviation. Raises UserError where no row
+    has all of them.
     """
     names = pivoted.asked.columns
-    for name, values in zip(names, zip(*pivoted.columns, strict=True), strict=True):
-        if foreign := [v for v in values if v is not None and (isinstance(v, bool) or not isinstance(v, int | float))]:
-            raise UserError(f"--plot={name}: '{foreign[0]}' is no number; name it in --rows, or fix it by --where.")
     swept, flat = _split(pivoted)
     if not swept:
         raise UserError(f"--plot={','.join(names)}: no row has a number of each. Name what was swept.")

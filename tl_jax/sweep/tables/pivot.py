@@ -75,7 +75,10 @@ def pivot(rows: Sequence[Row], asked: Asked) -> Pivot:
     """Every trial in one cell. Raises UserError for unknown names, and where a cell would mix settings or have a seed
     twice: no mean is made of what differs."""
     known = columns(rows)
-    for name in (*asked.rows, *asked.columns, *asked.best):
+    named = [*asked.rows, *asked.columns, *asked.best]
+    if twice := [name for name in named if named.count(name) > 1]:
+        raise UserError(f"'{twice[0]}' is named twice: it is one of the rows, or the columns, or chosen by --best.")
+    for name in named:
         if name not in known or "/" in name:
             raise unknown("name of a setting", name, [name for name in known if "/" not in name])
     asked = asked._replace(score=_score(asked.score, known))

@@ -81,7 +81,8 @@ def _note(pivoted: Pivot, usual: int, beside: Beside) -> str:
         tried: dict[Key, set[int]] = {}
         for (row, _), cell in pivoted.cells.items():
             tried.setdefault(row, set()).add(cell.tried)
-        counts = ", ".join(f"{said(row)} {'/'.join(map(str, sorted(n)))}" for row, n in tried.items())
+        between, end = (" ", ", ") if len(pivoted.asked.rows) == 1 else (": ", "; ")
+        counts = end.join(f"{said(row)}{between}{'/'.join(map(str, sorted(n)))}" for row, n in tried.items())
         lines.append(
             f"{', '.join(pivoted.asked.best)}: chosen for each cell by the mean of the criterion's own score over the "
             f"seeds, without test labels; settings tried: {counts}."

@@ -19,9 +19,9 @@ def said(key: Key) -> str:
 
 
 def named(names: Sequence[str], key: Key) -> str:
-    """'near -> far', 'lam=0.1': numbers with their name."""
+    """'near -> far', 'lam=0.1', 'no lam': numbers with their name."""
     return ", ".join(
-        f"{name}={number(one)}" if isinstance(one, int | float) else number(one)
+        f"no {name}" if one is None else f"{name}={number(one)}" if isinstance(one, int | float) else number(one)
         for name, one in zip(names, key, strict=True)
     )
 
