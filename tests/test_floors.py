@@ -151,7 +151,9 @@ def test_libraries_stay_in_their_rooms(name):
         library, where = module.split(".")[0], f"{name}:{line} imports {module}"
         assert library not in ("torch", "torchvision", "tensorflow", "transformers"), where
         assert library != "flax" or name.startswith("tl_jax/models/"), where
-        assert library not in ("tensorboardX", "mlflow", "wandb"), where  # imported by name, where they are asked for
+        assert library not in ("tensorboardX", "mlflow", "wandb", "optuna"), (
+            where
+        )  # imported by name, where they are asked for
         assert library != "tensorflow_datasets" or name in TFDS_FILES, where
 
 

@@ -25,23 +25,21 @@ from pathlib import Path
 from absl import flags
 
 from tl_jax.core.errors import UserError, unknown
-from tl_jax.kinds.table import KINDS, kind_of, prepare
-from tl_jax.launch.flags import FLAGS, define, options, without
+from tl_jax.kinds.table import KINDS, kind_of
+from tl_jax.launch.flags import FLAGS, define, without
 from tl_jax.launch.report import define as define_report
 from tl_jax.launch.report import report
-from tl_jax.launch.sweep_flags import asked, halving, of_a_line, said
-from tl_jax.run.plan.devices import setup as setup_devices
+from tl_jax.launch.sweep_line import grown, of_a_line, plan_of, searching
 from tl_jax.run.settings.config import Config
 from tl_jax.run.store.lock import locked
 from tl_jax.sweep import halving as rungs
 from tl_jax.sweep import slurm
-from tl_jax.sweep.asked import spec
-from tl_jax.sweep.asked.space import points
 from tl_jax.sweep.asked.values import CALLED
+from tl_jax.sweep.budget import estimate, hours_of, measured
 from tl_jax.sweep.directory import Plan, SweepDirectory
 from tl_jax.sweep.local import Pool, Stop, places, starter, work
-from tl_jax.sweep.plan import digest_of, runs
-from tl_jax.sweep.report import planned, standing
+from tl_jax.sweep.report import costs, planned, standing
+from tl_jax.sweep.search import ahead
 
 WORDS = True
 ASKED: dict[str, Callable[[], Config]] = {}
@@ -82,8 +80,11 @@ def _sweep(sweep: SweepDirectory, base: Config) -> None:
     if kind_of(base).planning.new_head and base.init_from and not FLAGS["source"].present:
         base = dataclasses.replace(base, source=())
     sweep.refuse_foreign()
-    plan = _plan(sweep, base)
+    limit = hours_of(FLAGS.budget) if FLAGS.budget else 0.0
+    plan = plan_of(sweep, base)
     print(planned(plan))
+    if limit:
+        _afford(sweep, plan, limit)
     jobs = slurm.Asked(FLAGS.slurm, FLAGS.parallel, FLAGS.per_job)
     if FLAGS.on == "local" and jobs != slurm.Asked([]):
         raise UserError("--slurm, --parallel and --per_job go with --on=slurm.")
@@ -96,7 +97,22 @@ def _sweep(sweep: SweepDirectory, base: Config) -> None:
         _here(sweep, plan)
 
 
-def _todo(sweep: SweepDirectory, plan: Plan) -> dict[str, int]:
+def _afford(sweep: SweepDirectory, plan: Plan, limit: float) -> None:
+    """Say what is left of a sweep and how long that takes. Raises UserError where it is more than the budget."""
+    local = FLAGS.on == "local"
+    found = places(FLAGS.platform, FLAGS.processes) if local else [{}]
+    known = {state.name for state in sweep.states(plan) if state.state in ("finished", "failed", "dropped")}
+    cost = measured(plan.options, found, lambda line: print(line, flush=True))
+    left = estimate(plan, [run.name for run in plan.runs if run.name not in known], cost)
+    if search := searching():
+        begun = estimate(plan, [run.name for run in plan.runs], cost)
+        left = left.with_more(begun, ahead(search, plan))
+    print(costs(left, len(found) if local else 0))
+    if (hours := left.elapsed(len(found)) if local else left.hours) > limit:
+        raise UserError(f"--budget={FLAGS.budget}: this takes about {hours:.3g} h. Sweep less, or give it more.")
+
+
+def _todo(sweep: SweepDirectory, plan: Plan) -> tuple[Plan, dict[str, int]]:
     """Keep the plan; what is to be trained now. What the machine failed at is tried again, a mistake is not."""
     sweep.keep(plan)
     for state in sweep.states(plan):
@@ -105,18 +121,21 @@ def _todo(sweep: SweepDirectory, plan: Plan) -> dict[str, int]:
     return _due(sweep, plan)
 
 
-def _due(sweep: SweepDirectory, plan: Plan) -> dict[str, int]:
-    """{run: step}: what is not finished, to its end (0), or to the next rung what has not come there."""
+def _due(sweep: SweepDirectory, plan: Plan) -> tuple[Plan, dict[str, int]]:
+    """The plan, which a search may have made longer, and {run: step}: what is not finished, to its end (0), or to the
+    next rung what has not come there."""
+    plan = grown(sweep, plan)
     if plan.halving:
-        return rungs.mark(sweep, plan)
-    return {state.name: 0 for state in sweep.states(plan) if state.state not in ("finished", "failed")}
+        return plan, rungs.mark(sweep, plan)
+    return plan, {state.name: 0 for state in sweep.states(plan) if state.state not in ("finished", "failed")}
 
 
 def _submit(sweep: SweepDirectory, plan: Plan, jobs: slurm.Asked) -> None:
     with locked(sweep.root):
         slurm.script(sweep, sweep.root, 0, jobs)  # refuses what it cannot say
         going = slurm.alive(sweep)
-        todo = [name for name in _todo(sweep, plan) if name not in going]
+        plan, due = _todo(sweep, plan)
+        todo = [name for name in due if name not in going]
         print("\n".join(slurm.submit(sweep, todo, jobs) or ["Nothing to submit."]))
     _status(sweep)
 
@@ -125,36 +144,19 @@ def _here(sweep: SweepDirectory, plan: Plan) -> None:
     found = places(FLAGS.platform, FLAGS.processes)
     stop = Stop()
     with stop.listening(), locked(sweep.root):
-        todo, before, done = _todo(sweep, plan), dict[str, int](), True
+        plan, todo = _todo(sweep, plan)
+        before, done = dict[str, int](), True
         start = starter(sweep, found)
         pool = Pool(sweep, len(found), start, stop, lambda line: print(line, flush=True))
-        while done and todo and todo != before:  # from rung to rung, or once
+        while done and todo and todo != before:  # from rung to rung, from round to round, or once
             done, before = work(pool, list(todo)), todo
-            todo = _due(sweep, plan)
+            plan, todo = _due(sweep, plan)
     print(standing(sweep, plan, sweep.states(plan)))
     if not done:
         raise SystemExit(130)
     if any(state.state == "failed" for state in sweep.states(plan)):
         raise SystemExit(UserError.code)
     print(f"All trials in one table: tl-jax sweep collect --dir={sweep.root}")
-
-
-def _plan(sweep: SweepDirectory, base: Config) -> Plan:
-    """The plan of this line; the one that is kept where the line is the same, so that nothing is checked again."""
-    how = dataclasses.asdict(dataclasses.replace(options(), devices=FLAGS.devices or 1))
-    how |= {"platform": FLAGS.platform, "pictures": FLAGS["pictures"].present and FLAGS.pictures}
-    line = digest_of([base.to_json(), *said(), how])
-    if (sweep.root / "plan.json").exists() and (kept := sweep.plan()).asked == line:
-        return kept
-    found = spec.points_of(FLAGS.spec, asked()) if FLAGS.spec else points(asked())
-    setup_devices("cpu")  # the devices' memory is for the runs
-    checking = dataclasses.replace(options(), devices=1)
-    most = len(base.seeds) if halving() else FLAGS.most
-    made = tuple(runs(base, found, lambda config: prepare(config, checking, {}), most))
-    plan = Plan(base, how, line, made, halving())
-    if plan.halving:
-        rungs.check(plan)
-    return plan
 
 
 def _status(sweep: SweepDirectory) -> None:

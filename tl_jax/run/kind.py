@@ -33,10 +33,10 @@ class Kind(NamedTuple):
     figures(setup, directory, records) -> {file name: drawn when called}.
     keep(task, directory, states): write what outlives a job besides its records.
     write(setup, directory): other files of a run, from what is stored of the finished jobs.
-    criterion(task, observed) -> what the config's criterion says of every trial at one evaluation, without a target
-    label: None of one that it refuses.
     baselines(setup) -> records of what needs no network, as in baselines.json; beneath(setup, table, baselines) -> the
     table with their rows.
+    criterion(task, observed) -> what the config's criterion says of every trial at one evaluation, without a target
+    label: None of one that it refuses.
     """
 
     question: str
@@ -49,8 +49,8 @@ class Kind(NamedTuple):
     results: Callable[[Task, RunDirectory], list[dict[str, Any]]]
     table: Callable[[Setup, Records, Mapping[str, str]], Table]
     figures: Callable[[Setup, RunDirectory, Records], Mapping[str, Callable[[], "Figure"]]]
-    criterion: Callable[[Task, Arrays], list[float | None]] | None = None
     keep: Callable[[Task, RunDirectory, State], None] = lambda task, directory, states: None
     write: Callable[[Setup, RunDirectory], None] = lambda setup, directory: None
     baselines: Callable[[Setup], list[dict[str, Any]]] = lambda setup: []
     beneath: Callable[[Setup, Table, Records], Table] = lambda setup, table, baselines: table
+    criterion: Callable[[Task, Arrays], list[float | None]] | None = None

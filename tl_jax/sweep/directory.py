@@ -35,7 +35,7 @@ class Plan(NamedTuple):
     """All runs of a sweep.
 
     asked: what the line said, as plain JSON; options: fields of Options and "platform", for every run; halving: where
-    the worse runs are dropped.
+    the worse runs are dropped; rounds: what a search has asked so far.
     """
 
     base: Config
@@ -43,6 +43,7 @@ class Plan(NamedTuple):
     asked: Any
     runs: tuple[Run, ...]
     halving: Halving | None = None
+    rounds: tuple[Any, ...] = ()
 
     def run(self, name: str) -> Run:
         """Raises UserError for a name that is not of the plan."""
@@ -91,7 +92,7 @@ class SweepDirectory:
         base = config_of(found["base"])
         made = tuple(Run(r["name"], config_of({**found["base"], **r["given"]}), r["trials"]) for r in found["runs"])
         halving = Halving(*map(_tuple, found["halving"])) if found.get("halving") else None
-        return Plan(base, found["options"], found["asked"], made, halving)
+        return Plan(base, found["options"], found["asked"], made, halving, tuple(found.get("rounds", ())))
 
     def keep(self, plan: Plan) -> None:
         """Write the plan, whole and with its digest. Raises UserError where it would leave out runs that were planned.
@@ -108,7 +109,8 @@ class SweepDirectory:
                 )
         plain = [{"name": r.name, "given": given(plan.base, r.config), "trials": r.trials} for r in plan.runs]
         content = {"base": plan.base.to_json(), "options": dict(plan.options), "asked": plan.asked, "runs": plain}
-        content |= {"halving": plan.halving} if plan.halving else {}
+        more = {"halving": plan.halving, "rounds": plan.rounds}
+        content |= {name: value for name, value in more.items() if value}
         write_atomically(self.root / PLAN, (seal(content) + "\n").encode())
 
     def refuse_foreign(self) -> None:

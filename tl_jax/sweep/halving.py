@@ -17,7 +17,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.files import write_atomically
 from tl_jax.kinds.table import kind_of
 from tl_jax.run import rungs
-from tl_jax.run.settings.config import TARGET_VAL, Config
+from tl_jax.run.settings.config import AMOUNTS, TARGET_VAL, Config
 from tl_jax.run.settings.forms import NUMBER, WHOLE
 from tl_jax.sweep.asked.rungs import Halving
 from tl_jax.sweep.asked.values import SETTINGS
@@ -52,22 +52,31 @@ def check(plan: Plan) -> None:
     """Raises UserError where runs cannot be compared at the rungs, or nothing is there to compare."""
     assert plan.halving
     for run in plan.runs:
-        _check_run(plan.halving, run.config)
+        check_one_setting("--halve", run.config)
+        _check_rungs(plan.halving, run.config)
     if max(map(len, cells(plan).values())) < 2:
         raise UserError(
             "--halve: no two runs differ in swept numbers alone. Sweep some, as in --over='lam=0.1, 0.3, 1'."
         )
 
 
-def _check_run(halving: Halving, config: Config) -> None:
-    if len(config.methods or "1") * len(config.strategies or "1") > 1 or any(len(v) > 1 for _, v in config.swept):
+def check_one_setting(flag: str, config: Config, several: bool = False) -> None:
+    """Raises UserError where a run's criterion does not score settings: of several methods, or none without labels.
+
+    several: whether its trials may be several settings.
+    """
+    values = [each for name, each in config.swept if name in AMOUNTS or not several]
+    if len(config.methods or "1") * len(config.strategies or "1") > 1 or any(len(each) > 1 for each in values):
         raise UserError(
-            "--halve: a run is one setting of one method. Write --over='method=a, b' (or strategy, labels_per_class) "
+            f"{flag}: a run is one setting of one method. Write --over='method=a, b' (or strategy, labels_per_class) "
             "in the place of several values of the flag."
         )
     if kind_of(config).criterion is None or config.select == TARGET_VAL:
         what = f"--select={TARGET_VAL}" if config.select == TARGET_VAL else f"the kind {config.kind}"
-        raise UserError(f"--halve needs a criterion without target labels, which {what} has not.")
+        raise UserError(f"{flag} needs a criterion without target labels, which {what} has not.")
+
+
+def _check_rungs(halving: Halving, config: Config) -> None:
     every = config.eval_every or max(1, config.steps // 10)
     if wrong := [rung for rung in halving.rungs if rung % every or rung >= config.steps]:
         raise UserError(

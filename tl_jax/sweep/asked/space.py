@@ -54,8 +54,44 @@ class Asked(NamedTuple):
     seed: int = 0
 
 
+class Study(NamedTuple):
+    """What is searched at once: the values that stay, and {name: (function of DRAWN, low, high)} of the others."""
+
+    fixed: Point
+    drawn: dict[str, tuple[Any, ...]]
+
+
 def points(asked: Asked) -> list[Point]:
     """Every point once, in order. Raises UserError for what cannot be read, named twice, or too many."""
+    axes, conditions = _axes(asked)
+    found: dict[str, Point] = {}
+    for i in range(asked.draws or 1):
+        for point in _crossed(axes, conditions, i):
+            found.setdefault(repr(sorted(point.items())), point)
+            if len(found) > MOST:
+                raise UserError(f"These are more than {MOST} points: sweep fewer values.")
+    return list(found.values())
+
+
+def studies(asked: Asked) -> list[Study]:
+    """Every combination of what is not random, with what is random there."""
+    axes, conditions = _axes(asked)
+    bare = lambda axis: axis._replace(rows=lambda _: [(_Drawn(axis.drawn),)]) if axis.random else axis
+    found = []
+    for point in _crossed([bare(axis) for axis in axes], [(text, bare(axis)) for text, axis in conditions], 0):
+        drawn = {name: value.how for name, value in point.items() if isinstance(value, _Drawn)}
+        found.append(Study({name: value for name, value in point.items() if name not in drawn}, drawn))
+    return found
+
+
+class _Drawn(NamedTuple):
+    """Stands where a random value will."""
+
+    how: tuple[Any, ...]
+
+
+def _axes(asked: Asked) -> tuple[list[Axis], list[tuple[str, Axis]]]:
+    """All axes, and the conditional ones with their conditions."""
     axes = [*_of_domains(asked), *(_over("over", text, asked.seed) for text in asked.over)]
     axes += [_together(text) for text in asked.together]
     names = [name for axis in axes for name in axis.names]
@@ -70,13 +106,7 @@ def points(asked: Asked) -> list[Point]:
             if random
             else f"--draws={asked.draws}: nothing is drawn. Write --over='lr=log_uniform(1e-4, 1e-1)'."
         )
-    found: dict[str, Point] = {}
-    for i in range(asked.draws or 1):
-        for point in _crossed(axes, conditions, i):
-            found.setdefault(repr(sorted(point.items())), point)
-            if len(found) > MOST:
-                raise UserError(f"These are more than {MOST} points: sweep fewer values.")
-    return list(found.values())
+    return axes, conditions
 
 
 def _crossed(axes: Sequence[Axis], conditions: Sequence[tuple[str, Axis]], i: int) -> Iterator[Point]:
