@@ -99,6 +99,23 @@ def test_baselines_are_rows_and_records_and_the_same_again():
     assert "most frequent class" in table.cells[1][-1]
 
 
+def test_baselines_are_fitted_once_for_runs_that_differ_in_training_alone(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    fitted, models = [], baselines._models
+    monkeypatch.setattr(baselines, "_models", lambda *of: fitted.append(of) or models(*of))
+    first = baselines.records(set_up())
+    assert baselines.records(set_up(lr=0.1, methods=("mcc",), seeds=(7,), steps=50)) == first
+    assert len(fitted) == 1
+    assert baselines.records(set_up(standardise="none")) != first
+    other = changed(DOMAINS["near"], train=DOMAINS["near"].train._replace(y=DOMAINS["near"].train.y[::-1].copy()))
+    setup = set_up()
+    assert baselines.records(setup._replace(problem=setup.problem._replace(sources=(other,)))) != first
+    assert len(fitted) == 3
+    for path in tmp_path.rglob("*.json"):
+        path.write_text("{")
+    assert baselines.records(set_up()) == first  # what is damaged is fitted again
+
+
 def test_baselines_of_texts_are_of_their_counts():
     rng = np.random.default_rng(0)
 

@@ -2,11 +2,14 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
 from tl_jax.core.batching import some
+from tl_jax.core.files import keep_in_cache, user_cache
+from tl_jax.core.sealed import digest, opened, seal
 from tl_jax.data.domain import known
 from tl_jax.kinds.predicting.scoring import scoring
 from tl_jax.kinds.predicting.table import ALSO, Row, cells
@@ -15,12 +18,18 @@ from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.scaling import scaled
 from tl_jax.run.plan.types import Setup
 from tl_jax.run.report.table import Table
+from tl_jax.run.store.contents import contents
 
 MODALITIES = ("vector", "text", "series")
 """The modalities that have them."""
 ROWS = 10_000
 VALUES = 10_000_000
 """Training examples, and numbers in them, beyond which some examples are drawn once."""
+OF_TRAINING = (
+    *("network", "methods", "seeds", "sweep", "steps", "batch_size", "eval_every", "select", "freeze", "clip_norm"),
+    *("lam", "lam_schedule", "lr", "lr_schedule", "weight_decay", "optimizer", "precision", "pretrain_steps"),
+)
+"""The settings that say nothing to a baseline."""
 SEED = None
 """Nothing is drawn at random: one row each."""
 
@@ -40,12 +49,25 @@ def records(setup: Setup) -> list[dict[str, Any]]:
     """A record of each baseline, as in baselines.json; [] where there are none.
 
     Trained on the sources' training examples, standardised as source_only has them; series are flat, texts are counts
-    of their token ids in rows of length 1. Nothing of it is stored: fitted again it gives the same.
+    of their token ids in rows of length 1. Fitted again they give the same; runs of a sweep find them in the cache, by
+    all that can change them.
     """
     target = setup.problem.target
     if target.modality not in MODALITIES or not known(target.test.y).any():
         return []
-    return _records(setup)
+    cache = user_cache() / "baselines" / f"{_key(setup)}.json"
+    try:
+        return opened(cache.read_bytes())
+    except (OSError, ValueError):  # not there, or damaged
+        found = _records(setup)
+        keep_in_cache(cache, seal(found).encode())
+        return found
+
+
+def _key(setup: Setup) -> str:
+    """A digest of the data, this package's code, scikit-learn's version and every setting but those of training."""
+    said = {name: value for name, value in setup.config.to_json().items() if name not in OF_TRAINING}
+    return digest([contents(setup), said, version("scikit-learn"), ROWS, VALUES])
 
 
 def beneath(setup: Setup, table: Table, records: Sequence[Mapping[str, Any]]) -> Table:
