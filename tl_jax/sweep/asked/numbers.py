@@ -16,14 +16,18 @@ def log(low: float, high: float, n: int) -> list[float]:
     """n values from low to high, each the same factor from the last."""
     if low <= 0 or high <= 0:
         raise ValueError("its ends must be greater than 0")
-    return [short(10**x) for x in linear(math.log10(low), math.log10(high), n)]
+    return [short(10**x) for x in _even(math.log10(low), math.log10(high), n)]
 
 
 def linear(low: float, high: float, n: int) -> list[float]:
     """n values from low to high, evenly spaced."""
+    return [short(x) for x in _even(low, high, n)]
+
+
+def _even(low: float, high: float, n: int) -> list[float]:
     if n < 1 or n != int(n):
         raise ValueError("its third argument is how many values, at least 1")
-    return [short(low + (high - low) * (i / (n - 1) if n > 1 else 0)) for i in range(int(n))]
+    return [low + (high - low) * (i / (n - 1) if n > 1 else 0) for i in range(int(n))]
 
 
 def ints(low: int, high: int, step: int = 1) -> list[int]:
