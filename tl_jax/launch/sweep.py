@@ -5,12 +5,16 @@
     tl-jax sweep transductive --dir=sweeps/b --over='lr=log(1e-4, 1e-1, 8)' --over='network=cnn, lenet' \\
         --together='batch_size, steps = (32, 600), (64, 300)' --only='dann: lam=0.1, 1'
     tl-jax sweep transductive --dir=sweeps/c --draws=20 --over='lr=log_uniform(1e-4, 1e-1)' --pairs=office_caltech
+    tl-jax sweep transductive --dir=sweeps/d --over='lam=log(0.01, 3, 9)' --halve=3 --rungs=120,300 --budget=2h
+    tl-jax sweep transductive --dir=sweeps/e --over='lr=log_uniform(1e-4, 1e-1)' --search=tpe --draws=64 --rounds=8
     tl-jax sweep status --dir=sweeps/a            (also: retry, cancel, collect)
 
 The flags of the kind of transfer go along. After '=' stands the argument list of a Python call: numbers, names, calls,
 texts in quotes, and log(low, high, n), linear(low, high, n), ints(low, high); with --draws also uniform(low, high),
 log_uniform(low, high), whole(low, high). --spec=my_sweep.py takes all points from the plan() of a Python file instead.
 What fits one program is one run; a value that a method lacks is dropped.
+--halve: at each of --rungs the best of so many settings goes on, by the run's own criterion without target labels.
+--search: each round of draws is chosen by what the rounds before scored. --budget: more hours than that are refused.
 Everything is checked before the first run begins. Ctrl-C, or a kill, and the same line again goes on, nothing twice.
 status: where every run stands. retry: forget what failed, so that the same line tries it again. cancel: stop the
 processes of this sweep, each saved where it stands. collect: all trials into one table (see tl-jax report).
