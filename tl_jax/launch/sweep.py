@@ -5,8 +5,9 @@
     tl-jax sweep transductive --dir=sweeps/b --over='lr=log(1e-4, 1e-1, 8)' --over='network=cnn, lenet' \\
         --together='batch_size, steps = (32, 600), (64, 300)' --only='dann: lam=0.1, 1'
     tl-jax sweep transductive --dir=sweeps/c --draws=20 --over='lr=log_uniform(1e-4, 1e-1)' --pairs=office_caltech
-    tl-jax sweep transductive --dir=sweeps/d --over='lam=log(0.01, 3, 9)' --halve=3 --rungs=120,300 --budget=2h
-    tl-jax sweep transductive --dir=sweeps/e --over='lr=log_uniform(1e-4, 1e-1)' --search=tpe --draws=64 --rounds=8
+    tl-jax sweep transductive --dir=sweeps/d --method=dann --over='lam=log(0.01, 3, 9)' --halve=3 --rungs=120,300
+    tl-jax sweep transductive --dir=sweeps/e --method=dann --over='lr=log_uniform(1e-4, 1e-1)' --search=tpe \\
+        --draws=64 --rounds=8 --budget=2h
     tl-jax sweep status --dir=sweeps/a            (also: retry, cancel, collect)
 
 The flags of the kind of transfer go along. After '=' stands the argument list of a Python call: numbers, names, calls,
