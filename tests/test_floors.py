@@ -31,6 +31,7 @@ ROOMS = {
     "core": set(),
     "naming": {"core"},
     "losses": {"core"},
+    "shallow": set(),
     "balancing": {"core", "losses"},
     "evaluation": {"core", "losses"},
     "evaluation/label_free": {"core", "naming", "evaluation"},
@@ -60,7 +61,7 @@ ROOMS = {
     "run/execute": PLANNED | {"run/store"},
     "run": PLANNED | {"run/store", "run/report", "run/execute"},
     "kinds/predicting": RUN,
-    "kinds/transductive": RUN | {"kinds/predicting"},
+    "kinds/transductive": RUN | {"kinds/predicting", "shallow"},
     "kinds/inductive": RUN | {"kinds/predicting"},
     "kinds/unsupervised": RUN | {"kinds/predicting", "data/views"},
     "kinds/multitask": RUN,
@@ -68,8 +69,10 @@ ROOMS = {
     "kinds/test_time": RUN | {"kinds/predicting", "data/corruptions"},
     "kinds": {"core", "data", "run", "run/settings", "run/plan", *(f"kinds/{name}" for name in KINDS)},
     "programs": RUN | {"kinds", "kinds/inductive", "evaluation/transferability"},
-    "sweep": RUN | {"kinds", "data/benchmarks"},
-    "sweep/tables": RUN | {"sweep", "kinds", "data/benchmarks"},
+    "sweep/asked": RUN | {"data/benchmarks"},
+    "sweep": RUN | {"kinds", "sweep/asked"},
+    "sweep/clusters": RUN | {"sweep", "data/check"},
+    "sweep/tables": RUN | {"sweep", "sweep/asked", "kinds", "data/benchmarks"},
     "sweep/pictures": {"core", "sweep/tables"},
     "sweep/exporters": {"core", "run/store", "sweep/tables"},
     "benchmark": RUN
@@ -152,7 +155,9 @@ def test_libraries_stay_in_their_rooms(name):
         library, where = module.split(".")[0], f"{name}:{line} imports {module}"
         assert library not in ("torch", "torchvision", "tensorflow", "transformers"), where
         assert library != "flax" or name.startswith("tl_jax/models/"), where
-        assert library not in ("tensorboardX", "mlflow", "wandb"), where  # imported by name, where they are asked for
+        assert library not in ("tensorboardX", "mlflow", "wandb", "optuna"), (
+            where
+        )  # imported by name, where they are asked for
         assert library != "tensorflow_datasets" or name in TFDS_FILES, where
 
 

@@ -19,6 +19,7 @@ from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.scaling import chosen
 from tl_jax.run.plan.types import Options
 from tl_jax.run.settings.config import Config
+from tl_jax.shallow import SHALLOW
 
 UNITS = np.array([1e-3, 1, 1, 1e4, 1, 1, 1, 1], np.float32)
 
@@ -89,7 +90,7 @@ def test_of_images_there_is_nothing_to_standardise():
 def test_baselines_are_rows_and_records_and_the_same_again():
     setup = set_up()
     found = baselines.records(setup)
-    assert [record["method"] for record in found] == ["majority", "nearest_neighbour", "logistic_regression"]
+    assert [record["method"] for record in found] == ["majority", "nearest_neighbour", "logistic_regression", *SHALLOW]
     scores = {record["method"]: record["selectors"]["last"]["target/accuracy"] for record in found}
     assert scores["majority"] == pytest.approx(1 / 3)
     assert min(scores["nearest_neighbour"], scores["logistic_regression"]) > 0.5
@@ -97,6 +98,23 @@ def test_baselines_are_rows_and_records_and_the_same_again():
     table = baselines.beneath(setup, report.table(setup.config, [], {}, BY), found)
     assert table.cells[1][:4] == ["majority", "0.333", "-", "-"]
     assert "most frequent class" in table.cells[1][-1]
+
+
+def test_baselines_are_fitted_once_for_runs_that_differ_in_training_alone(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    fitted, models = [], baselines._models
+    monkeypatch.setattr(baselines, "_models", lambda *of: fitted.append(of) or models(*of))
+    first = baselines.records(set_up())
+    assert baselines.records(set_up(lr=0.1, methods=("mcc",), seeds=(7,), steps=50)) == first
+    assert len(fitted) == 1
+    assert baselines.records(set_up(standardise="none")) != first
+    other = changed(DOMAINS["near"], train=DOMAINS["near"].train._replace(y=DOMAINS["near"].train.y[::-1].copy()))
+    setup = set_up()
+    assert baselines.records(setup._replace(problem=setup.problem._replace(sources=(other,)))) != first
+    assert len(fitted) == 3
+    for path in tmp_path.rglob("*.json"):
+        path.write_text("{")
+    assert baselines.records(set_up()) == first  # what is damaged is fitted again
 
 
 def test_baselines_of_texts_are_of_their_counts():

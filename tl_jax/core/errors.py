@@ -29,6 +29,11 @@ class MachineError(Exception):
     code = 1
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether a device has too little memory, as XLA says it."""
+    return "RESOURCE_EXHAUSTED" in str(error)
+
+
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 

@@ -21,6 +21,7 @@ COMMANDS = (
     "rank",
     "export",
     "data",
+    "methods",
 )
 
 

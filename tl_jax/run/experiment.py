@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tl_jax.core.errors import machine_faults
+from tl_jax.core.errors import MachineError, machine_faults, out_of_memory
 from tl_jax.data.domain import Domain
+from tl_jax.run import rungs
 from tl_jax.run.conclude import FINISHED, Result, conclude
 from tl_jax.run.execute.begin import from_file, on_features, pretrained
 from tl_jax.run.execute.execution import check_bytes, execution
@@ -24,9 +25,10 @@ from tl_jax.run.store.lock import locked
 from tl_jax.run.store.names import readable
 from tl_jax.run.store.resume import every_job, inspect
 from tl_jax.run.store.rundir import FEATURES, RunDirectory, packed
+from tl_jax.run.store.stops import Stops
 from tl_jax.run.work import Work
 from tl_jax.training.state import State
-from tl_jax.training.trials import Programs
+from tl_jax.training.trials import Programs, half_as_many
 
 
 class Running(NamedTuple):
@@ -37,6 +39,11 @@ class Running(NamedTuple):
     directory: RunDirectory
     reporter: Reporter
     stop: StopRequest
+
+    def holds(self, task: Task, step: int) -> bool:
+        """Whether a job is held at a step; the hidden one that it begins from never is."""
+        hidden = all(task.job.name != one.job.name for one in self.setup.tasks)
+        return not hidden and 0 < self.setup.options.until <= step
 
 
 def default_run_dir(config: Config) -> Path:
@@ -98,6 +105,7 @@ def _run(kind: Kind, setup: Setup, directory: RunDirectory, accepted: Sequence[s
                     break
         stop.trained = True
         result = conclude(kind, setup, directory, reporter, unfinished, accepted=accepted, trained=bool(todo))
+        rungs.keep(kind, setup, directory)
     return result._replace(stopped=stop.signal is not None)
 
 
@@ -123,7 +131,36 @@ def _finish(at: Running, task: Task, models: dict[str, Any]) -> None:
 
 
 def _train(at: Running, task: Task, model: Any = None) -> tuple[State, Programs]:
-    """Run one job from where it stands to its end. Raises StoppedError where the user asked to stop."""
+    """Run one job from where it stands to its end, fewer trials at once where the device has too little memory.
+
+    Raises StoppedError where the user asked to stop, MachineError where there is too little memory for one trial.
+    """
+    while True:
+        try:
+            return _attempt(at, task, model)
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            _fewer_at_once(at, task, error)
+
+
+def _fewer_at_once(at: Running, task: Task, error: Exception) -> None:
+    """From here on half as many trials at once; the ways agree only to rounding, so not in the middle of a job."""
+    directory, name, trials = at.directory, task.job.name, len(task.job.trials)
+    mode = half_as_many(directory.manifest(name).mode or "map", trials)
+    begun = not directory.manifest(name).empty or Stops(directory.root, name).there
+    if mode is None or begun:
+        why = "It was begun with more trials at once, and goes on so" if mode else "It was tried with one trial at once"
+        raise MachineError(
+            f"{name}: the device has too little memory. {why}. Free it of other work and run the same line again, or "
+            f"take a smaller --batch_size or fewer trials of a run (--most in a sweep). ({str(error)[:200]})"
+        ) from error
+    at.reporter.say(f"{name}: {trials} trials need more memory than the device has at once; from here on {mode}.")
+    directory.begin(name, mode)
+    directory.show_modes(every_job(at.setup))
+
+
+def _attempt(at: Running, task: Task, model: Any) -> tuple[State, Programs]:
     _unless_stopped(at, task)
     setup, directory, reporter, job = at.setup, at.directory, at.reporter, task.job
     # How its trials run: as this run began with, since the ways agree only to rounding.
@@ -150,7 +187,7 @@ def _train(at: Running, task: Task, model: Any = None) -> tuple[State, Programs]
         build=how.build,
         place=how.placement.state,
         note=note,
-        stopping=lambda: at.stop.signal is not None,
+        stopping=lambda step: at.stop.signal is not None or at.holds(task, step),
     )
     return run_job(work, model)
 

@@ -22,11 +22,20 @@ Trials = tuple[tuple[int, tuple[tuple[str, float], ...]], ...]
 def over_trials(f: Callable, mode: str) -> Callable:
     """f(one trial, *rest) -> the same over trials stacked along a leading axis, `rest` shared.
 
-    "vmap": all trials at once; "map": one after the other inside the same compiled program.
+    "vmap": all trials at once; "vmap/8": eight at once; "map": one after the other inside the same compiled program.
     """
     if mode == "vmap":
         return lambda stacked, *rest: jax.vmap(lambda one: f(one, *rest))(stacked)
-    return lambda stacked, *rest: jax.lax.map(lambda one: f(one, *rest), stacked)
+    size = None if mode == "map" else int(mode.removeprefix("vmap/"))
+    return lambda stacked, *rest: jax.lax.map(lambda one: f(one, *rest), stacked, batch_size=size)
+
+
+def half_as_many(mode: str, trials: int) -> str | None:
+    """The mode with half as many trials at once; None where it is one already."""
+    if mode == "map":
+        return None
+    half = -(-(trials if mode == "vmap" else int(mode.removeprefix("vmap/"))) // 2)
+    return f"vmap/{half}" if half > 1 else "map"
 
 
 class Programs(NamedTuple):

@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tl_jax.core.errors import out_of_memory
 from tl_jax.core.files import keep_in_cache, say, say_once, user_cache, write_first
 from tl_jax.core.sealed import digest, opened, seal
 from tl_jax.run.plan.devices import Placement, cores
 from tl_jax.training.state import Data, Start
-from tl_jax.training.trials import Programs
+from tl_jax.training.trials import Programs, half_as_many
 
 Built = tuple[Programs, Placement]
 Decision = tuple[str, str]
@@ -40,24 +41,44 @@ def choose(shape: str, build: Callable[[str], Built], start: Start, data: Data, 
     trials = len(start.seed)
     if trials == 1:
         return "map", "one trial"
-    key = f"{_machine()}, {trials} trials, {shape}"
-    known, sure = _recall().get(key, {}), True
-    said = lambda: "" if sure else "; the machine was busy, so this is not remembered"
-    for mode in ("map", "vmap"):
-        if mode == "vmap" and mode not in known and known["map"] * steps < SHORT:
-            each = f"{known['map'] * 1e3:.0f} ms"
-            why = f"(a step of all: {each}; too short a run to try vmap{said()})"
-            return "map", f"{trials} trials one after the other {why}"
-        if mode not in known:
-            seconds, agree = _time(build(mode), start, data)
-            known, sure = {**known, mode: seconds}, sure and agree
-            if sure:
-                keep_in_cache(_memory(), seal({**_recall(), key: known}).encode())
-    one, together = known["map"], known["vmap"]
-    mode = "vmap" if together * MARGIN < one else "map"
-    name = {"vmap": "vmapped", "map": "one after the other"}[mode]
-    taken = f"{one * 1e3:.0f} ms in turn, {together * 1e3:.0f} ms vmapped"
-    return mode, f"{trials} trials {name} (a step of all: {taken}{said()})"
+    known = _Measured(f"{_machine()}, {trials} trials, {shape}", lambda mode: _time(build(mode), start, data))
+    one, together = known.of("map"), next((mode for mode in known.seconds if mode != "map"), "")
+    if not together and one * steps < SHORT:
+        why = f"a step of all: {one * 1e3:.0f} ms; too short a run to try vmap{known.remark}"
+        return "map", f"{trials} trials one after the other ({why})"
+    together, many = known.most(together or "vmap", trials)
+    mode = together if many * MARGIN < one else "map"
+    name = {"vmap": "vmapped", "map": "one after the other"}.get(mode, f"vmapped, {mode[5:]} at once")
+    taken = f"{one * 1e3:.0f} ms in turn, {many * 1e3:.0f} ms vmapped"
+    return mode, f"{trials} trials {name} (a step of all: {taken}{known.remark})"
+
+
+class _Measured:
+    """Seconds of a step of all trials by mode: as remembered under a key, or measured now by time(mode)."""
+
+    def __init__(self, key: str, time: Callable[[str], tuple[float, bool]]):
+        self.seconds, self.remark = dict(_recall().get(key, {})), ""
+        self._key, self._time = key, time
+
+    def of(self, mode: str) -> float:
+        """Of one mode. What a busy machine gave is not remembered, nor what is measured after it."""
+        if mode not in self.seconds:
+            self.seconds[mode], sure = self._time(mode)
+            self.remark = self.remark if sure else "; the machine was busy, so this is not remembered"
+            if not self.remark:
+                keep_in_cache(_memory(), seal({**_recall(), self._key: self.seconds}).encode())
+        return self.seconds[mode]
+
+    def most(self, mode: str, trials: int) -> tuple[str, float]:
+        """A mode and its seconds, or those of the first with half as many at once that the device has memory for."""
+        while True:
+            try:
+                return mode, self.of(mode)
+            except Exception as error:
+                smaller = half_as_many(mode, trials)
+                if smaller is None or not out_of_memory(error):
+                    raise
+            mode = smaller
 
 
 def agreed(folder: str, shape: str, decide: Callable[[], Decision]) -> Decision:

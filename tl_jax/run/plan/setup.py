@@ -89,7 +89,7 @@ def _rows(problem: Problem, job: Job, config: Config) -> np.ndarray | None:
 def make_network(config: Config, problem: Problem, job: Job, mode: str, *, form: str = "") -> Network:
     """The config's network for the job's classes; its convolutions suit the platform and the mode unless given."""
     call = network_call(config)
-    form = form or conv_form(jax.default_backend(), mode == "vmap")
+    form = form or conv_form(jax.default_backend(), mode != "map")
     dtype = jnp.dtype(config.precision)
     if problem.tasks:
         widths = {task.group: task.width for task in problem.tasks}

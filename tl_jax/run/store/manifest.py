@@ -48,6 +48,11 @@ class Manifest:
         """How the job's trials ran, if it was begun."""
         return self.files.get(MODE, {}).get("mode")
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is noted but how its trials run."""
+        return self.files.keys() <= {MODE}
+
     def keep(self, wanted: Callable[[str], bool]) -> None:
         """Only the files that are wanted; nothing is written where nothing changes."""
         kept = {name: entry for name, entry in self.files.items() if wanted(name)}

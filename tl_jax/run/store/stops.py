@@ -27,7 +27,7 @@ class Stops:
 
     def last(self, after: int, before: int) -> int | None:
         """The step where a stop found the job, between a checkpoint and the next evaluation; any other is removed."""
-        if not self._path.is_dir():
+        if not self.there:
             return None
         saved = self._open()
         step = saved.last_whole(before)
@@ -36,6 +36,11 @@ class Stops:
             return step
         self.forget()
         return None
+
+    @property
+    def there(self) -> bool:
+        """Whether a stop has left anything."""
+        return self._path.is_dir()
 
     def save(self, step: int, saved: Any) -> None:
         """Save what a job goes on with; it is on disk when this returns."""
