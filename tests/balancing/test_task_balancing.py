@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tl_jax.balancing import by_losses, by_trained_weights, contract
+from tl_jax.balancing import by_losses, by_trained_weights
 from tl_jax.balancing import contract as balance
 from tl_jax.balancing.contract import Balance, Seen, comparable, shared_direction, weighted_loss
 from tl_jax.balancing.table import STRATEGIES, db_mtl, imtl
