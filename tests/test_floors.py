@@ -68,6 +68,7 @@ ROOMS = {
     "programs": RUN | {"kinds", "kinds/inductive", "evaluation/transferability"},
     "sweep/asked": RUN | {"data/benchmarks"},
     "sweep": RUN | {"kinds", "sweep/asked"},
+    "sweep/clusters": RUN | {"sweep", "data/check"},
     "sweep/tables": RUN | {"sweep", "sweep/asked", "kinds", "data/benchmarks"},
     "sweep/pictures": {"core", "sweep/tables"},
     "sweep/exporters": {"core", "run/store", "sweep/tables"},

@@ -31,6 +31,7 @@ from absl import flags
 
 from tl_jax.core.errors import UserError, unknown
 from tl_jax.kinds.table import KINDS, kind_of
+from tl_jax.launch import clusters
 from tl_jax.launch.flags import FLAGS, define, without
 from tl_jax.launch.report import define as define_report
 from tl_jax.launch.report import report
@@ -38,9 +39,10 @@ from tl_jax.launch.sweep_line import grown, of_a_line, plan_of, searching
 from tl_jax.run.settings.config import Config
 from tl_jax.run.store.lock import locked
 from tl_jax.sweep import halving as rungs
-from tl_jax.sweep import slurm
 from tl_jax.sweep.asked.values import CALLED
 from tl_jax.sweep.budget import estimate, hours_of, measured
+from tl_jax.sweep.clusters import slurm
+from tl_jax.sweep.clusters.tasks import Asked as Cluster
 from tl_jax.sweep.directory import Plan, SweepDirectory
 from tl_jax.sweep.local import Pool, Stop, places, starter, work
 from tl_jax.sweep.report import costs, duration, planned, standing
@@ -90,16 +92,14 @@ def _sweep(sweep: SweepDirectory, base: Config) -> None:
     print(planned(plan))
     if limit:
         _afford(sweep, plan, limit)
-    jobs = slurm.Asked(FLAGS.slurm, FLAGS.parallel, FLAGS.per_job)
-    if FLAGS.on == "local" and jobs != slurm.Asked([]):
-        raise UserError("--slurm, --parallel and --per_job go with --on=slurm.")
+    jobs = clusters.asked()
     if FLAGS.dry_run:
-        print(slurm.script(sweep, sweep.root / "tasks.txt", 0, jobs) if FLAGS.on == "slurm" else "", end="")
+        print(clusters.shown(sweep, plan, jobs), end="")
         print("Nothing was run or written.")
-    elif FLAGS.on == "slurm":
-        _submit(sweep, plan, jobs)
-    else:
+    elif FLAGS.on == "local":
         _here(sweep, plan)
+    else:
+        _submit(sweep, plan, jobs)
 
 
 def _afford(sweep: SweepDirectory, plan: Plan, limit: float) -> None:
@@ -135,13 +135,12 @@ def _due(sweep: SweepDirectory, plan: Plan) -> tuple[Plan, dict[str, int]]:
     return plan, {state.name: 0 for state in sweep.states(plan) if state.state not in ("finished", "failed")}
 
 
-def _submit(sweep: SweepDirectory, plan: Plan, jobs: slurm.Asked) -> None:
+def _submit(sweep: SweepDirectory, plan: Plan, jobs: Cluster) -> None:
     with locked(sweep.root):
-        slurm.script(sweep, sweep.root, 0, jobs)  # refuses what it cannot say
+        clusters.shown(sweep, plan, jobs)  # refuses what it cannot say
         going = slurm.alive(sweep)
         plan, due = _todo(sweep, plan)
-        todo = [name for name in due if name not in going]
-        print("\n".join(slurm.submit(sweep, todo, jobs) or ["Nothing to submit."]))
+        print(clusters.handed(sweep, plan, [name for name in due if name not in going], jobs))
     _status(sweep)
 
 

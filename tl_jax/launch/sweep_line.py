@@ -8,6 +8,7 @@ from absl import flags
 
 from tl_jax.core.errors import UserError
 from tl_jax.kinds.table import prepare
+from tl_jax.launch import clusters
 from tl_jax.launch.flags import FLAGS, options
 from tl_jax.run.plan.devices import setup as setup_devices
 from tl_jax.run.settings.config import Config
@@ -18,8 +19,6 @@ from tl_jax.sweep.asked.space import SETS, Asked, Point, points, studies
 from tl_jax.sweep.directory import Plan, SweepDirectory
 from tl_jax.sweep.plan import Run, digest_of, runs
 from tl_jax.sweep.search import SEARCHES, Search, check, first, further, point, scores, searched
-
-PLACES = ("local", "slurm")
 
 
 def of_a_line() -> None:
@@ -40,10 +39,7 @@ def of_a_line() -> None:
     whole("most", 0, "Trials of one run at most; 0 is as many as fit one program.")
     whole("processes", 0, "Runs at once on a CPU; 0 is two where there are two cores. GPUs have one each.")
     string("budget", "", "Hours that it may take (90m, 20h, 2d): measured before it is begun, over it nothing is run.")
-    flags.DEFINE_enum("on", "local", PLACES, "Where: on this machine, or by jobs of SLURM's.")
-    several("slurm", [], "Repeatable. A long flag of sbatch without its dashes, as in partition=gpu or time=4:00:00.")
-    whole("parallel", 0, "With --on=slurm: tasks at once at most; 0 is as many as there is room for.")
-    whole("per_job", 1, "With --on=slurm: runs of a task, one after the other.")
+    clusters.define()
 
 
 def asked() -> Asked:
