@@ -155,12 +155,12 @@ def chosen(scores: np.ndarray, test: np.ndarray, groups: np.ndarray) -> tuple[np
 
 def _correlation(scores: np.ndarray, test: np.ndarray) -> float:
     """Spearman's, over all candidates that are not refused."""
-    from scipy.stats import spearmanr
+    from scipy.stats import rankdata
 
     kept = np.isfinite(scores)
     if kept.sum() < 3 or np.ptp(scores[kept]) == 0 or np.ptp(test[kept]) == 0:
         return float("nan")
-    return float(spearmanr(scores[kept], test[kept]).statistic)
+    return float(np.corrcoef(rankdata(scores[kept]), rankdata(test[kept]))[0, 1])
 
 
 def _note(setup: Setup, metric: str, swept: bool) -> str:

@@ -24,6 +24,7 @@ arXiv 2208.07360 (a comparison over a million checkpoints).
 """
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
