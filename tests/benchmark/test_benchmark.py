@@ -114,7 +114,7 @@ def test_negative_transfer_is_said_only_beyond_the_spread():
     assert "full +0.043 ± 0.055" in bought
     assert "not told apart" in bought
     assert "3 seeds are few" in worth
-    assert verdict.remark("dan", scores).startswith("0: NEGATIVE TRANSFER")
+    assert verdict.remark("dan", scores).startswith("Without target labels: NEGATIVE TRANSFER")
     assert verdict.remark("dann", scores) == ""
 
 

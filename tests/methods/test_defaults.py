@@ -33,6 +33,21 @@ ARGUMENTS = {
     "adamatch": {"threshold": 0.9},  # Berthelot et al. 2022
     "dare_gram": {"threshold": 0.9, "angle": 0.05, "scale": 1e-3},  # Nejjar et al. 2023
     "m3sda": {"moments": 2},  # Peng et al. 2019
+    "ddc": {},
+    "cmd": {"moments": 5},  # Zellinger et al. 2017: K = 5
+    "homm": {"order": 3},  # Chen et al. 2020
+    "deep_jdot": {"features": 1e-3, "labels": 1e-4, "regular": 0.02},  # Damodaran et al. 2018: 1e-3, 1e-4
+    "jumbot": {"features": 0.1, "labels": 0.1, "regular": 0.1, "marginal": 1.0},  # Fatras et al. 2021
+    "adda": {"hidden": 500},  # Tzeng et al. 2017
+    "iwan": {"penalty": 0.1, "hidden": 256},  # Zhang et al. 2018: gamma = .1
+    "pada": {"hidden": 256},
+    "cbst": {"first": 0.2, "last": 0.5},  # Zou et al. 2018: p from 20 % to 50 %
+    "atdoc": {"neighbours": 5},  # Liang et al. 2021: K = 5
+    "flexmatch": {"threshold": 0.95},  # Zhang et al. 2021
+    "freematch": {"decay": 0.999, "fairness": 0.01},  # Wang et al. 2023
+    "mme": {},
+    "aad": {"neighbours": 5, "decay": 5.0, "smoothing": 0.1},  # Yang et al. 2022
+    "nrc": {"neighbours": 5, "extended": 5, "other": 0.1, "smoothing": 0.1},  # Yang et al. 2021
     "erm": {},
     "mldg": {"inner": 5e-4},  # Li et al. 2018: alpha = 5e-4
     "vrex": {"anneal": 0.1},  # DomainBed: 500 of 5000 steps
@@ -94,6 +109,19 @@ TRADE_OFFS = {
     "adamatch": (1.0, "half_cosine"),  # Berthelot et al. 2022
     "dare_gram": (1.0, "constant"),
     "m3sda": (0.5, "constant"),
+    "ddc": (0.25, "constant"),  # Tzeng et al. 2014
+    "cmd": (1.0, "constant"),  # Zellinger et al. 2017
+    "homm": (1.0, "constant"),
+    "deep_jdot": (1.0, "constant"),
+    "jumbot": (1.0, "constant"),
+    "adda": (0.3, "dann"),
+    "iwan": (0.3, "dann"),
+    "pada": (0.3, "dann"),
+    "cbst": (1.0, "constant"),
+    "atdoc": (0.2, "linear"),
+    "flexmatch": (1.0, "constant"),
+    "freematch": (1.0, "constant"),
+    "mme": (0.1, "constant"),  # Saito et al. 2019
     "mldg": (1.0, "constant"),  # Li et al. 2018: beta = 1
     "vrex": (10.0, "constant"),  # DomainBed
     "irm": (100.0, "constant"),  # DomainBed

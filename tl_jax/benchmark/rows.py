@@ -56,7 +56,7 @@ class Asked(NamedTuple):
     base: Config
     rows: tuple[str, ...] = ROWS
     labels: tuple[str, ...] = (NONE, "1", "5", ALL)
-    lams: tuple[float, ...] = (0.1, 1.0, 10.0)
+    lams: tuple[float, ...] = (0.3, 3.0)
 
     @property
     def few(self) -> tuple[int, ...]:

@@ -75,8 +75,9 @@ def caption(found: Found, asked: Asked, place: Place) -> str:
         f"Budget: {base.steps} steps of {base.batch_size} examples of each domain that a row reads. Rows that begin "
         f"from a model count its training: {base.pretrain_steps} steps before, {asked.rest} after. Fine-tuning: one "
         "model of the source, the same for all strategies, labels and seeds; self-supervision: one trunk, trained on "
-        "the target without labels; source-free and test time: a source model a seed. Test time takes a step a batch "
-        "of the test examples, in one pass, and predicts each before it learns from it.",
+        "the target without labels; the spread of these rows is of labels, heads and batches alone. Source-free and "
+        "test time: a source model a seed. Test time takes a step a batch of the test examples, in one pass, and "
+        "predicts each before it learns from it.",
         "trained: parameters that the last step moves. MFLOP a step: of one trial, as the compiler counts the program "
         "before it optimises it. ms a step: processor time of one trial's, measured apart when a run has ended. CPU s: "
         "processor seconds of all runs of the row, with compiling, evaluations and a model of its own that it begins "

@@ -50,7 +50,7 @@ def remark(row: str, scores: Scores) -> str:
         floor = floor_of(labels)
         theirs = scores.get(floor, {}).get(labels, {})
         lost = under(ours, theirs, floor) if ours and row not in (floor, BOUND) else ""
-        said += [f"{labels}: {lost}"] if lost.startswith("NEGATIVE") else []
+        said += [f"{amount(labels)}: {lost}"] if lost.startswith("NEGATIVE") else []
     return "; ".join(said)
 
 
@@ -71,7 +71,7 @@ def _of_column(scores: Scores, labels: str, ratio: float) -> str:
         return ""
     order = sorted(column, key=lambda row: mean(column[row]), reverse=True)
     first, second = order[:2]
-    said = [f"{_amount(labels)}: {first} is highest, {mean_std(list(column[first].values()))}."]
+    said = [f"{amount(labels)}: {first} is highest, {mean_std(list(column[first].values()))}."]
     lead = paired(column[first], column[second], ratio)
     if lead:
         said.append(f"Over {second}, the next: {lead.shown()}, {_apart(lead.p)}.")
@@ -122,7 +122,7 @@ def _bought(scores: Scores, labels: Sequence[str], ratio: float) -> list[str]:
         if column:
             row = max(column, key=lambda row: mean(column[row]))
             if gain := paired(column[row], free[best], ratio):
-                said.append(f"{_amount(n)}: {row} {gain.shown()}, {_apart(gain.p)}")
+                said.append(f"{amount(n)}: {row} {gain.shown()}, {_apart(gain.p)}")
     return (
         [f"What labels buy, the best row with them over {best}, the best without: {'; '.join(said)}."] if said else []
     )
@@ -149,7 +149,8 @@ def _apart(p: float | None) -> str:
     return f"{f'p = {p:.3f}' if p >= 0.0005 else 'p < 0.001'}: {'told apart' if p < LEVEL else 'not told apart'}"
 
 
-def _amount(labels: str) -> str:
+def amount(labels: str) -> str:
+    """A number of labels, in words."""
     return {"0": "Without target labels", "1": "1 label a class", "all": "All labels"}.get(
         labels, f"{labels} labels a class"
     )

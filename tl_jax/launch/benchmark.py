@@ -40,7 +40,7 @@ SAYS = {
 KNOWN = list(dict.fromkeys(name for _, found, _ in SORTS for name in found))
 flags.DEFINE_multi_string("row", list(ROWS), f"Repeatable. Method, strategy, or call of one: {names(KNOWN)}.")
 flags.DEFINE_string("labels", f"{NONE},1,5,{ALL}", "Labels a class of the target, a column each; all is every one.")
-flags.DEFINE_string("lams", "0.1,1,10", "Trade-offs lambda of the joint rows.")
+flags.DEFINE_string("lams", "0.3,3", "Trade-offs lambda of the joint rows.")
 flags.DEFINE_string("dir", "", "Where the table and its runs are kept. Default: a directory under runs/.")
 asked = define(DEFAULTS, [name for name in settings(Config) if name not in KEPT], SAYS)
 

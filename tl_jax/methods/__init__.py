@@ -19,22 +19,29 @@ A new method is one file and one line in a table: docs/adding_a_method.md. tests
 from collections.abc import Callable, Mapping
 
 from tl_jax.core.errors import UserError
+from tl_jax.methods.aad import aad
 from tl_jax.methods.adabn import adabn
 from tl_jax.methods.adamatch import adamatch
+from tl_jax.methods.adda import adda
 from tl_jax.methods.afn import afn
+from tl_jax.methods.atdoc import atdoc
 from tl_jax.methods.barlow_twins import barlow_twins
 from tl_jax.methods.bi_tuning import bi_tuning
 from tl_jax.methods.bnm import bnm
 from tl_jax.methods.bsp import bsp
 from tl_jax.methods.bss import bss
 from tl_jax.methods.byol import byol
+from tl_jax.methods.cbst import cbst
 from tl_jax.methods.cdan import cdan
+from tl_jax.methods.cmd import cmd
 from tl_jax.methods.co_tuning import co_tuning
 from tl_jax.methods.contract import Method
 from tl_jax.methods.dan import dan
 from tl_jax.methods.dann import dann
 from tl_jax.methods.dare_gram import dare_gram
+from tl_jax.methods.ddc import ddc
 from tl_jax.methods.deep_coral import deep_coral
+from tl_jax.methods.deep_jdot import deep_jdot
 from tl_jax.methods.delta import delta
 from tl_jax.methods.dino import dino
 from tl_jax.methods.dsan import dsan
@@ -45,10 +52,15 @@ from tl_jax.methods.fine_tune import fine_tune
 from tl_jax.methods.fish import fish
 from tl_jax.methods.fishr import fishr
 from tl_jax.methods.fixmatch import fixmatch
+from tl_jax.methods.flexmatch import flexmatch
+from tl_jax.methods.freematch import freematch
 from tl_jax.methods.group_dro import group_dro
+from tl_jax.methods.homm import homm
 from tl_jax.methods.irm import irm
+from tl_jax.methods.iwan import iwan
 from tl_jax.methods.jan import jan
 from tl_jax.methods.joint import joint
+from tl_jax.methods.jumbot import jumbot
 from tl_jax.methods.l2_sp import l2_sp
 from tl_jax.methods.lwf import lwf
 from tl_jax.methods.m3sda import m3sda
@@ -59,7 +71,10 @@ from tl_jax.methods.mdd import mdd
 from tl_jax.methods.mean_teacher import mean_teacher
 from tl_jax.methods.mixstyle import mixstyle
 from tl_jax.methods.mldg import mldg
+from tl_jax.methods.mme import mme
 from tl_jax.methods.moco import moco
+from tl_jax.methods.nrc import nrc
+from tl_jax.methods.pada import pada
 from tl_jax.methods.pixels import pixels
 from tl_jax.methods.pseudo_label import pseudo_label
 from tl_jax.methods.rotation import rotation
@@ -111,6 +126,21 @@ ADAPTATION: Mapping[str, Callable[..., Method]] = {
     "adamatch": adamatch,
     "dare_gram": dare_gram,
     "m3sda": m3sda,
+    "ddc": ddc,
+    "cmd": cmd,
+    "homm": homm,
+    "deep_jdot": deep_jdot,
+    "jumbot": jumbot,
+    "adda": adda,
+    "iwan": iwan,
+    "pada": pada,
+    "cbst": cbst,
+    "atdoc": atdoc,
+    "flexmatch": flexmatch,
+    "freematch": freematch,
+    "mme": mme,
+    "aad": aad,
+    "nrc": nrc,
 }
 FINE_TUNING: Mapping[str, Callable[..., Method]] = {
     "fine_tune": fine_tune,

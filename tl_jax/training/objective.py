@@ -1,6 +1,6 @@
 """The one equation: min over theta of sum_k w_k(step) L_k(theta), usually L_S + lambda L_T."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import jax
@@ -106,8 +106,7 @@ class _Passes(NamedTuple):
         outputs, stats = forward(Weights(params, around.stats, around.at.key), trained)
         for name, view in views.items():
             if view.weights is not None:
-                (entry,) = self.entries[name]
-                outputs[name] = jax.lax.stop_gradient(_teacher(forward, view, entry, around))
+                outputs[name] = jax.lax.stop_gradient(_teacher(forward, view, self.entries[name], around))
             elif not view.train:
                 outputs[name] = _inference(forward, (params, around.stats), self.entries[name])
         return outputs, stats
@@ -131,18 +130,24 @@ def _keys(entries: list[Entry], at: At) -> tuple[Array, ...]:
     return tuple(of_view(at.key, entry.view, entry.domain) for entry in entries)
 
 
-def _teacher(forward: Forward, view: View, entry: Entry, around: Surroundings) -> Output:
-    """A pass through the weights a view names, frozen where the student is; its statistics are thrown away."""
+def _teacher(forward: Forward, view: View, entries: list[Entry], around: Surroundings) -> Output:
+    """Passes through the weights a view names, frozen where the student is; their statistics are thrown away."""
     assert view.weights is not None
     params, stats = view.weights(around.memory)
     if not view.train:
-        return _inference(forward, (params, stats), [entry])
+        return _inference(forward, (params, stats), entries)
     weights = Weights(params, stats, around.at.key)
-    return forward.one_pass(weights, stats_of(stats, entry.domain), entry.x, f"teacher {entry.view}")[0]
+    return _joined(
+        forward.one_pass(weights, stats_of(stats, one.domain), one.x, f"teacher {one.view}{one.domain if i else ''}")[0]
+        for i, one in enumerate(entries)
+    )
 
 
 def _inference(forward: Forward, model: tuple[Tree, Mapping[str, Tree]], entries: list[Entry]) -> Output:
     """Each entry as the model predicts it, with the statistics of its domain; several are joined."""
     params, stats = model
-    found = [forward.network.apply(params, stats_of(stats, one.domain), one.x)[0] for one in entries]
-    return Output(*(jnp.concatenate(parts) for parts in zip(*found, strict=True)))
+    return _joined(forward.network.apply(params, stats_of(stats, one.domain), one.x)[0] for one in entries)
+
+
+def _joined(outputs: Iterable[Output]) -> Output:
+    return Output(*(jnp.concatenate(parts) for parts in zip(*outputs, strict=True)))
