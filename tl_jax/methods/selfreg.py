@@ -23,7 +23,7 @@ def selfreg(features: float = 0.3) -> Method:
 
     def init(key: Array, example: Example, model: Model) -> Own:
         d = example.features.shape[-1]
-        return Own({"projection": mlp.init(key, (d, 2 * d, d))}, {})
+        return Own({"projection": mlp.init(key, (d, 2 * d, d), last_bias=False)}, {})
 
     def terms(own: Own, out: Outputs, batch: Batch[None], at: At) -> Terms:
         z, y = out["source"].logits, batch.y
