@@ -66,8 +66,10 @@ ROOMS = {
     "kinds/generalisation": RUN | {"kinds/predicting"},
     "kinds": {"core", "data", "run", "run/settings", "run/plan", *(f"kinds/{name}" for name in KINDS)},
     "programs": RUN | {"kinds", "kinds/inductive", "evaluation/transferability"},
-    "sweep": RUN | {"kinds", "data/benchmarks"},
-    "sweep/tables": RUN | {"sweep", "kinds", "data/benchmarks"},
+    "sweep/asked": RUN | {"data/benchmarks"},
+    "sweep": RUN | {"kinds", "sweep/asked"},
+    "sweep/clusters": RUN | {"sweep", "data/check"},
+    "sweep/tables": RUN | {"sweep", "sweep/asked", "kinds", "data/benchmarks"},
     "sweep/pictures": {"core", "sweep/tables"},
     "sweep/exporters": {"core", "run/store", "sweep/tables"},
     "benchmark": RUN
@@ -150,7 +152,9 @@ def test_libraries_stay_in_their_rooms(name):
         library, where = module.split(".")[0], f"{name}:{line} imports {module}"
         assert library not in ("torch", "torchvision", "tensorflow", "transformers"), where
         assert library != "flax" or name.startswith("tl_jax/models/"), where
-        assert library not in ("tensorboardX", "mlflow", "wandb"), where  # imported by name, where they are asked for
+        assert library not in ("tensorboardX", "mlflow", "wandb", "optuna"), (
+            where
+        )  # imported by name, where they are asked for
         assert library != "tensorflow_datasets" or name in TFDS_FILES, where
 
 

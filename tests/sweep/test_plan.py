@@ -12,7 +12,7 @@ from tl_jax.kinds.table import prepare
 from tl_jax.run.plan.types import Options
 from tl_jax.run.settings.config import Config
 from tl_jax.sweep import plan
-from tl_jax.sweep.space import Asked, points
+from tl_jax.sweep.asked.space import Asked, points
 
 BASE = Config(source=("near",), target="far", network=NETWORK, steps=8, batch_size=16, seeds=(0, 1))
 DOMAINS = {"near": SOURCE, "far": TARGET}

@@ -3,7 +3,7 @@
 import pytest
 
 from tl_jax.core.errors import UserError
-from tl_jax.sweep.space import Asked, points
+from tl_jax.sweep.asked.space import Asked, points
 
 
 def test_a_grid_crosses_everything_and_calls_stay_texts():
@@ -15,6 +15,7 @@ def test_a_grid_crosses_everything_and_calls_stay_texts():
 def test_functions_give_the_values_of_numbers():
     values = lambda text: [next(iter(p.values())) for p in points(Asked(over=[text]))]
     assert values("lr=log(1e-4, 1e-1, 4)") == [1e-4, 1e-3, 1e-2, 1e-1]
+    assert values("lam=log(0.03, 3, 3)") == [0.03, 0.3, 3.0]
     assert values("lam=linear(0, 1, 5), 2") == [0.0, 0.25, 0.5, 0.75, 1.0, 2.0]
     assert values("steps=ints(10, 12)") == [10, 11, 12]
     assert values("temperature=-1, 2.5") == [-1.0, 2.5]

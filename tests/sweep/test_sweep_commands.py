@@ -12,10 +12,10 @@ from absl import flags as absl_flags
 from tl_jax.kinds.table import KINDS
 from tl_jax.launch import flags
 from tl_jax.run.settings.config import Config
+from tl_jax.sweep.asked.values import CALLED
 from tl_jax.sweep.tables.collect import collect
 from tl_jax.sweep.tables.command import commands, line, words
 from tl_jax.sweep.tables.pivot import Asked, pivot
-from tl_jax.sweep.values import CALLED
 
 ODD = {
     "transductive": [

@@ -20,6 +20,7 @@ COMMANDS = (
     "rank",
     "export",
     "data",
+    "methods",
 )
 
 

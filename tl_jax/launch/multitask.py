@@ -13,7 +13,7 @@ two pictures.
 from tl_jax.balancing.table import STRATEGIES
 from tl_jax.kinds.table import KINDS
 from tl_jax.launch.flags import SPECS, define, names, train, without
-from tl_jax.sweep.values import CALLED
+from tl_jax.sweep.asked.values import CALLED
 
 KIND = KINDS["multitask"]
 SAYS = {

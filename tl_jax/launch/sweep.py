@@ -5,11 +5,17 @@
     tl-jax sweep transductive --dir=sweeps/b --over='lr=log(1e-4, 1e-1, 8)' --over='network=cnn, lenet' \\
         --together='batch_size, steps = (32, 600), (64, 300)' --only='dann: lam=0.1, 1'
     tl-jax sweep transductive --dir=sweeps/c --draws=20 --over='lr=log_uniform(1e-4, 1e-1)' --pairs=office_caltech
+    tl-jax sweep transductive --dir=sweeps/d --method=dann --over='lam=log(0.01, 3, 9)' --halve=3 --rungs=120,300
+    tl-jax sweep transductive --dir=sweeps/e --method=dann --over='lr=log_uniform(1e-4, 1e-1)' --search=tpe \\
+        --draws=64 --rounds=8 --budget=2h
     tl-jax sweep status --dir=sweeps/a            (also: retry, cancel, collect)
 
 The flags of the kind of transfer go along. After '=' stands the argument list of a Python call: numbers, names, calls,
 texts in quotes, and log(low, high, n), linear(low, high, n), ints(low, high); with --draws also uniform(low, high),
-log_uniform(low, high), whole(low, high). What fits one program is one run; a value that a method lacks is dropped.
+log_uniform(low, high), whole(low, high). --spec=my_sweep.py takes all points from the plan() of a Python file instead.
+What fits one program is one run; a value that a method lacks is dropped.
+--halve: at each of --rungs the best of so many settings goes on, by the run's own criterion without target labels.
+--search: each round of draws is chosen by what the rounds before scored. --budget: more hours than that are refused.
 Everything is checked before the first run begins. Ctrl-C, or a kill, and the same line again goes on, nothing twice.
 status: where every run stands. retry: forget what failed, so that the same line tries it again. cancel: stop the
 processes of this sweep, each saved where it stands. collect: all trials into one table (see tl-jax report).
@@ -24,23 +30,25 @@ from pathlib import Path
 from absl import flags
 
 from tl_jax.core.errors import UserError, unknown
-from tl_jax.kinds.table import KINDS, kind_of, prepare
-from tl_jax.launch.flags import FLAGS, define, options, without
+from tl_jax.kinds.table import KINDS, kind_of
+from tl_jax.launch import clusters
+from tl_jax.launch.flags import FLAGS, define, without
 from tl_jax.launch.report import define as define_report
 from tl_jax.launch.report import report
-from tl_jax.run.plan.devices import setup as setup_devices
+from tl_jax.launch.sweep_line import grown, of_a_line, plan_of, searching
 from tl_jax.run.settings.config import Config
 from tl_jax.run.store.lock import locked
-from tl_jax.sweep import slurm
+from tl_jax.sweep import halving as rungs
+from tl_jax.sweep.asked.values import CALLED
+from tl_jax.sweep.budget import estimate, hours_of, measured
+from tl_jax.sweep.clusters import slurm
+from tl_jax.sweep.clusters.tasks import Asked as Cluster
 from tl_jax.sweep.directory import Plan, SweepDirectory
 from tl_jax.sweep.local import Pool, Stop, places, starter, work
-from tl_jax.sweep.plan import digest_of, runs
-from tl_jax.sweep.report import planned, standing
-from tl_jax.sweep.space import SETS, Asked, points
-from tl_jax.sweep.values import CALLED
+from tl_jax.sweep.report import costs, planned, standing
+from tl_jax.sweep.search import ahead
 
 WORDS = True
-PLACES = ("local", "slurm")
 ASKED: dict[str, Callable[[], Config]] = {}
 
 
@@ -52,20 +60,7 @@ def begin(words: list[str]) -> None:
         define_report()
     if word in COMMANDS:
         return
-    several, string, whole = flags.DEFINE_multi_string, flags.DEFINE_string, flags.DEFINE_integer
-    several("over", [], "Repeatable. name=value, value, ...: crossed with all others.")
-    several("together", [], "Repeatable. 'name, name = (value, value), (value, value)': values that go together.")
-    several("only", [], "Repeatable. 'dann: lam=0.1, 1': values of a name for one method (network, ...) alone.")
-    string("pairs", "", f"All ordered pairs of these domains: {', '.join(SETS)}, or domains in quotes.")
-    string("leave_out", "", "Each of these domains in turn is the target of all the others; as in --pairs.")
-    whole("draws", 0, "How many times random values are drawn.")
-    whole("draw_seed", 0, "Of the random values.")
-    whole("most", 0, "Trials of one run at most; 0 is as many as fit one program.")
-    whole("processes", 0, "Runs at once on a CPU; 0 is two where there are two cores. GPUs have one each.")
-    flags.DEFINE_enum("on", "local", PLACES, "Where: on this machine, or by jobs of SLURM's.")
-    several("slurm", [], "Repeatable. A long flag of sbatch without its dashes, as in partition=gpu or time=4:00:00.")
-    whole("parallel", 0, "With --on=slurm: tasks at once at most; 0 is as many as there is room for.")
-    whole("per_job", 1, "With --on=slurm: runs of a task, one after the other.")
+    of_a_line()
     kind = KINDS[word if word in KINDS else "transductive"]
     ASKED[word] = define(kind.defaults, without(kind), {}, CALLED.get(word, {}))
 
@@ -92,35 +87,60 @@ def _sweep(sweep: SweepDirectory, base: Config) -> None:
     if kind_of(base).planning.new_head and base.init_from and not FLAGS["source"].present:
         base = dataclasses.replace(base, source=())
     sweep.refuse_foreign()
-    plan = _plan(sweep, base)
+    limit = hours_of(FLAGS.budget) if FLAGS.budget else 0.0
+    plan = plan_of(sweep, base)
     print(planned(plan))
-    asked = slurm.Asked(FLAGS.slurm, FLAGS.parallel, FLAGS.per_job)
-    if FLAGS.on == "local" and asked != slurm.Asked([]):
-        raise UserError("--slurm, --parallel and --per_job go with --on=slurm.")
+    if limit:
+        _afford(sweep, plan, limit)
+    jobs = clusters.asked()
     if FLAGS.dry_run:
-        print(slurm.script(sweep, sweep.root / "tasks.txt", 0, asked) if FLAGS.on == "slurm" else "", end="")
+        print(clusters.shown(sweep, plan, jobs), end="")
         print("Nothing was run or written.")
-    elif FLAGS.on == "slurm":
-        _submit(sweep, plan, asked)
-    else:
+    elif FLAGS.on == "local":
         _here(sweep, plan)
+    else:
+        _submit(sweep, plan, jobs)
 
 
-def _todo(sweep: SweepDirectory, plan: Plan) -> list[str]:
-    """Keep the plan; the runs that are neither finished nor a mistake. What the machine failed at is tried again."""
+def _afford(sweep: SweepDirectory, plan: Plan, limit: float) -> None:
+    """Say what is left of a sweep and how long that takes. Raises UserError where it is more than the budget."""
+    local = FLAGS.on == "local"
+    found = places(FLAGS.platform, FLAGS.processes) if local else [{}]
+    known = {state.name for state in sweep.states(plan) if state.state in ("finished", "failed", "dropped")}
+    cost = measured(plan.options, found, lambda line: print(line, flush=True))
+    left = estimate(plan, [run.name for run in plan.runs if run.name not in known], cost)
+    if search := searching():
+        begun = estimate(plan, [run.name for run in plan.runs], cost)
+        left = left.with_more(begun, ahead(search, plan))
+    print(costs(left, len(found) if local else 0))
+    if (hours := left.elapsed(len(found)) if local else left.hours) > limit:
+        raise UserError(f"--budget={FLAGS.budget}: this takes about {hours:.3g} h. Sweep less, or give it more.")
+
+
+def _todo(sweep: SweepDirectory, plan: Plan) -> tuple[Plan, dict[str, int]]:
+    """Keep the plan; what is to be trained now. What the machine failed at is tried again, a mistake is not."""
     sweep.keep(plan)
     for state in sweep.states(plan):
         if state.state == "failed" and state.code != UserError.code:
             sweep.forget_failure(state.name)
-    return [state.name for state in sweep.states(plan) if state.state not in ("finished", "failed")]
+    return _due(sweep, plan)
 
 
-def _submit(sweep: SweepDirectory, plan: Plan, asked: slurm.Asked) -> None:
+def _due(sweep: SweepDirectory, plan: Plan) -> tuple[Plan, dict[str, int]]:
+    """The plan, which a search may have made longer, and {run: step}: what is not finished, to its end (0), or to the
+    next rung what has not come there."""
+    plan = grown(sweep, plan)
+    if plan.halving:
+        return plan, rungs.mark(sweep, plan)
+    return plan, {state.name: 0 for state in sweep.states(plan) if state.state not in ("finished", "failed")}
+
+
+def _submit(sweep: SweepDirectory, plan: Plan, jobs: Cluster) -> None:
     with locked(sweep.root):
-        slurm.script(sweep, sweep.root, 0, asked)  # refuses what it cannot say
+        clusters.shown(sweep, plan, jobs)  # refuses what it cannot say
         going = slurm.alive(sweep)
-        todo = [name for name in _todo(sweep, plan) if name not in going]
-        print("\n".join(slurm.submit(sweep, todo, asked) or ["Nothing to submit."]))
+        plan, due = _todo(sweep, plan)
+        print(clusters.handed(sweep, plan, [name for name in due if name not in going], jobs))
     _status(sweep)
 
 
@@ -128,29 +148,19 @@ def _here(sweep: SweepDirectory, plan: Plan) -> None:
     found = places(FLAGS.platform, FLAGS.processes)
     stop = Stop()
     with stop.listening(), locked(sweep.root):
-        todo = _todo(sweep, plan)
+        plan, todo = _todo(sweep, plan)
+        before, done = dict[str, int](), True
         start = starter(sweep, found)
-        done = work(Pool(sweep, len(found), start, stop, lambda line: print(line, flush=True)), todo)
+        pool = Pool(sweep, len(found), start, stop, lambda line: print(line, flush=True))
+        while done and todo and todo != before:  # from rung to rung, from round to round, or once
+            done, before = work(pool, list(todo)), todo
+            plan, todo = _due(sweep, plan)
     print(standing(sweep, plan, sweep.states(plan)))
     if not done:
         raise SystemExit(130)
     if any(state.state == "failed" for state in sweep.states(plan)):
         raise SystemExit(UserError.code)
     print(f"All trials in one table: tl-jax sweep collect --dir={sweep.root}")
-
-
-def _plan(sweep: SweepDirectory, base: Config) -> Plan:
-    """The plan of this line; the one that is kept where the line is the same, so that nothing is checked again."""
-    asked = Asked(FLAGS.over, FLAGS.together, FLAGS.only, FLAGS.pairs, FLAGS.leave_out, FLAGS.draws, FLAGS.draw_seed)
-    how = dataclasses.asdict(dataclasses.replace(options(), devices=FLAGS.devices or 1))
-    how |= {"platform": FLAGS.platform, "pictures": FLAGS["pictures"].present and FLAGS.pictures}
-    said = digest_of([base.to_json(), asked._asdict(), FLAGS.most, how])
-    if (sweep.root / "plan.json").exists() and (kept := sweep.plan()).asked == said:
-        return kept
-    found = points(asked)
-    setup_devices("cpu")  # the devices' memory is for the runs
-    checking = dataclasses.replace(options(), devices=1)
-    return Plan(base, how, said, tuple(runs(base, found, lambda config: prepare(config, checking, {}), FLAGS.most)))
 
 
 def _status(sweep: SweepDirectory) -> None:

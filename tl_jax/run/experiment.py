@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from tl_jax.core.errors import MachineError, machine_faults, out_of_memory
 from tl_jax.data.domain import Domain
+from tl_jax.run import rungs
 from tl_jax.run.conclude import FINISHED, Result, conclude
 from tl_jax.run.execute.begin import from_file, on_features, pretrained
 from tl_jax.run.execute.execution import check_bytes, execution
@@ -38,6 +39,11 @@ class Running(NamedTuple):
     directory: RunDirectory
     reporter: Reporter
     stop: StopRequest
+
+    def holds(self, task: Task, step: int) -> bool:
+        """Whether a job is held at a step; the hidden one that it begins from never is."""
+        hidden = all(task.job.name != one.job.name for one in self.setup.tasks)
+        return not hidden and 0 < self.setup.options.until <= step
 
 
 def default_run_dir(config: Config) -> Path:
@@ -99,6 +105,7 @@ def _run(kind: Kind, setup: Setup, directory: RunDirectory, accepted: Sequence[s
                     break
         stop.trained = True
         result = conclude(kind, setup, directory, reporter, unfinished, accepted=accepted, trained=bool(todo))
+        rungs.keep(kind, setup, directory)
     return result._replace(stopped=stop.signal is not None)
 
 
@@ -180,7 +187,7 @@ def _attempt(at: Running, task: Task, model: Any) -> tuple[State, Programs]:
         build=how.build,
         place=how.placement.state,
         note=note,
-        stopping=lambda: at.stop.signal is not None,
+        stopping=lambda step: at.stop.signal is not None or at.holds(task, step),
     )
     return run_job(work, model)
 

@@ -35,6 +35,8 @@ class Kind(NamedTuple):
     write(setup, directory): other files of a run, from what is stored of the finished jobs.
     baselines(setup) -> records of what needs no network, as in baselines.json; beneath(setup, table, baselines) -> the
     table with their rows.
+    criterion(task, observed) -> what the config's criterion says of every trial at one evaluation, without a target
+    label: None of one that it refuses.
     """
 
     question: str
@@ -51,3 +53,4 @@ class Kind(NamedTuple):
     write: Callable[[Setup, RunDirectory], None] = lambda setup, directory: None
     baselines: Callable[[Setup], list[dict[str, Any]]] = lambda setup: []
     beneath: Callable[[Setup, Table, Records], Table] = lambda setup, table, baselines: table
+    criterion: Callable[[Task, Arrays], list[float | None]] | None = None

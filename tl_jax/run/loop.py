@@ -37,6 +37,8 @@ def run_job(work: Work, model: Any = None) -> tuple[State, Programs]:
     try:
         states = work.place(parts[0].programs.begin(work.task.starts(model), work.data))
         step, stopped = standing(work.directory, work.task, *saved)
+        if step and work.stopping(step):
+            raise StoppedError(f"{work.job.name} at step {step} of {work.job.steps}")
         now = Now(states, step)
         if step:
             now = _restored(work, saved, parts, now, stopped)
@@ -95,7 +97,7 @@ def _run_stage(work: Work, stage: Stage, now: Now, saved: Saved) -> Now:
                     now = Now(_report(work, stage, now, saved.checkpoints), now.step)
                 else:
                     work.note(now.step, {})
-                if work.stopping() and now.step < work.job.steps:
+                if work.stopping(now.step) and now.step < work.job.steps:
                     _stop(work, stage, now._replace(progress=now.progress or idle), saved)
             del data  # a window goes when nothing reads it any more, before the next but one comes
     return now

@@ -49,7 +49,7 @@ class Work:
 
     data: what training begins from; feed(step) -> (first step after it, data), ...: what it goes on with.
     build(factors) -> programs; place(states) -> states on their devices; note(step, shown) reports progress;
-    stopping() -> whether the user asked to stop. diverged: why a trial stands still, one entry a trial.
+    stopping(step) -> whether it is to stop there. diverged: why a trial stands still, one entry a trial.
     """
 
     kind: Kind
@@ -60,7 +60,7 @@ class Work:
     build: Callable[[Mapping[str, float]], Programs]
     place: Callable[[Any], Any]
     note: Callable[[int, dict[str, float]], None]
-    stopping: Callable[[], bool]
+    stopping: Callable[[int], bool]
     diverged: divergence.Reasons = field(default_factory=list)
 
     @property

@@ -1,4 +1,5 @@
-"""The directory of a sweep: plan.json, runs/NAME/ (run directories), failed/NAME.json, logs/NAME.log.
+"""The directory of a sweep: plan.json, runs/NAME/ (run directories), failed/NAME.json, logs/NAME.log;
+where settings are halved, dropped/NAME.json.
 
 What is done is read off the run directories; there is no other book of it that could be wrong.
 """
@@ -20,24 +21,29 @@ from tl_jax.run.settings.config import Config
 from tl_jax.run.store.lock import NAME as LOCK
 from tl_jax.run.store.lock import holder, holder_of
 from tl_jax.run.store.stops import LINES
+from tl_jax.sweep.asked.rungs import Halving
 from tl_jax.sweep.plan import Run, config_of, given
 
 PLAN = "plan.json"
+DROPPED = "dropped"
 GROWING = ("metrics.jsonl", LINES)
 """The files of a run that are longer where it has come further: by evaluations, and by stops between them."""
-STATES = ("finished", "running", "queued", "stopped", "waiting", "failed")
+STATES = ("finished", "running", "queued", "stopped", "waiting", "dropped", "failed")
 
 
 class Plan(NamedTuple):
     """All runs of a sweep.
 
-    asked: what the line said, as plain JSON; options: fields of Options and "platform", for every run.
+    asked: what the line said, as plain JSON; options: fields of Options and "platform", for every run; halving: where
+    the worse runs are dropped; rounds: what a search has asked so far.
     """
 
     base: Config
     options: Mapping[str, Any]
     asked: Any
     runs: tuple[Run, ...]
+    halving: Halving | None = None
+    rounds: tuple[Any, ...] = ()
 
     def run(self, name: str) -> Run:
         """Raises UserError for a name that is not of the plan."""
@@ -85,7 +91,8 @@ class SweepDirectory:
             raise UserError(f"{path} cannot be read ({error}): give the line of the sweep again.") from None
         base = config_of(found["base"])
         made = tuple(Run(r["name"], config_of({**found["base"], **r["given"]}), r["trials"]) for r in found["runs"])
-        return Plan(base, found["options"], found["asked"], made)
+        halving = Halving(*map(_tuple, found["halving"])) if found.get("halving") else None
+        return Plan(base, found["options"], found["asked"], made, halving, tuple(found.get("rounds", ())))
 
     def keep(self, plan: Plan) -> None:
         """Write the plan, whole and with its digest. Raises UserError where it would leave out runs that were planned.
@@ -102,6 +109,8 @@ class SweepDirectory:
                 )
         plain = [{"name": r.name, "given": given(plan.base, r.config), "trials": r.trials} for r in plan.runs]
         content = {"base": plan.base.to_json(), "options": dict(plan.options), "asked": plan.asked, "runs": plain}
+        more = {"halving": plan.halving, "rounds": plan.rounds}
+        content |= {name: value for name, value in more.items() if value}
         write_atomically(self.root / PLAN, (seal(content) + "\n").encode())
 
     def refuse_foreign(self) -> None:
@@ -116,13 +125,16 @@ class SweepDirectory:
     def states(self, plan: Plan) -> list[State]:
         """Where every run stands, in the order of the plan."""
         begun, failed = _names(self.root / "runs"), _names(self.root / "failed")
-        return [self._state(run.name, run.name in begun, f"{run.name}.json" in failed) for run in plan.runs]
+        dropped = _names(self.root / DROPPED)
+        marked = lambda name: (name in begun, f"{name}.json" in failed, f"{name}.json" in dropped)
+        return [self._state(run.name, *marked(run.name)) for run in plan.runs]
 
     def state(self, name: str) -> State:
         """Where one run stands."""
-        return self._state(name, self.run(name).exists(), self.failure(name).exists())
+        marks = self.failure(name).exists(), (self.root / DROPPED / f"{name}.json").exists()
+        return self._state(name, self.run(name).exists(), *marks)
 
-    def _state(self, name: str, begun: bool, failed: bool) -> State:
+    def _state(self, name: str, begun: bool, failed: bool, dropped: bool) -> State:
         run = self.run(name)
         if begun and (run / FINISHED).exists():
             return State(name, "finished")
@@ -130,6 +142,8 @@ class SweepDirectory:
             with contextlib.suppress(OSError, ValueError, KeyError):
                 found = json.loads(self.failure(name).read_bytes())
                 return State(name, "failed", found["message"], found["code"])
+        if dropped:
+            return State(name, "dropped")
         if not begun:
             return State(name, "waiting")
         return State(name, "running" if holder(run) else "stopped")
@@ -169,6 +183,10 @@ class SweepDirectory:
             with contextlib.suppress(OSError):
                 size += os.stat(self.run(name) / grows).st_size
         return size
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _names(folder: Path) -> set[str]:

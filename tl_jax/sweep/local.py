@@ -130,7 +130,8 @@ def _next(pool: Pool, waiting: list[str]) -> str:
 def _ended(pool: Pool, name: str, code: int) -> str:
     """How a process ended, in words; one that died without a word is kept as failed."""
     if code == 0:
-        return "finished"
+        state = pool.sweep.state(name).state
+        return "held at a rung" if state == "stopped" else "finished"
     if code in STOPPED and pool.stop.asked:
         return "stopped"
     state = pool.sweep.state(name)

@@ -12,8 +12,8 @@ from tl_jax.run.plan.fits import check
 from tl_jax.run.plan.types import Setup
 from tl_jax.run.settings.config import AMOUNTS, Config
 from tl_jax.run.store.names import readable
-from tl_jax.sweep.space import Point
-from tl_jax.sweep.values import field, is_array
+from tl_jax.sweep.asked.space import Point
+from tl_jax.sweep.asked.values import field, is_array
 
 Numbers = dict[str, float]
 LONGEST = 60

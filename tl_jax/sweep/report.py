@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from tl_jax.sweep.budget import Estimate
 from tl_jax.sweep.directory import STATES, Plan, State, SweepDirectory
 
 SHOWN = 20
@@ -18,6 +19,20 @@ def planned(plan: Plan) -> str:
     if len(plan.runs) > SHOWN:
         lines.append(f"  and {len(plan.runs) - SHOWN} more")
     return "\n".join(lines)
+
+
+def costs(left: Estimate, places: int) -> str:
+    """What is left to do, and how long that takes: in a pool of so many places, or as tasks of a cluster (0)."""
+    what = f"{left.programs} programs, {left.trials} trials, about {left.files} files"
+    if places:
+        return f"To do: {what}; about {_time(left.elapsed(places))} with {places} runs at once."
+    return (
+        f"To do: {what}; about {_time(left.hours)} of tasks like this machine, the longest run {_time(left.longest)}."
+    )
+
+
+def _time(hours: float) -> str:
+    return f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
 
 
 def standing(sweep: SweepDirectory, plan: Plan, found: Sequence[State]) -> str:

@@ -61,18 +61,25 @@ def one(root: Path, name: str, last: bool = True) -> int:
     """
     from tl_jax.core.errors import BusyError, DivergedError, MachineError, UserError
     from tl_jax.kinds.table import run
+    from tl_jax.run import rungs
     from tl_jax.run.plan.devices import setup
     from tl_jax.run.plan.types import Options
+    from tl_jax.sweep import halving
     from tl_jax.sweep.directory import SweepDirectory
 
     sweep = SweepDirectory(root)
     try:
         plan = sweep.plan()
+        until = halving.standing(sweep, plan, name).due.get(name) if plan.halving else 0
+        if until is None:
+            print(f"{name}: finished, or dropped at a rung. Nothing to do.", flush=True)
+            return 0
         options = dict(plan.options)
         setup(options.pop("platform", "auto"), options.get("devices", 0))
-        options |= {"run_dir": str(sweep.run(name)), "agreed": str(sweep.root / "trials")}
+        options |= {"run_dir": str(sweep.run(name)), "agreed": str(sweep.root / "trials"), "until": until}
         found = run(plan.run(name).config, Options(**options), {})
-        return 0 if found.complete and (last or not found.stopped) else AGAIN
+        done = found.complete or (until and rungs.read(sweep.run(name), until))
+        return 0 if done and (last or not found.stopped) else AGAIN
     except BusyError as error:
         print(f"tl_jax: {error}", flush=True)
         return AGAIN

@@ -26,5 +26,6 @@ def predicting(
         observe.results,
         partial(observe.table, reading),
         partial(observe.figures, reading),
+        criterion=observe.criterion,
         write=predictions.write,
     )

@@ -8,7 +8,7 @@ import numpy as np
 from tl_jax.core.batching import some
 from tl_jax.evaluation.label_free.criteria import needs_features
 from tl_jax.evaluation.label_free.record import Seen
-from tl_jax.evaluation.label_free.selection import Selection, select
+from tl_jax.evaluation.label_free.selection import Selection, refusal, select
 from tl_jax.kinds.predicting import interpolation, predictions, records, unscored
 from tl_jax.kinds.predicting import table as scores
 from tl_jax.kinds.predicting.records import Evaluated
@@ -57,6 +57,20 @@ def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[floa
         free = [label_free_scores(by, trial) for trial in trials]
         return {name: [scores[name] for scores in free] for name in free[0]}
     return {f"target/{by.shown}": [by.of(outputs, labels) for outputs in seen.test.logits]}
+
+
+def criterion(task: Task, observed: Mapping[str, np.ndarray]) -> list[float | None]:
+    """What the config's criterion says of every trial at one step; None where it refuses, or the trial diverged."""
+    by, source = scoring(task.problem, task.config.select), task.problem.source_labels()
+    found: list[float | None] = []
+    for i in range(len(task.job.trials)):
+        if divergence.described(observed, i):
+            found.append(None)
+            continue
+        seen = records.of_trial(observed, i).record(source)
+        score = float(by.criteria[task.config.select](seen))
+        found.append(None if refusal(seen, score) else score)
+    return found
 
 
 def features(task: Task, programs: Programs, states: State) -> dict[str, np.ndarray]:

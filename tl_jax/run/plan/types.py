@@ -46,6 +46,7 @@ class Options:
         False, "Go on with a run whose data, weights or code have changed; its records say so."
     )
     agreed: str = setting("", "Folder in which the runs of a sweep agree how trials run, by their shape.", flag="")
+    until: int = setting(0, "Hold the run at this evaluation, as a stop there would; 0: go to its end.", flag="")
     pictures: bool = setting(True, "Draw the pictures of a finished run.")
 
 

@@ -11,6 +11,7 @@ from tl_jax.core.errors import UserError, unknown
 from tl_jax.run.conclude import FINISHED
 from tl_jax.run.store.claim import CONFIG
 from tl_jax.sweep.directory import PLAN, SweepDirectory
+from tl_jax.sweep.halving import described
 from tl_jax.sweep.plan import config_of
 
 Row = dict[str, Any]
@@ -125,7 +126,7 @@ def _failed(sweep: SweepDirectory) -> tuple[list[Row], list[str]]:
     plan = sweep.plan()
     rows, missing = [], dict[str, int]()
     for state in sweep.states(plan):
-        if state.state == "finished":
+        if state.state in ("finished", "dropped"):
             continue
         run, diverged = sweep.run(state.name), False
         with contextlib.suppress(OSError, ValueError, KeyError):
@@ -141,7 +142,8 @@ def _failed(sweep: SweepDirectory) -> tuple[list[Row], list[str]]:
             for values in _crossed(config.swept):
                 record = {**config.described(method), "values": values, "diverged": state.message}
                 rows += [{**same, **_flat({**record, "seed": seed})} for seed in config.seeds]
-    said = [f"{sweep.root}: {n} runs are {what} and not in this table." for what, n in missing.items()]
+    said = described(sweep, plan)
+    said += [f"{sweep.root}: {n} runs are {what} and not in this table." for what, n in missing.items()]
     return rows, said
 
 

@@ -14,11 +14,11 @@ from tl_jax.naming.from_python import HANDED
 from tl_jax.run.settings.config import Config
 from tl_jax.run.settings.settings import Setting
 from tl_jax.run.store.claim import CONFIG
+from tl_jax.sweep.asked.values import CALLED, SETTINGS
 from tl_jax.sweep.plan import config_of
 from tl_jax.sweep.tables.collect import Row, read
 from tl_jax.sweep.tables.pivot import Pivot
 from tl_jax.sweep.tables.words import named, said, settled
-from tl_jax.sweep.values import CALLED, SETTINGS
 
 
 def words(config: Config) -> list[str]:

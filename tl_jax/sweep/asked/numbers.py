@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 
-def _short(value: float) -> float:
+def short(value: float) -> float:
     """Six digits: enough for a setting, and what is shown is what was run."""
     return float(f"{value:.6g}")
 
@@ -16,14 +16,18 @@ def log(low: float, high: float, n: int) -> list[float]:
     """n values from low to high, each the same factor from the last."""
     if low <= 0 or high <= 0:
         raise ValueError("its ends must be greater than 0")
-    return [_short(10**x) for x in linear(math.log10(low), math.log10(high), n)]
+    return [short(10**x) for x in _even(math.log10(low), math.log10(high), n)]
 
 
 def linear(low: float, high: float, n: int) -> list[float]:
     """n values from low to high, evenly spaced."""
+    return [short(x) for x in _even(low, high, n)]
+
+
+def _even(low: float, high: float, n: int) -> list[float]:
     if n < 1 or n != int(n):
         raise ValueError("its third argument is how many values, at least 1")
-    return [_short(low + (high - low) * (i / (n - 1) if n > 1 else 0)) for i in range(int(n))]
+    return [low + (high - low) * (i / (n - 1) if n > 1 else 0) for i in range(int(n))]
 
 
 def ints(low: int, high: int, step: int = 1) -> list[int]:
@@ -33,8 +37,8 @@ def ints(low: int, high: int, step: int = 1) -> list[int]:
 
 GRIDS: Mapping[str, Callable[..., list]] = {"log": log, "linear": linear, "ints": ints}
 DRAWN: Mapping[str, Callable[..., Any]] = {
-    "uniform": lambda u, low, high: _short(low + (high - low) * u),
-    "log_uniform": lambda u, low, high: _short(low * (high / low) ** u),
+    "uniform": lambda u, low, high: short(low + (high - low) * u),
+    "log_uniform": lambda u, low, high: short(low * (high / low) ** u),
     "whole": lambda u, low, high: int(low) + int(u * (int(high) - int(low) + 1)),
 }
 """Of a number in [0, 1) and the two ends; `whole` is of whole numbers, both ends included."""

@@ -8,13 +8,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.files import write_atomically
+from tl_jax.sweep.clusters.tasks import TASKS, Asked, begin, job_name
 from tl_jax.sweep.directory import GROWING, State, SweepDirectory
 from tl_jax.sweep.local import STRIKES, importable
-from tl_jax.sweep.plan import digest_of
 from tl_jax.sweep.worker import STOPPED
 
 SENT = ("TL_JAX_DATA", "XDG_CACHE_HOME", "JAX_COMPILATION_CACHE_DIR")
@@ -25,15 +24,6 @@ LARGEST = 1000
 WARNING = 120
 """Seconds before its time limit at which a job is asked to save."""
 Call = Callable[[Sequence[str]], str]
-
-
-class Asked(NamedTuple):
-    """flags: of sbatch, as in partition=gpu; parallel: tasks at once (0: as many as there is room for); per_job: runs
-    of a task, one after the other."""
-
-    flags: Sequence[str] = ()
-    parallel: int = 0
-    per_job: int = 1
 
 
 def call(words: Sequence[str]) -> str:
@@ -48,33 +38,18 @@ def call(words: Sequence[str]) -> str:
     return done.stdout
 
 
-def job_name(sweep: SweepDirectory) -> str:
-    """The name of all jobs of a sweep, by which they are found again."""
-    return f"tl-sweep-{digest_of(str(sweep.root.resolve()))[:8]}"
-
-
 def script(sweep: SweepDirectory, tasks: Path, offset: int, asked: Asked) -> str:
     """The batch script of one array; its task i does the runs of line offset + i + 1 of a file.
 
     Raises UserError for a flag of sbatch that the sweep sets itself.
     """
-    root, again = sweep.root.resolve(), "|".join(str(code) for code in sorted(STOPPED) if code > 0)
-    lines = [f"#SBATCH --{flag}" for flag in _checked(asked.flags)]
-    quoted = shlex.quote
-    sent = importable() | {name: os.environ[name] for name in SENT if name in os.environ}
-    exports = "\n".join(f"export {name}={quoted(value)}" for name, value in sent.items())
-    signal = "" if any(flag.startswith("signal") for flag in asked.flags) else f"#SBATCH --signal=USR1@{WARNING}\n"
-    return f"""#!/bin/bash
-#SBATCH --job-name={job_name(sweep)}
-#SBATCH --chdir={Path.cwd()}
-#SBATCH --output={root}/logs/slurm-%A_%a.txt
-#SBATCH --open-mode=append
-#SBATCH --requeue
-{signal}{chr(10).join(lines)}{chr(10) if lines else ""}
-{exports}
+    again = "|".join(str(code) for code in sorted(STOPPED) if code > 0)
+    root, file = shlex.quote(str(sweep.root.resolve())), shlex.quote(str(tasks))
+    signal = [] if any(flag.startswith("signal") for flag in asked.flags) else [f"signal=USR1@{WARNING}"]
+    return f"""{_head(sweep, "%A_%a", [*signal, *_checked(asked.flags)])}
 task=$(({offset} + SLURM_ARRAY_TASK_ID + 1))
-names=$(sed -n "${{task}}p" {quoted(str(tasks))})
-srun --export=ALL {quoted(sys.executable)} -m tl_jax.sweep.worker {quoted(str(root))} $names
+names=$(sed -n "${{task}}p" {file})
+srun --export=ALL {shlex.quote(sys.executable)} -m tl_jax.sweep.worker {root} $names
 code=$?
 case $code in {again}) ;; *) exit $code ;; esac
 
@@ -82,11 +57,11 @@ case $code in {again}) ;; *) exit $code ;; esac
 reached=0
 for name in $names; do
     for file in {" ".join(GROWING)}; do
-        size=$(stat -c %s {quoted(str(root))}/runs/"$name"/$file 2>/dev/null || echo 0)
+        size=$(stat -c %s {root}/runs/"$name"/$file 2>/dev/null || echo 0)
         reached=$((reached + size))
     done
 done
-state={quoted(str(tasks))}.$task
+state={file}.$task
 last=-1; count=0
 [ -e "$state" ] && read -r last count < "$state"
 [ "$reached" -gt "$last" ] && count=0
@@ -94,6 +69,23 @@ echo "$reached $((count + 1))" > "$state"
 [ "$count" -ge {STRIKES} ] && echo "given back {STRIKES} times without a new step: not again" && exit $code
 scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID"
 """
+
+
+def fetching(sweep: SweepDirectory, asked: Asked) -> str:
+    """The batch script that reads the plan's data sets once, without the accelerators that the tasks ask for."""
+    flags = [flag for flag in _checked(asked.flags) if not re.match(r"gres=|gpus|signal=|[a-z-]*-gpu=", flag)]
+    words = [sys.executable, "-m", "tl_jax.sweep.clusters.data", str(sweep.root.resolve())]
+    return f"{_head(sweep, '%j-data', flags)}\nsrun --export=ALL {shlex.join(words)}\n"
+
+
+def _head(sweep: SweepDirectory, log: str, flags: Sequence[str]) -> str:
+    """How a script begins: what is asked of SLURM, and the environment."""
+    sent = importable() | {name: os.environ[name] for name in SENT if name in os.environ}
+    exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in sent.items())
+    root = str(sweep.root.resolve()).replace("%", "%%")
+    asked = [f"job-name={job_name(sweep)}", f'chdir="{Path.cwd()}"', f'output="{root}/logs/slurm-{log}.txt"']
+    lines = [f"#SBATCH --{flag}\n" for flag in [*asked, "open-mode=append", "requeue", *flags]]
+    return f"#!/bin/bash\n{''.join(lines)}\n{exports}"
 
 
 def _checked(flags: Sequence[str]) -> list[str]:
@@ -107,28 +99,37 @@ def _checked(flags: Sequence[str]) -> list[str]:
     return list(flags)
 
 
-def submit(sweep: SweepDirectory, names: Sequence[str], asked: Asked, run: Call = call) -> list[str]:
-    """Submit runs as arrays; returns what was submitted, in words. Raises UserError where SLURM refuses."""
-    groups = [names[i : i + asked.per_job] for i in range(0, len(names), asked.per_job)]
-    if not groups:
+def submit(
+    sweep: SweepDirectory, names: Sequence[str], asked: Asked, sets: Sequence[str] = (), run: Call = call
+) -> list[str]:
+    """Submit runs as arrays, after a job that reads the data sets; returns what was submitted, in words.
+
+    sets: those of the plan that are not embedded. Raises UserError where SLURM refuses.
+    """
+    if not names:
         return []
     size = min(LARGEST, _largest(run(["scontrol", "show", "config"])))
-    folder = sweep.root.resolve() / "slurm" / str(1 + len(list(sweep.root.glob("slurm/*"))))
-    tasks = folder / "tasks.txt"
-    write_atomically(tasks, "".join(" ".join(group) + "\n" for group in groups).encode())
+    folder, groups = begin(sweep, "slurm", names, asked.per_job)
     (sweep.root / "logs").mkdir(exist_ok=True)
-    said, before = [], ""
+    said, after = [], ""
+    if sets:
+        after = _sent(folder / "data.sh", fetching(sweep, asked), [], run)
+        said.append(f"job {after}: reads {len(sets)} data sets before the others begin")
     for offset in range(0, len(groups), size):
-        count = min(size, len(groups) - offset)
-        path = folder / f"job-{offset}.sh"
-        write_atomically(path, script(sweep, tasks, offset, asked).encode())
+        part, path = groups[offset : offset + size], folder / f"job-{offset}.sh"
         limit = f"%{asked.parallel}" if asked.parallel else ""
-        words = ["sbatch", "--parsable", f"--export={BARE}", f"--array=0-{count - 1}{limit}"]
-        words += [f"--dependency=afterany:{before}"] * bool(before and limit)  # the limit is that of one array
-        before = run([*words, str(path)]).strip().partition(";")[0]
-        write_atomically(folder / f"{before}.json", json.dumps(groups[offset : offset + count]).encode())
-        said.append(f"job {before}: {count} tasks, {sum(map(len, groups[offset : offset + count]))} runs ({path})")
+        words = [f"--array=0-{len(part) - 1}{limit}", *[f"--dependency=afterany:{after}"] * bool(after)]
+        job = _sent(path, script(sweep, folder / TASKS, offset, asked), words, run)
+        write_atomically(folder / f"{job}.json", json.dumps(part).encode())
+        said.append(f"job {job}: {len(part)} tasks, {sum(map(len, part))} runs ({path})")
+        after = job if limit else after  # the limit is that of one array, so the next waits for it
     return said
+
+
+def _sent(path: Path, text: str, words: Sequence[str], run: Call) -> str:
+    """Write a script and submit it; its job's number."""
+    write_atomically(path, text.encode())
+    return run(["sbatch", "--parsable", f"--export={BARE}", *words, str(path)]).strip().partition(";")[0]
 
 
 def _largest(config: str) -> int:

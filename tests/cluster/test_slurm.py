@@ -7,7 +7,8 @@ import pytest
 
 from tl_jax.core.errors import UserError
 from tl_jax.run.settings.config import Config
-from tl_jax.sweep import slurm
+from tl_jax.sweep.clusters import slurm
+from tl_jax.sweep.clusters.tasks import Asked, job_name
 from tl_jax.sweep.directory import Plan, SweepDirectory
 from tl_jax.sweep.plan import Run
 
@@ -37,7 +38,7 @@ class Slurm:
 
 
 def test_the_script_is_one_that_bash_can_run_and_sets_what_was_asked(sweep):
-    text = slurm.script(sweep, sweep.root / "tasks.txt", 7, slurm.Asked(["partition=gpu", "time=4:00:00"]))
+    text = slurm.script(sweep, sweep.root / "tasks.txt", 7, Asked(["partition=gpu", "time=4:00:00"]))
     assert subprocess.run(["bash", "-n"], input=text, text=True).returncode == 0
     for line in ("#SBATCH --partition=gpu", "#SBATCH --time=4:00:00", "#SBATCH --signal=USR1@120", "#SBATCH --requeue"):
         assert f"\n{line}\n" in text
@@ -54,7 +55,7 @@ def test_a_task_is_requeued_while_it_comes_further_and_not_after_three_times_wit
         (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{body}\n")
         (tmp_path / "bin" / name).chmod(0o755)
     (tmp_path / "tasks.txt").write_text("run-0\nrun-1\n")
-    text = slurm.script(sweep, tmp_path / "tasks.txt", 0, slurm.Asked())
+    text = slurm.script(sweep, tmp_path / "tasks.txt", 0, Asked())
 
     def once(code: int) -> int:
         environment = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "CODE": str(code), "SLURM_ARRAY_TASK_ID": "0"}
@@ -75,7 +76,7 @@ def test_a_task_is_requeued_while_it_comes_further_and_not_after_three_times_wit
 
 def test_arrays_are_cut_below_the_greatest_and_wait_for_each_other_where_few_may_run(sweep):
     calls = Slurm(largest=2)
-    said = slurm.submit(sweep, NAMES, slurm.Asked(parallel=1, per_job=2), calls)
+    said = slurm.submit(sweep, NAMES, Asked(parallel=1, per_job=2), run=calls)
     submitted = [words for words in calls.asked if words[0] == "sbatch"]
     assert [word for words in submitted for word in words if word.startswith("--array")] == [
         "--array=0-1%1",
@@ -90,8 +91,8 @@ def test_arrays_are_cut_below_the_greatest_and_wait_for_each_other_where_few_may
     states = slurm.overlaid(sweep.states(sweep.plan()), slurm.alive(sweep, calls))
     assert [one.state for one in states] == ["waiting", "waiting", "running", "running", "queued"]
     assert "3 runs are taken off" in slurm.cancel(sweep, calls)
-    assert calls.asked[-1] == ["scancel", f"--name={slurm.job_name(sweep)}"]
-    assert slurm.submit(sweep, [], slurm.Asked(), calls) == []
+    assert calls.asked[-1] == ["scancel", f"--name={job_name(sweep)}"]
+    assert slurm.submit(sweep, [], Asked(), run=calls) == []
 
 
 def test_what_slurm_refuses_is_a_message():

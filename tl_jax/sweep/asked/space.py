@@ -1,7 +1,7 @@
 """What a sweep crosses: from the texts of its flags to points, each with one value of every name.
 
-The right side of a flag is the argument list of a Python call, read with `ast` and never run: literals, names and calls
-of methods and networks, and the functions of GRIDS and DRAWN.
+The right side of a flag is the argument list of a Python call (see `read.py`): literals, names and calls of methods and
+networks, and the functions of GRIDS and DRAWN.
 """
 
 import ast
@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from tl_jax.core.errors import UserError, require, unknown
 from tl_jax.data.benchmarks.table import BENCHMARKS
 from tl_jax.data.load import DIGITS
-from tl_jax.naming.calls import UNREADABLE
-from tl_jax.sweep.numbers import DRAWN, GRIDS, chance
-from tl_jax.sweep.values import is_number, typed
+from tl_jax.sweep.asked.numbers import DRAWN, chance
+from tl_jax.sweep.asked.read import arguments, function_of, literal, numbers_of, sides, value_of, values_of
+from tl_jax.sweep.asked.values import is_number, typed
 
 Point = dict[str, Any]
 MOST = 200_000
@@ -27,11 +27,19 @@ SETS: Mapping[str, tuple[str, ...]] = {
 
 
 class Axis(NamedTuple):
-    """Names that take values together: rows(i) -> their values, one row each; i: of the draw, where one is random."""
+    """Names that take values together: rows(i) -> their values, one row each; i: of the draw, where they are random.
+
+    drawn: the function of DRAWN and its ends, of random values.
+    """
 
     names: tuple[str, ...]
     rows: Callable[[int], list[tuple]]
-    random: bool = False
+    drawn: tuple[Any, ...] = ()
+
+    @property
+    def random(self) -> bool:
+        """Whether it has another value for every draw."""
+        return bool(self.drawn)
 
 
 class Asked(NamedTuple):
@@ -46,8 +54,44 @@ class Asked(NamedTuple):
     seed: int = 0
 
 
+class Study(NamedTuple):
+    """What is searched at once: the values that stay, and {name: (function of DRAWN, low, high)} of the others."""
+
+    fixed: Point
+    drawn: dict[str, tuple[Any, ...]]
+
+
 def points(asked: Asked) -> list[Point]:
     """Every point once, in order. Raises UserError for what cannot be read, named twice, or too many."""
+    axes, conditions = _axes(asked)
+    found: dict[str, Point] = {}
+    for i in range(asked.draws or 1):
+        for point in _crossed(axes, conditions, i):
+            found.setdefault(repr(sorted(point.items())), point)
+            if len(found) > MOST:
+                raise UserError(f"These are more than {MOST} points: sweep fewer values.")
+    return list(found.values())
+
+
+def studies(asked: Asked) -> list[Study]:
+    """Every combination of what is not random, with what is random there."""
+    axes, conditions = _axes(asked)
+    bare = lambda axis: axis._replace(rows=lambda _: [(_Drawn(axis.drawn),)]) if axis.random else axis
+    found = []
+    for point in _crossed([bare(axis) for axis in axes], [(text, bare(axis)) for text, axis in conditions], 0):
+        drawn = {name: value.how for name, value in point.items() if isinstance(value, _Drawn)}
+        found.append(Study({name: value for name, value in point.items() if name not in drawn}, drawn))
+    return found
+
+
+class _Drawn(NamedTuple):
+    """Stands where a random value will."""
+
+    how: tuple[Any, ...]
+
+
+def _axes(asked: Asked) -> tuple[list[Axis], list[tuple[str, Axis]]]:
+    """All axes, and the conditional ones with their conditions."""
     axes = [*_of_domains(asked), *(_over("over", text, asked.seed) for text in asked.over)]
     axes += [_together(text) for text in asked.together]
     names = [name for axis in axes for name in axis.names]
@@ -62,13 +106,7 @@ def points(asked: Asked) -> list[Point]:
             if random
             else f"--draws={asked.draws}: nothing is drawn. Write --over='lr=log_uniform(1e-4, 1e-1)'."
         )
-    found: dict[str, Point] = {}
-    for i in range(asked.draws or 1):
-        for point in _crossed(axes, conditions, i):
-            found.setdefault(repr(sorted(point.items())), point)
-            if len(found) > MOST:
-                raise UserError(f"These are more than {MOST} points: sweep fewer values.")
-    return list(found.values())
+    return axes, conditions
 
 
 def _crossed(axes: Sequence[Axis], conditions: Sequence[tuple[str, Axis]], i: int) -> Iterator[Point]:
@@ -100,9 +138,7 @@ def _of_domains(asked: Asked) -> list[Axis]:
     if text in SETS:
         domains = list(SETS[text])
     else:
-        domains = [
-            _literal(flag, text, node) for node in _arguments(flag, text, text) if isinstance(node, ast.Constant)
-        ]
+        domains = [literal(flag, text, node) for node in arguments(flag, text, text) if isinstance(node, ast.Constant)]
         if not domains:
             raise unknown("set of domains", text, SETS)
     if len(set(domains)) != len(domains) or len(domains) < 2 or not all(isinstance(d, str) for d in domains):
@@ -118,37 +154,37 @@ def _of_domains(asked: Asked) -> list[Axis]:
 
 def _over(flag: str, text: str, seed: int) -> Axis:
     """'lam=0.1, 1' -> its axis."""
-    name, right = _sides(flag, text)
-    nodes = _arguments(flag, text, right)
-    drawn = [node for node in nodes if is_number(name) and _function(node) in DRAWN]
+    name, right = sides(flag, text)
+    nodes = arguments(flag, text, right)
+    drawn = [node for node in nodes if is_number(name) and function_of(node) in DRAWN]
     if not drawn:
-        rows = [(value,) for node in nodes for value in _values(flag, text, name, node)]
+        rows = [(value,) for node in nodes for value in values_of(flag, text, name, node)]
         if len(set(map(repr, rows))) != len(rows):
             raise UserError(f"--{flag}='{text}': give values, each once.")
         return Axis((name,), lambda _: rows)
     if len(nodes) > 1:
-        raise UserError(f"--{flag}='{text}': {_function(drawn[0])}(...) stands alone.")
-    function, arguments = _function(drawn[0]), _numbers(flag, text, drawn[0])
+        raise UserError(f"--{flag}='{text}': {function_of(drawn[0])}(...) stands alone.")
+    function, ends = function_of(drawn[0]), numbers_of(flag, text, drawn[0])
 
     def row(i: int) -> list[tuple]:
         try:
-            return [(typed(name, DRAWN[function](chance(seed, i, name), *arguments)),)]
+            return [(typed(name, DRAWN[function](chance(seed, i, name), *ends)),)]
         except (ValueError, TypeError, ZeroDivisionError, OverflowError) as error:
             raise UserError(f"--{flag}='{text}': write {function}(low, high) ({error}).") from None
 
     row(0)
-    return Axis((name,), row, True)
+    return Axis((name,), row, (function, *ends))
 
 
 def _together(text: str) -> Axis:
     """'batch_size, lr = (32, 1e-3), (64, 2e-3)' -> one axis of both names."""
-    left, right = _sides("together", text)
+    left, right = sides("together", text)
     names = tuple(name.strip() for name in left.split(","))
     rows = []
-    for node in _arguments("together", text, right):
+    for node in arguments("together", text, right):
         if not isinstance(node, ast.Tuple) or len(node.elts) != len(names) or len(names) < 2:
             raise UserError(f"--together='{text}': write name, name = (value, value), (value, value).")
-        rows.append(tuple(_one("together", text, name, each) for name, each in zip(names, node.elts, strict=True)))
+        rows.append(tuple(value_of("together", text, name, each) for name, each in zip(names, node.elts, strict=True)))
     return Axis(names, lambda _: rows)
 
 
@@ -165,66 +201,3 @@ def _only(text: str, seed: int, axes: Sequence[Axis]) -> tuple[str, Axis]:
     if not _has(texts, condition):
         require("value of --over", condition, texts)
     return condition, _over("only", rest.strip(), seed)
-
-
-def _sides(flag: str, text: str) -> tuple[str, str]:
-    name, equals, right = text.partition("=")
-    if not equals or not name.strip() or not right.strip():
-        raise UserError(f"--{flag}='{text}': write name=value, value, ..., as in lam=0.1, 0.3, 1.")
-    return name.strip(), right.strip()
-
-
-def _arguments(flag: str, text: str, right: str) -> list[ast.expr]:
-    try:
-        node = ast.parse(f"f({right})", mode="eval").body
-    except UNREADABLE:
-        node = None
-    if not isinstance(node, ast.Call) or node.keywords or not node.args or not isinstance(node.func, ast.Name):
-        raise UserError(
-            f"--{flag}='{text}': after '=' stand values with commas between, as in 0.1, 1 or dann, cdan(entropy=True); "
-            "texts with other signs in quotes, as in 'digits:photo', 'mine.py:f(x=1)'."
-        )
-    return node.args
-
-
-def _function(node: ast.expr) -> str:
-    return node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
-
-
-def _values(flag: str, text: str, name: str, node: ast.expr) -> list[Any]:
-    """What an argument stands for: one value, or those of a function of GRIDS."""
-    function = _function(node)
-    if not is_number(name) or function not in GRIDS:
-        return [_one(flag, text, name, node)]
-    try:
-        return [typed(name, value) for value in GRIDS[function](*_numbers(flag, text, node))]
-    except (TypeError, ValueError, OverflowError) as error:
-        raise UserError(f"--{flag}='{text}': {function}(...): {error}.") from None
-
-
-def _one(flag: str, text: str, name: str, node: ast.expr) -> Any:
-    if is_number(name) and _function(node):
-        raise UserError(
-            f"--{flag}='{text}': of '{name}' there is {', '.join((*GRIDS, *DRAWN))}, not {_function(node)}."
-        )
-    return typed(name, _literal(flag, text, node))
-
-
-def _literal(flag: str, text: str, node: ast.expr) -> Any:
-    """A literal; names and calls are the texts that they are."""
-    if isinstance(node, ast.Tuple):
-        return tuple(_literal(flag, text, each) for each in node.elts)
-    if isinstance(node, ast.Name | ast.Call):
-        return ast.unparse(node)
-    try:
-        return ast.literal_eval(node)
-    except UNREADABLE:
-        raise UserError(f"--{flag}='{text}': '{ast.unparse(node):.60}' is no literal, name or call.") from None
-
-
-def _numbers(flag: str, text: str, node: ast.expr) -> list[Any]:
-    assert isinstance(node, ast.Call)
-    found = [_literal(flag, text, each) for each in node.args]
-    if node.keywords or not all(type(one) in (int, float) for one in found):
-        raise UserError(f"--{flag}='{text}': {_function(node)}(...) takes numbers.")
-    return found
