@@ -20,7 +20,9 @@ def test_a_digit_is_turned_counterclockwise_and_coloured_in_every_split(handwrit
     for name, part in handwritten.splits.items():
         np.testing.assert_array_equal(found.splits[name].y, part.y)
         np.testing.assert_array_equal(found.splits[name].x[..., 0], np.rot90(part.x[..., 0], axes=(1, 2)))
-        np.testing.assert_array_equal(found.splits[name].x[..., 1], np.rot90(part.x[..., 1].astype(int), axes=(1, 2)) * 64 // 255)
+        np.testing.assert_array_equal(
+            found.splits[name].x[..., 1], np.rot90(part.x[..., 1].astype(int), axes=(1, 2)) * 64 // 255
+        )
 
 
 def test_an_angle_that_moves_no_pixel_onto_another_is_interpolated(handwritten):

@@ -79,6 +79,7 @@ def _mixed(key: Array, y: Array, domains: int, at: At) -> Array:
     other = jnp.roll(order, -shift)
     m = jax.lax.stop_gradient(y.mean(places, keepdims=True))
     s = jax.lax.stop_gradient(jnp.sqrt(y.var(places, keepdims=True) + 1e-6))
-    a = jax.random.beta(k_share, *(at.values["alpha"],) * 2, (n, *(1,) * (y.ndim - 1))).astype(y.dtype)
+    alpha = at.values["alpha"]
+    a = jax.random.beta(k_share, alpha, alpha, (n, *(1,) * (y.ndim - 1))).astype(y.dtype)
     mixed = (y - m) / s * (a * s + (1 - a) * s[other]) + a * m + (1 - a) * m[other]
     return jnp.where(jax.random.bernoulli(k_whether, at.values["p"]), mixed, y)

@@ -37,5 +37,5 @@ def source_mmd(form: str = "scaled") -> Method:
 
 
 def _fixed(a: Array, b: Array) -> Array:
-    kernel = lambda x, y: sum(jnp.exp(-g * squared_distances(x, y)).mean() for g in GAMMAS)
+    kernel = lambda x, y: jnp.stack([jnp.exp(-g * squared_distances(x, y)).mean() for g in GAMMAS]).sum()
     return kernel(a, a) + kernel(b, b) - 2 * kernel(a, b)
