@@ -255,7 +255,7 @@ def point(run):
     parts = np.array_split(np.arange(6), max(1, len(problem().training(run.method).sources)))
     sources = tuple(Labeled(images(i)[part], rows[part] % 3, rows[part]) for i, part in enumerate(parts))
     batch = Batch(sources, Unlabeled(images(1), rows) if reads_a_target(run.method) else None)
-    at = At(state.step, jnp.float32(0.2), jnp.float32(0.8), state.values, jax.random.key(3))
+    at = At(state.step, jnp.float32(0.4), jnp.float32(0.8), state.values, jax.random.key(3))
     around = Surroundings({}, state.stats, state.memory, batch, at)
     return Point(state.params, around, gradients(run.method))
 
