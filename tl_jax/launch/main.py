@@ -22,6 +22,7 @@ COMMANDS = (
     "export",
     "data",
     "methods",
+    "select",
 )
 
 
