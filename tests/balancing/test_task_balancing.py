@@ -344,3 +344,10 @@ def test_db_mtl_is_its_equation():
 def test_the_gramian_is_that_of_the_flat_gradients():
     j = rows(seen().gradients)
     np.testing.assert_allclose(balance.gramian(seen().gradients), j @ j.T)
+
+
+def test_an_absent_task_s_loss_is_the_geometric_mean_of_those_present():
+    found = balance._filled(jnp.array([2.0, 8.0, 5.0]), jnp.array([True, True, False]))
+    np.testing.assert_allclose(found, [2.0, 8.0, 4.0], rtol=1e-6)
+    nearly_solved = balance._filled(jnp.array([0.0, 1.0, 5.0]), jnp.array([True, True, False]))
+    np.testing.assert_allclose(nearly_solved, [0.0, 1.0, 1e-4], rtol=1e-5)

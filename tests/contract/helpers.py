@@ -41,7 +41,7 @@ def network() -> Network:
     """Dense, batch normalisation and relu as backbone and again as bottleneck, then a linear head.
 
     In plain arrays of JAX's default precision: with 64 bits two ways to the same step agree to many digits,
-    which the fixed float32 of the real networks would hide.
+    which the fixed float32 of the real networks would hide. Its first layers only hand on the image, as maps.
     """
 
     def init(key, x):
@@ -55,7 +55,9 @@ def network() -> Network:
         params["head"] = {"kernel": draw(2, (width, CLASSES)), "bias": jnp.zeros(CLASSES)}
         return params, stats
 
-    def apply(params, stats, x, train=False, key=None, frozen=frozenset(), mixed=None):
+    def apply(params, stats, x, train=False, key=None, frozen=frozenset(), mixed=None, after=lambda path, y: y):
+        for i in range(2):
+            x = after(f"backbone/block{i}", x)
         x, new = x.reshape(len(x), -1), {}
         for group in WIDTHS:
             p, old = params[group]["norm1"], stats[group]["norm1"]

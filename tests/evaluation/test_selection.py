@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from tl_jax.evaluation.label_free import criteria
+from tl_jax.evaluation.label_free import criteria, weighted
 from tl_jax.evaluation.label_free.criteria import CRITERIA, NEED_SOURCE
 from tl_jax.evaluation.label_free.record import Labelled, Record, Seen
 from tl_jax.evaluation.label_free.selection import refusal, select
@@ -37,7 +37,8 @@ def confident(classes, size=20.0):
 
 
 def test_the_table_holds_every_criterion_under_its_own_name():
-    assert list(CRITERIA) == ["source_val", "entropy", "im", "snd", "dev"]
+    named = ["source_val", "entropy", "im", "snd", "bnm", "mano", "dev", "iwcv", "class_ami", "rankme"]
+    assert list(CRITERIA) == named
     assert all(name == criterion.__name__ for name, criterion in CRITERIA.items())
 
 
@@ -64,7 +65,7 @@ def test_dev_is_its_equation_and_weighs_what_looks_like_the_target():
     assert criteria.dev(near(0.0)) == pytest.approx(-wrong.mean(), abs=0.04)
     assert criteria.dev(near(0.0)) > criteria.dev(near(1.0)) + 0.1
     same = near(0.0)._replace(target=Seen(logits, z))
-    w = criteria._density_ratio(z, z[rng.permutation(400)])
+    w = weighted._density_ratio(z, z[rng.permutation(400)])
     loss = w * wrong
     eta = -((loss * w).mean() - loss.mean() * w.mean()) / w.var()
     assert w.mean() == pytest.approx(1.0)
@@ -219,7 +220,56 @@ def test_mistakes_are_named():
         select([], criteria.im)
     with pytest.raises(ValueError, match="no labelled validation examples of a source"):
         criteria.source_val(Record(record().target))
-    with pytest.raises(ValueError, match="needs features"):
+    with pytest.raises(ValueError, match="need a source's labels and features"):
         criteria.dev(record()._replace(target=Seen(record().target.logits)))
     with pytest.raises(ValueError, match="at least 2 target rows, the record has 1"):
         criteria.snd(record(m=1))
+
+
+# More criteria ----------------------------------------------------------------------------------
+
+LOGITS = record().target.logits
+
+
+def test_bnm_is_the_sum_of_the_singular_values():
+    p = softmax(LOGITS)
+    want = np.sqrt(np.maximum(np.linalg.eigvalsh(p.T @ p), 0)).sum() / len(p)
+    np.testing.assert_allclose(CRITERIA["bnm"](Record(Seen(LOGITS))), want, rtol=1e-6)
+
+
+def test_mano_takes_the_softmax_where_logits_are_certain_and_a_series_elsewhere():
+    for logits, by_softmax in ((0.1 * LOGITS, False), (100 * LOGITS, True)):
+        series = 1 + logits + logits**2 / 2
+        s = softmax(logits) if by_softmax else series / series.sum(1, keepdims=True)
+        want = np.mean([x**4 for row in s for x in row]) ** 0.25
+        np.testing.assert_allclose(CRITERIA["mano"](Record(Seen(logits))), want, rtol=1e-6)
+
+
+def test_predictions_that_are_the_clusters_agree_with_them():
+    y = np.arange(60) % 3
+    z = np.eye(5)[y] + 0.05 * np.random.default_rng(0).normal(size=(60, 5))
+    of = lambda labels: CRITERIA["class_ami"](Record(Seen(5.0 * np.eye(3)[labels], z)))
+    assert of((y + 1) % 3) == pytest.approx(1.0)
+    assert of(np.random.default_rng(1).permutation(y)) < 0.1
+    with pytest.raises(ValueError, match="needs features"):
+        CRITERIA["class_ami"](Record(Seen(np.eye(3))))
+
+
+def test_the_effective_rank_is_that_of_the_singular_values():
+    z = np.diag([4.0, 2.0, 1.0, 1.0])
+    share = np.array([4, 2, 1, 1]) / 8
+    want = np.exp(-(share * np.log(share)).sum())
+    assert CRITERIA["rankme"](Record(Seen(np.eye(4), z))) == pytest.approx(want)
+    assert CRITERIA["rankme"](Record(Seen(np.eye(4), np.ones((4, 6))))) == pytest.approx(1.0)
+
+
+def test_iwcv_is_dev_without_its_control_variate():
+    draw = np.random.default_rng(0)
+    z_s, z_t, y = draw.normal(size=(200, 3)), draw.normal(0.3, 1, size=(150, 3)), np.arange(200) % 2
+    logits = np.stack([z_s[:, 0], 2 * y - 1.0], 1)
+    record = Record(Seen(draw.normal(size=(150, 2)), z_t), Labelled(logits, y, z_s))
+    w = weighted._density_ratio(z_s, z_t)
+    wrong = logits.argmax(1) != y
+    assert CRITERIA["iwcv"](record) == pytest.approx(-(w * wrong).mean())
+    assert -1 < CRITERIA["iwcv"](record) < 0
+    assert CRITERIA["dev"](record) != CRITERIA["iwcv"](record)

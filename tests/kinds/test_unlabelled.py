@@ -84,7 +84,9 @@ def test_a_target_without_labels_runs_and_says_that_nothing_is_scored(bare):
     assert set(selectors) == {"last", "selected"}
     assert set(selectors["last"]) == {"step", "source/accuracy", "score"}
     line = json.loads((root / "metrics.jsonl").read_text().splitlines()[0])
-    assert {name for name in line if "/" in name} == {f"label_free/{c}" for c in ("source_val", "entropy", "im", "snd")}
+    assert {name for name in line if "/" in name} == {
+        f"label_free/{c}" for c in ("source_val", "entropy", "im", "snd", "bnm", "mano")
+    }
     assert {"curves.png", "samples.png", "embedding.png"} <= {path.name for path in root.iterdir()}
 
 

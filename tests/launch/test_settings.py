@@ -44,4 +44,4 @@ def test_a_value_that_nothing_can_use_is_named(given):
 def test_the_list_of_commands_has_a_line_for_each():
     lines = listing().splitlines()
     assert [line.split()[0] for line in lines[2:]] == list(dict.fromkeys((*COMMANDS, *KINDS)))
-    assert {path.stem for path in (ROOT / "launch").glob("*.py")} == {*COMMANDS, "__init__"}
+    assert {path.stem for path in (ROOT / "launch").glob("*.py")} == {*COMMANDS, *KINDS, "__init__"}

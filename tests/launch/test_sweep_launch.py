@@ -56,3 +56,48 @@ def test_a_sweep_is_killed_and_goes_on_and_ends_as_a_table(tmp_path):
     assert {p.name for p in (tmp_path / "out").iterdir()} >= {"trials.csv", "table.md", "table.tex", "table.csv"}
     status = launch("sweep", "status", "--dir=s", cwd=tmp_path)
     assert "s: 2 runs, 6 trials" in status.stdout
+
+
+UNTRAINED = '''
+"""`tl-jax sweep` with runs that score without training: the best lr is 0.01."""
+import json, math, sys
+from tl_jax.launch import main, sweep
+
+last, line = int(sys.argv[1]), sys.argv[2:]
+
+def work(pool, names):
+    plan = pool.sweep.plan()
+    for name in names:
+        run = plan.run(name)
+        lrs = dict(run.config.sweep)["lr"]
+        score = lambda lr: {"selectors": {"selected": {"score": -abs(math.log10(lr) + 2)}}}
+        found = [{"seed": s, "values": {"lr": lr}, **score(lr)} for lr in lrs for s in run.config.seeds]
+        pool.sweep.run(name).mkdir(parents=True)
+        (pool.sweep.run(name) / "results.json").write_text(json.dumps(found))
+        (pool.sweep.run(name) / "finished.json").write_text("{}")
+        if len(plan.rounds) == last:
+            raise SystemExit("killed")
+    return True
+
+sweep.work = work
+main.start("sweep", line)
+'''
+
+
+@pytest.mark.slow
+def test_a_search_goes_on_after_a_kill_with_the_points_that_it_would_have_asked_for(tmp_path):
+    pytest.importorskip("optuna")
+    line = [*LINE, "--method=dann", "--over=lr=log_uniform(1e-4, 1e-1)", "--search=tpe", "--draws=9", "--rounds=3"]
+    go = lambda cwd, kill: subprocess.run(
+        [sys.executable, "-c", UNTRAINED, str(kill), *line], capture_output=True, text=True, cwd=cwd, timeout=600
+    )
+    for folder in ("whole", "cut"):
+        (tmp_path / folder).mkdir()
+    whole = go(tmp_path / "whole", 0)
+    assert whole.returncode == 0, whole.stdout + whole.stderr
+    assert "finished       3 runs      18 trials" in whole.stdout
+    assert "killed" in go(tmp_path / "cut", 2).stderr
+    assert go(tmp_path / "cut", 0).returncode == 0
+    plans = [(tmp_path / folder / "s" / "plan.json").read_text() for folder in ("whole", "cut")]
+    assert plans[0] == plans[1]
+    assert len(json.loads(plans[0])["of"]["rounds"]) == 3

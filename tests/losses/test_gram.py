@@ -98,3 +98,10 @@ def test_single_precision_agrees_with_double_at_every_scale_that_it_can_tell_apa
     with jax.enable_x64(False):
         (_, found), _ = single(*np.float32(factor * RANDOM))
     np.testing.assert_allclose(found, want, rtol=2e-3)
+
+
+def test_small_features_have_as_many_directions_as_large_ones():
+    f_s, f_t = (0.05 * x for x in pair((12, 5)))
+    found = inverse_gram_alignment(f_s, f_t, 0.9999)
+    np.testing.assert_allclose(found, straight(f_s, f_t, 0.9999), rtol=1e-6)
+    assert found.rank > 3  # most of their eigenvalues are under 1

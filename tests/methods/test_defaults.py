@@ -50,6 +50,22 @@ ARGUMENTS = {
     "nrc": {"neighbours": 5, "extended": 5, "other": 0.1, "smoothing": 0.1},  # Yang et al. 2021
     "erm": {},
     "mldg": {"inner": 5e-4},  # Li et al. 2018: alpha = 5e-4
+    "vrex": {"anneal": 0.1},  # DomainBed: 500 of 5000 steps
+    "irm": {"anneal": 0.1},  # DomainBed: 500 of 5000 steps
+    "group_dro": {"eta": 0.01},  # Sagawa et al. 2020
+    "spectral_decoupling": {},
+    "eqrm": {"quantile": 0.75, "burnin": 0.5},  # DomainBed: 2500 of 5000 steps
+    "fishr": {"decay": 0.95, "anneal": 0.3},  # DomainBed: 1500 of 5000 steps
+    "source_coral": {},
+    "source_mmd": {"form": "scaled"},
+    "source_dann": {"hidden": 256},  # DomainBed
+    "source_cdann": {"hidden": 256},
+    "mixstyle": {"p": 0.5, "alpha": 0.1},  # Zhou et al. 2021
+    "rsc": {"features": 1 / 3, "examples": 1 / 3},  # Huang et al. 2020
+    "selfreg": {"features": 0.3},  # DomainBed
+    "sagnet": {},
+    "fish": {},
+    "sma": {"begin": 0.02},  # Arpit et al. 2022: 100 of 5000 steps
     "tent": {},
     "fine_tune": {"smoothing": 0.0},
     "joint": {},
@@ -107,6 +123,17 @@ TRADE_OFFS = {
     "freematch": (1.0, "constant"),
     "mme": (0.1, "constant"),  # Saito et al. 2019
     "mldg": (1.0, "constant"),  # Li et al. 2018: beta = 1
+    "vrex": (10.0, "constant"),  # DomainBed
+    "irm": (100.0, "constant"),  # DomainBed
+    "spectral_decoupling": (0.1, "constant"),  # DomainBed
+    "fishr": (1000.0, "constant"),  # DomainBed
+    "source_coral": (1.0, "constant"),
+    "source_mmd": (1.0, "constant"),
+    "source_dann": (1.0, "dann"),
+    "source_cdann": (1.0, "dann"),
+    "selfreg": (1.0, "constant"),
+    "sagnet": (0.1, "constant"),  # Nam et al. 2021
+    "fish": (0.01, "constant"),
     "joint": (1.0, "constant"),
     "bss": (1e-3, "constant"),  # Chen et al. 2019 (NeurIPS): eta = 1e-3
     "delta": (0.01, "constant"),  # Li et al. 2019: alpha = .01

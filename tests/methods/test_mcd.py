@@ -53,7 +53,7 @@ def test_both_heads_vote():
 def test_the_second_head_is_drawn_anew_in_the_shape_of_the_first():
     first = {"dense1": weights(4, D, 9)["dense0"], "dense2": weights(5, 9, C)["dense0"]}
     own, memory, *_ = mcd().init(
-        jax.random.key(0), Example(S.features[:2], S.logits[:2], S.features[:2]), Model({"head": first}, {}, {}, {})
+        jax.random.key(0), Example(S.features[:2], S.logits[:2], S.features[:2], 1), Model({"head": first}, {}, {}, {})
     )
     assert memory == {}
     assert jax.tree.map(np.shape, own["head"]) == jax.tree.map(np.shape, first)

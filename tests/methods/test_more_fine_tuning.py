@@ -34,7 +34,7 @@ def test_every_channel_is_normalised_by_the_batch_or_by_what_is_stored(p):
     params, stats = net.init(jax.random.key(0), x)
     method = METHODS["stoch_norm"](p=p)
     at = AT._replace(values={"p": p}, key=jax.random.key(3))
-    out, new = method.adapt(net, at).apply(params, stats, x, train=True)
+    out, new = method.adapt(net, None, at).apply(params, stats, x, train=True)
     flat = jax.tree.map(np.asarray, params)
     h = np.maximum(x @ flat["backbone"]["dense1"]["kernel"] + flat["backbone"]["dense1"]["bias"], 0)
     h = h @ flat["bottleneck"]["dense1"]["kernel"] + flat["bottleneck"]["dense1"]["bias"]
@@ -44,9 +44,9 @@ def test_every_channel_is_normalised_by_the_batch_or_by_what_is_stored(p):
     np.testing.assert_allclose(out.features, np.where(chosen, batch, stored), rtol=1e-4, atol=1e-4)
     assert {0.0: chosen.sum() == 0, 0.5: 3 < chosen.sum() < 13, 1.0: chosen.all()}[p]
     np.testing.assert_allclose(new["bottleneck"]["norm1"]["mean"], 0.1 * h.mean(0), rtol=1e-4, atol=1e-5)
-    other = method.adapt(net, at._replace(key=jax.random.key(4))).apply(params, stats, x, train=True)[0]
+    other = method.adapt(net, None, at._replace(key=jax.random.key(4))).apply(params, stats, x, train=True)[0]
     assert np.array_equal(out.features, other.features) == (p != 0.5)
-    loss = lambda x: method.adapt(net, at).apply(params, stats, x, train=True)[0].logits[:, 0].sum()
+    loss = lambda x: method.adapt(net, None, at).apply(params, stats, x, train=True)[0].logits[:, 0].sum()
     assert np.isfinite(jax.grad(loss)(x)).all()
 
 

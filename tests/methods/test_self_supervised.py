@@ -148,7 +148,7 @@ def test_rotation_tells_four_views_apart():
 def test_mae_tells_the_hidden_patches_and_is_judged_by_them_alone():
     images = np.random.default_rng(9).integers(0, 256, (M, 8, 12, 3)).astype(np.uint8)
     batch, key = Batch((), Unlabeled(jnp.asarray(images), jnp.arange(M))), jax.random.key(4)
-    example = Example(T.features, T.logits, images[:2])
+    example = Example(T.features, T.logits, images[:2], 1)
     own = jax.tree.map(np.asarray, METHODS["mae"](width=7).init(jax.random.key(0), example, None).params)
     drawn = of_view(key, "masked", "target")
     at = At(jnp.int32(0), 0.0, 0.0, {}, key, {"masked": (drawn,)})

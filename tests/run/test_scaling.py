@@ -19,6 +19,7 @@ from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.scaling import chosen
 from tl_jax.run.plan.types import Options
 from tl_jax.run.settings.config import Config
+from tl_jax.shallow import SHALLOW
 
 UNITS = np.array([1e-3, 1, 1, 1e4, 1, 1, 1, 1], np.float32)
 
@@ -89,7 +90,7 @@ def test_of_images_there_is_nothing_to_standardise():
 def test_baselines_are_rows_and_records_and_the_same_again():
     setup = set_up()
     found = baselines.records(setup)
-    assert [record["method"] for record in found] == ["majority", "nearest_neighbour", "logistic_regression"]
+    assert [record["method"] for record in found] == ["majority", "nearest_neighbour", "logistic_regression", *SHALLOW]
     scores = {record["method"]: record["selectors"]["last"]["target/accuracy"] for record in found}
     assert scores["majority"] == pytest.approx(1 / 3)
     assert min(scores["nearest_neighbour"], scores["logistic_regression"]) > 0.5

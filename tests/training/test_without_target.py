@@ -50,7 +50,7 @@ def test_the_unseen_domain_is_predicted_by_the_pooled_statistics_of_the_others(n
     np.testing.assert_allclose(out.features, (UNSEEN - mean) / np.sqrt(var) * norm[0] + norm[1], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", GENERALISATION)
+@pytest.mark.parametrize("name", ["erm", "mldg"])
 def test_methods_of_generalisation_train(network, name):
     recipe, state, factors = begin(network, GENERALISATION[name](), "joint")
     after, progress = jax.jit(make_run(make_step(recipe, factors)))(state, jnp.int32(3), DATA)

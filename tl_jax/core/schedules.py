@@ -81,6 +81,14 @@ def warmup_cosine(p: float | Array, warmup: float | Array = 0.05) -> Array:
     return jnp.where(p < warmup, rise, cosine((p - warmup) / (1 - jnp.asarray(warmup, float))))
 
 
+def annealed(p: float | Array, lam: float | Array, share: float | Array) -> Array:
+    """The weight of a penalty that waits: min(1, lam) while p < share, then lam.
+
+    Arjovsky et al. 2019, arXiv 1907.02893 (there 1 in the place of min(1, lam), the same where lam is large).
+    """
+    return jnp.where(jnp.asarray(p, float) < share, jnp.minimum(1.0, lam), lam)
+
+
 LAM_SCHEDULES: dict[str, Callable[..., Array]] = {
     "constant": constant,
     "dann": dann,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from tl_jax.core.errors import unknown
 from tl_jax.data.benchmarks import table
 from tl_jax.data.domain import Domain
-from tl_jax.data.embedded import digit_tasks, digits
+from tl_jax.data.embedded import digit_domains, digit_tasks, digits
 from tl_jax.data.readers import arrays, folder, images, sound, svmlight, tables, tfds
 from tl_jax.data.spec import OWN, SCHEME_FREE, Spec, accept, parse
 from tl_jax.naming import calls
@@ -24,8 +24,9 @@ DIGITS: Mapping[str, Callable[[], Domain]] = {
 def _digits(spec: Spec, data_dir: str) -> Domain:
     if spec.path not in DIGITS:
         raise unknown("domain", spec.text, [f"digits:{known}" for known in DIGITS])
-    accept(spec, images.OPTIONS)
-    return images.brought(DIGITS[spec.path](), images.look(spec, images.Look(digits.SIDE, digits.SIDE)))
+    accept(spec, (*images.OPTIONS, *digit_domains.OPTIONS))
+    domain = digit_domains.as_asked(DIGITS[spec.path](), spec)
+    return images.brought(domain, images.look(spec, images.Look(digits.SIDE, digits.SIDE)))
 
 
 def _own(spec: Spec, data_dir: str) -> Domain:

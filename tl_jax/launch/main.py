@@ -21,6 +21,7 @@ COMMANDS = (
     "export",
     "data",
     "methods",
+    "select",
 )
 
 

@@ -45,7 +45,7 @@ from tl_jax.sweep.clusters import slurm
 from tl_jax.sweep.clusters.tasks import Asked as Cluster
 from tl_jax.sweep.directory import Plan, SweepDirectory
 from tl_jax.sweep.local import Pool, Stop, places, starter, work
-from tl_jax.sweep.report import costs, planned, standing
+from tl_jax.sweep.report import costs, duration, planned, standing
 from tl_jax.sweep.search import ahead
 
 WORDS = True
@@ -114,7 +114,7 @@ def _afford(sweep: SweepDirectory, plan: Plan, limit: float) -> None:
         left = left.with_more(begun, ahead(search, plan))
     print(costs(left, len(found) if local else 0))
     if (hours := left.elapsed(len(found)) if local else left.hours) > limit:
-        raise UserError(f"--budget={FLAGS.budget}: this takes about {hours:.3g} h. Sweep less, or give it more.")
+        raise UserError(f"--budget={FLAGS.budget}: this takes about {duration(hours)}. Sweep less, or give it more.")
 
 
 def _todo(sweep: SweepDirectory, plan: Plan) -> tuple[Plan, dict[str, int]]:

@@ -46,12 +46,17 @@ from tl_jax.methods.delta import delta
 from tl_jax.methods.dino import dino
 from tl_jax.methods.dsan import dsan
 from tl_jax.methods.entropy_minimisation import entropy_minimisation
+from tl_jax.methods.eqrm import eqrm
 from tl_jax.methods.erm import erm
 from tl_jax.methods.fine_tune import fine_tune
+from tl_jax.methods.fish import fish
+from tl_jax.methods.fishr import fishr
 from tl_jax.methods.fixmatch import fixmatch
 from tl_jax.methods.flexmatch import flexmatch
 from tl_jax.methods.freematch import freematch
+from tl_jax.methods.group_dro import group_dro
 from tl_jax.methods.homm import homm
+from tl_jax.methods.irm import irm
 from tl_jax.methods.iwan import iwan
 from tl_jax.methods.jan import jan
 from tl_jax.methods.joint import joint
@@ -64,6 +69,7 @@ from tl_jax.methods.mcc import mcc
 from tl_jax.methods.mcd import mcd
 from tl_jax.methods.mdd import mdd
 from tl_jax.methods.mean_teacher import mean_teacher
+from tl_jax.methods.mixstyle import mixstyle
 from tl_jax.methods.mldg import mldg
 from tl_jax.methods.mme import mme
 from tl_jax.methods.moco import moco
@@ -72,15 +78,25 @@ from tl_jax.methods.pada import pada
 from tl_jax.methods.pixels import pixels
 from tl_jax.methods.pseudo_label import pseudo_label
 from tl_jax.methods.rotation import rotation
+from tl_jax.methods.rsc import rsc
+from tl_jax.methods.sagnet import sagnet
+from tl_jax.methods.selfreg import selfreg
 from tl_jax.methods.shot import shot
 from tl_jax.methods.simclr import simclr
 from tl_jax.methods.simsiam import simsiam
+from tl_jax.methods.sma import sma
+from tl_jax.methods.source_cdann import source_cdann
+from tl_jax.methods.source_coral import source_coral
+from tl_jax.methods.source_dann import source_dann
+from tl_jax.methods.source_mmd import source_mmd
 from tl_jax.methods.source_only import source_only
+from tl_jax.methods.spectral_decoupling import spectral_decoupling
 from tl_jax.methods.stoch_norm import stoch_norm
 from tl_jax.methods.target_only import target_only
 from tl_jax.methods.tent import tent
 from tl_jax.methods.untrained import untrained
 from tl_jax.methods.vicreg import vicreg
+from tl_jax.methods.vrex import vrex
 from tl_jax.methods.wdgrl import wdgrl
 from tl_jax.methods.wise_ft import wise_ft
 from tl_jax.naming.calls import Call
@@ -149,7 +165,26 @@ SELF_SUPERVISION: Mapping[str, Callable[..., Method]] = {
     "rotation": rotation,
     "mae": mae,
 }
-GENERALISATION: Mapping[str, Callable[..., Method]] = {"erm": erm, "mldg": mldg}
+GENERALISATION: Mapping[str, Callable[..., Method]] = {
+    "erm": erm,
+    "mldg": mldg,
+    "vrex": vrex,
+    "irm": irm,
+    "group_dro": group_dro,
+    "spectral_decoupling": spectral_decoupling,
+    "eqrm": eqrm,
+    "fishr": fishr,
+    "source_coral": source_coral,
+    "source_mmd": source_mmd,
+    "source_dann": source_dann,
+    "source_cdann": source_cdann,
+    "mixstyle": mixstyle,
+    "rsc": rsc,
+    "selfreg": selfreg,
+    "sagnet": sagnet,
+    "fish": fish,
+    "sma": sma,
+}
 """Several labelled domains, and nothing of the one that is tested on."""
 TEST_TIME: Mapping[str, Callable[..., Method]] = {"tent": tent}
 """A trained model, and a stream that is predicted before it is learnt from."""

@@ -40,11 +40,15 @@ class Own(NamedTuple):
 
 
 class Example(NamedTuple):
-    """What `init` sees of the data: two examples x [2, ...] as stored, and the network's outputs on them."""
+    """What `init` sees of the data: two examples x [2, ...] as stored, and the network's outputs on them.
+
+    domains: how many labelled domains a batch has, the length of its `sources`.
+    """
 
     features: Array
     logits: Array
     x: Array
+    domains: int
 
 
 class Terms(NamedTuple):
@@ -120,8 +124,8 @@ class SurveyFn(Protocol):
 class AdaptFn(Protocol):
     """What a method changes of the network while it is trained."""
 
-    def __call__(self, network: Network, at: At, /) -> Network:
-        """The network as a step trains it, with the parameters of the one it is made of."""
+    def __call__(self, network: Network, batch: Batch, at: At, /) -> Network:
+        """The network as a step trains it on this batch, with the parameters of the one it is made of."""
         ...
 
 

@@ -22,7 +22,7 @@ def stoch_norm(p: float = 0.5) -> Method:
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         return Terms({"source": supervised(out["source"].logits, batch.y)})
 
-    def adapt(network: Network, at: At) -> Network:
+    def adapt(network: Network, batch: Batch, at: At) -> Network:
         def apply(params: Tree, stats: Tree, x: Array, **how: Any) -> tuple[Output, Tree]:
             means = {path: m for path, m in flatten(stats).items() if path.endswith("/mean")}
             share = at.values["p"]

@@ -25,13 +25,13 @@ def costs(left: Estimate, places: int) -> str:
     """What is left to do, and how long that takes: in a pool of so many places, or as tasks of a cluster (0)."""
     what = f"{left.programs} programs, {left.trials} trials, about {left.files} files"
     if places:
-        return f"To do: {what}; about {_time(left.elapsed(places))} with {places} runs at once."
-    return (
-        f"To do: {what}; about {_time(left.hours)} of tasks like this machine, the longest run {_time(left.longest)}."
-    )
+        return f"To do: {what}; about {duration(left.elapsed(places))} with {places} runs at once."
+    longest = duration(left.longest)
+    return f"To do: {what}; about {duration(left.hours)} of tasks like this machine, the longest run {longest}."
 
 
-def _time(hours: float) -> str:
+def duration(hours: float) -> str:
+    """As a person reads it."""
     return f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
 
 

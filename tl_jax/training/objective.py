@@ -51,7 +51,8 @@ def unweighted(method: Method, forward: Forward, terms: TermsFn) -> Callable:
     def found(trained: Mapping[str, Array], around: Surroundings) -> tuple[Mapping[str, Array], Found]:
         passes = _Passes(method, forward, around, {name: _entries(name, view, around) for name, view in views.items()})
         if method.adapt is not None:
-            passes = passes._replace(forward=forward._replace(network=method.adapt(forward.network, around.at)))
+            adapted = method.adapt(forward.network, around.batch, around.at)
+            passes = passes._replace(forward=forward._replace(network=adapted))
         network, own = split_params({**around.kept, **trained})
         outputs, stats = passes(network)
 

@@ -9,8 +9,11 @@ No criterion is right always, so know how each one fails:
 - `im` adds a reward for using all classes, which rules out that collapse. It still cannot tell right from
   confidently permuted classes, and it leans towards balanced predictions when the target is not balanced.
 
-- `dev` is right where the source and the target overlap in the features, and rests on a handful of examples where
-  they do not: a few large weights decide.
+- `dev` and `iwcv` are right where the source and the target overlap in the features, and rest on a handful of examples
+  where they do not: a few large weights decide.
+- `bnm` and `mano` are of certainty as `entropy` is, with a reward for classes that differ; `class_ami` asks whether the
+  predictions are the clusters of the features, which a method that clusters makes so; `rankme` says whether features
+  have collapsed and nothing of the classes.
 
 The safest default is `im`: it survives the collapse that the others reward or ignore. A method that itself
 minimises entropy, or maximises `im`, optimises the ruler: look at `source_val` beside it, above all when
@@ -28,13 +31,14 @@ import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.evaluation import metrics
+from tl_jax.evaluation.label_free.of_features import class_ami, rankme
 from tl_jax.evaluation.label_free.record import Record
+from tl_jax.evaluation.label_free.weighted import dev, iwcv
 from tl_jax.naming import own_code
 from tl_jax.naming.calls import parse
 
 Criterion = Callable[[Record], float]
 _CELLS = 2**22  # of the m x m similarities, 32 MiB at a time
-MOST_WEIGHT = 20.0
 
 
 def source_val(record: Record) -> float:
@@ -88,49 +92,49 @@ def snd(record: Record, temperature: float = 0.05) -> float:
     return float(total / len(u))
 
 
-def dev(record: Record) -> float:
-    """Minus the risk on the target as the source tells it, weighted by how much an example looks like the target.
+def bnm(record: Record) -> float:
+    """Nuclear norm of the target's predictions: certain, and of many classes.
 
-    w_i = (n_s / n_t) p(t | z_i) / p(s | z_i), clipped at 20 and divided by their mean;  l_i = [prediction_i != y_i]
-    -(mean(w l) + eta mean(w) - eta),   eta = -cov(w l, w) / var(w)
+    (1/m) ||P||_*,   P [m, c] the probabilities, in [1 / sqrt(m c), sqrt(min(m, c) / m)]: compare equal m only
 
-    p: logistic regression of the domain on features standardised together, each source example by a fit without it
-    (two halves). The control variate lowers the variance; what it takes below zero is no risk, and is refused.
-    Raises: ValueError without source labels or features. You et al. 2019 (ICML).
+    Cui et al. 2020, arXiv 2003.12237.
     """
-    logits, y, z_s = _source(record)
-    if z_s is None or record.target.features is None:
-        raise ValueError("deep embedded validation needs features, which this record has not")
-    loss = np.asarray(metrics.predictions(logits) != np.asarray(y), np.float64)
-    w = _density_ratio(np.asarray(z_s, np.float64), np.asarray(record.target.features, np.float64))
-    weighted = w * loss
-    variance = w.var()
-    eta = -np.cov(weighted, w, bias=True)[0, 1] / variance if variance > 0 else 0.0
-    risk = float(weighted.mean() + eta * w.mean() - eta)
-    return -risk if risk >= 0 else math.nan
+    p = np.exp(metrics.log_softmax(record.target.logits))
+    return float(np.linalg.svd(p, compute_uv=False).sum() / len(p)) if np.isfinite(p).all() else math.nan
 
 
-def _density_ratio(z_s: np.ndarray, z_t: np.ndarray) -> np.ndarray:
-    """Weights [n] of source examples, of mean 1: each half by a classifier of the domains fitted on the other."""
-    from sklearn.linear_model import LogisticRegression
+def mano(record: Record, p: float = 4.0, calibrated: float = 5.0) -> float:
+    """Matrix norm of normalised logits: how far the target's logits lie from the boundaries of the classes.
 
-    both = np.concatenate([z_s, z_t])
-    center, spread = both.mean(0), both.std(0)
-    z_s, z_t = ((z - center) / np.where(spread > 0, spread, 1.0) for z in (z_s, z_t))
-    w = np.ones(len(z_s))
-    for half in (0, 1):
-        fit_s, fit_t = z_s[1 - half :: 2], z_t[1 - half :: 2]
-        x, domain = np.concatenate([fit_s, fit_t]), np.repeat([0, 1], [len(fit_s), len(fit_t)])
-        if len(fit_s) and len(fit_t):
-            p = LogisticRegression(C=0.1, max_iter=200).fit(x, domain).predict_log_proba(z_s[half::2])
-            w[half::2] = np.minimum(np.exp(p[:, 1] - p[:, 0]) * len(fit_s) / len(fit_t), MOST_WEIGHT)
-    return w / w.mean()
+    ((1 / (m c)) sum_ik s_ik^p)^(1/p),   s = softmax(g) where -(1 / (m c)) sum_ik log softmax(g)_ik > calibrated, else
+    (1 + g + g^2 / 2) divided by its sum over the classes, which over-certain logits distort less
+
+    Args: record; p >= 1; calibrated in nats. Xie et al. 2024, arXiv 2405.18979.
+    """
+    logits = np.asarray(record.target.logits, np.float64)
+    if not np.isfinite(logits).all():
+        return math.nan
+    log_p = metrics.log_softmax(logits)
+    taylor = 1 + logits + logits**2 / 2
+    s = np.exp(log_p) if -log_p.mean() > calibrated else taylor / taylor.sum(1, keepdims=True)
+    return float((s**p).mean() ** (1 / p))
 
 
-CRITERIA: Mapping[str, Criterion] = {"source_val": source_val, "entropy": entropy, "im": im, "snd": snd, "dev": dev}
-NEED_FEATURES = ("dev",)
+CRITERIA: Mapping[str, Criterion] = {
+    "source_val": source_val,
+    "entropy": entropy,
+    "im": im,
+    "snd": snd,
+    "bnm": bnm,
+    "mano": mano,
+    "dev": dev,
+    "iwcv": iwcv,
+    "class_ami": class_ami,
+    "rankme": rankme,
+}
+NEED_FEATURES = ("dev", "iwcv", "class_ami", "rankme")
 """Those of them that need more than logits: features are stored where one is chosen, or one of the user's own."""
-NEED_SOURCE = ("source_val", "dev")
+NEED_SOURCE = ("source_val", "dev", "iwcv")
 """Those that need labels of the source's validation split."""
 
 

@@ -12,11 +12,16 @@ from tl_jax.run.plan.jobs import calls, jobs
 from tl_jax.run.plan.types import Plan, Planning
 from tl_jax.run.settings.config import Config
 
+DOMAINS = tuple(
+    f"digits:handwritten?rotate={angle}&ink={ink}"
+    for angle, ink in ((0, "red"), (20, "green"), (40, "blue"), (60, "yellow"))
+)
+"""Handwriting in four colours, turned further in each: what is learnt of three must hold beyond them."""
 DEFAULTS = Config(
     kind="generalisation",
-    source=("digits:handwritten", "digits:printed"),
-    target="digits:photo",
-    methods=("erm", "mldg"),
+    source=DOMAINS[:-1],
+    target=DOMAINS[-1],
+    methods=("erm", "mldg", "vrex", "source_coral"),
     steps=400,
     batch_size=32,
     forward_plan="joint",

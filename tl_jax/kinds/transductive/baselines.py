@@ -1,4 +1,4 @@
-"""What needs no network: the majority class, the nearest neighbour and a linear model, as rows of the table."""
+"""What needs no network: majority, nearest neighbour, a linear model and the shallow classics, as rows of the table."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -19,6 +19,8 @@ from tl_jax.run.plan.scaling import scaled
 from tl_jax.run.plan.types import Setup
 from tl_jax.run.report.table import Table
 from tl_jax.run.store.contents import contents
+from tl_jax.shallow import LARGEST, SHALLOW, WIDE
+from tl_jax.shallow.components import nearest
 
 MODALITIES = ("vector", "text", "series")
 """The modalities that have them."""
@@ -41,6 +43,7 @@ REMARKS = {
     "mean": "baseline: the source's mean",
     "nearest_neighbours": "baseline: the five nearest of the source",
     "ridge": "baseline: linear, of scikit-learn",
+    **dict.fromkeys(SHALLOW, "classic, then 1-NN"),
 }
 """What a table says of rows that need no network."""
 
@@ -80,6 +83,8 @@ def beneath(setup: Setup, table: Table, records: Sequence[Mapping[str, Any]]) ->
         of = scores(record["selectors"]["last"])
         found.append(Row(record["method"], {}, {"last": of.pop(metric), **of}, said))
     note = " Baselines: trained on the source's training examples, tested once on the target's; nothing is chosen."
+    if any(record["method"] in SHALLOW for record in records):
+        note += " Classics see the target's test examples, unlabelled."
     return Table([*table.cells, *cells(setup.config, found, (READING, metric))[1:]], table.note + note)
 
 
@@ -96,6 +101,35 @@ def _records(setup: Setup) -> list[dict[str, Any]]:
             warnings.simplefilter("ignore")  # that a fit ends by its limit of steps
             outputs = _outputs(model.fit(x, y), test, problem)
         metrics = by.every(outputs, problem.target.test.y[rows])
+        last = {f"target/{key}": value for key, value in metrics.items() if key not in ("nll", "ece")}
+        about = {**setup.config.described(name), "network": "", "baseline": share}
+        found.append({**about, "seed": SEED, "values": {}, "selectors": {"last": {"step": 0, **last}}})
+    return found + _classics(setup, problem)
+
+
+def _classics(setup: Setup, problem: Problem) -> list[dict[str, Any]]:
+    """A record of each shallow method on vectors with classes; [] where the test examples alone are too many.
+
+    They see the unlabelled examples of the target that are tested on as well as those of training: what they find for
+    one example is found for all together.
+    """
+    if problem.values or problem.target.modality != "vector":
+        return []
+    x_s, y_s, _ = _training(problem)
+    rows = known(problem.target.test.y)
+    test, more = (_flat(problem, x) for x in (problem.target.test.x[rows], problem.target.train.x))
+    most = LARGEST if x_s.shape[1] <= WIDE else LARGEST // 2
+    if len(test) > most // 2 or len(np.unique(y_s)) < 2:
+        return []
+    mine = np.sort(some(len(y_s), most // 2))
+    others = np.sort(some(len(more), max(0, most - len(mine) - len(test))))
+    total = sum(int(known(source.train.y).sum()) for source in problem.sources)
+    share = f"on {len(mine)} of {total} training examples" if len(mine) < total else ""
+    x_t, found = np.concatenate([test, more[others]]), []
+    for name, adapt in SHALLOW.items():
+        z_s, z_t = adapt(x_s[mine], y_s[mine], x_t)
+        said = np.eye(len(problem.target.classes))[nearest(z_s, y_s[mine], z_t[: len(test)])]
+        metrics = scoring(problem).every(np.log(np.maximum(said, 1e-13)), problem.target.test.y[rows])
         last = {f"target/{key}": value for key, value in metrics.items() if key not in ("nll", "ece")}
         about = {**setup.config.described(name), "network": "", "baseline": share}
         found.append({**about, "seed": SEED, "values": {}, "selectors": {"last": {"step": 0, **last}}})

@@ -1,0 +1,60 @@
+"""What criteria would have chosen: on made-up scores, and on a run that was made."""
+
+import numpy as np
+import pytest
+import tiny
+
+import tl_jax
+from tl_jax.core.errors import UserError
+from tl_jax.programs import select as room
+from tl_jax.run.plan import prepare
+
+SCORES = np.array([[0.1, 0.9, 0.9], [0.3, np.nan, 0.2], [0.95, 0.0, 0.1], [np.nan] * 3])
+TEST = np.arange(12.0).reshape(4, 3)
+
+
+def test_the_choice_is_the_highest_score_and_of_equal_ones_the_later_step():
+    steps, values = room.chosen(SCORES, TEST, np.array([0, 0, 1, 1]))
+    assert steps.tolist() == [2.0, 3.0, 6.0, 11.0]
+    assert values.tolist() == [2.0, 6.0]
+
+
+def test_the_ensemble_ranks_candidates_by_all_criteria_and_a_refused_one_last():
+    first, second = np.array([[3.0, 2.0, 1.0]]), np.array([[np.nan, 5.0, 4.0]])
+    found = room._ensemble({"a": first, "b": second})
+    np.testing.assert_array_equal(found, [[-2.0, -1.5, -2.5]])
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    root = tmp_path_factory.mktemp("select") / "run"
+    how = {**tiny.FAST, "steps": 9, "eval_every": 3, "seeds": 2, "select": "dev", "sweep": {"lam": [0.1, 1.0]}}
+    domains = {domain.name: domain for domain in (tiny.SOURCE, tiny.TARGET)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prepare, "load", lambda spec, data_dir: domains[spec])
+        yield tl_jax.fit(tiny.SOURCE, tiny.TARGET, ["source_only", "mcc"], run_dir=str(root), **how)
+
+
+def test_every_criterion_has_a_row_and_the_run_s_own_chooses_what_the_run_chose(run):
+    table = room.select(run.run_dir, ())
+    rows = {(row[0], row[1]): row for row in table.cells[1:]}
+    assert {name for job, name in rows if job == "mcc"} >= {"im", "dev", "class_ami", "ensemble", "last"}
+    for selector, row in (("selected", "dev"), ("last", "last"), ("oracle", "oracle (target labels)")):
+        of = [r["selectors"][selector]["target/accuracy"] for r in run.records if r["method"] == "mcc"]
+        assert rows["mcc", row][2].startswith(f"{np.mean(of):.3f}"), selector
+    assert rows["source_only", "im"][5] == ""  # it has no value to choose
+    assert rows["mcc", "im"][5]
+
+
+def test_a_criterion_of_ones_own_judges_an_old_run(run, tmp_path):
+    (tmp_path / "mine.py").write_text("def early(record):\n    return float(record.target.logits.std())\n")
+    name = f"{tmp_path / 'mine.py'}:early"
+    cells = room.select(run.run_dir, (name,)).cells
+    assert [row[1] for row in cells[1:4]] == [name, "last", "oracle (target labels)"]
+
+
+def test_what_is_no_run_or_was_not_kept_is_said(run, tmp_path):
+    with pytest.raises(UserError, match="not a run directory"):
+        room.select(tmp_path, ())
+    with pytest.raises(UserError, match="Did you mean 'entropy'"):
+        room.select(run.run_dir, ("entrpy",))
