@@ -66,7 +66,21 @@ ARGUMENTS = {
     "sagnet": {},
     "fish": {},
     "sma": {"begin": 0.02},  # Arpit et al. 2022: 100 of 5000 steps
-    "tent": {},
+    "no_adaptation": {},
+    "bn_adapt": {"prior": 16.0},  # Schneider et al. 2020: chosen by the size of the batch
+    "tent": {"lr": 1e-3},  # Wang et al. 2021: CIFAR-10-C
+    "eata": {"margin": 0.4, "redundancy": 0.05, "fisher": 2000.0, "lr": 2.5e-4},  # Niu et al. 2022: ImageNet-C
+    "sar": {"margin": 0.4, "rho": 0.05, "recovery": 0.2, "lr": 1e-3},  # Niu et al. 2023
+    "cotta": {  # Wang et al. 2022: CIFAR-10-C, there 32 views
+        "decay": 0.999,
+        "threshold": 0.92,
+        "share": 0.01,
+        "views": 4,
+        "view": "strong",
+        "lr": 1e-3,
+    },
+    "lame": {"neighbours": 5, "iterations": 100},  # Boudiaf et al. 2022
+    "t3a": {"filter": 100},
     "fine_tune": {"smoothing": 0.0},
     "joint": {},
     "bss": {"smallest": 1},  # Chen et al. 2019 (NeurIPS): k = 1

@@ -1,9 +1,10 @@
-"""Domain specs: 'digits:printed', 'folder:PATH', 'office31/amazon', 'tfds:mnist' -> Domain."""
+"""Domain specs: 'digits:printed', 'folder:PATH', 'office31/amazon?corrupt=fog@3', 'tfds:mnist' -> Domain."""
 
 from collections.abc import Callable, Mapping
 
 from tl_jax.core.errors import unknown
 from tl_jax.data.benchmarks import table
+from tl_jax.data.corruptions.table import named, of_domain
 from tl_jax.data.domain import Domain
 from tl_jax.data.embedded import digit_domains, digit_tasks, digits
 from tl_jax.data.readers import arrays, folder, images, sound, svmlight, tables, tfds
@@ -46,6 +47,8 @@ SCHEMES: Mapping[str, Callable[[Spec, str], Domain]] = {
     SCHEME_FREE: table.load,
 }
 """{scheme: reader}; what has no scheme is the name of a benchmark."""
+CORRUPT = "corrupt"
+"""The option of every spec of images: ?corrupt=fog@3 (data/corruptions)."""
 FORMS = (
     "digits:NAME",
     "folder:PATH",
@@ -64,4 +67,9 @@ def load(text: str, data_dir: str = "") -> Domain:
     spec = parse(text)
     if spec.scheme not in SCHEMES or not spec.path:
         raise unknown("domain", text, [*(f"digits:{known}" for known in DIGITS), *FORMS[1:], *table.BENCHMARKS])
-    return SCHEMES[spec.scheme](spec, data_dir)
+    how = spec.options.get(CORRUPT, "")
+    if CORRUPT in spec.options:
+        named(how)  # before anything is read
+        spec = spec._replace(options={name: value for name, value in spec.options.items() if name != CORRUPT})
+    domain = SCHEMES[spec.scheme](spec, data_dir)
+    return of_domain(domain, how) if how else domain
