@@ -1,15 +1,22 @@
 """Test time: what comes is predicted by the source model as the method has it by then, and scored once."""
 
+import dataclasses
 import json
 
+import jax
 import numpy as np
 import pytest
-from tiny import FAST, SOURCE, TARGET, records, stop
+from tiny import FAST, NETWORK, SOURCE, TARGET, records, stop
 
 import tl_jax
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain, Examples
+from tl_jax.kinds.table import KINDS, run
 from tl_jax.kinds.test_time.streams import continual, episodic, mixed, ordered, segments
+from tl_jax.models.networks import NETWORKS, build
+from tl_jax.models.pretrained import save
+from tl_jax.naming.calls import parse
+from tl_jax.run.plan.types import Options
 
 ASKED = {"kind": "test_time", "seeds": 2, **FAST, "eval_every": 24}
 METHODS = ["no_adaptation", "bn_adapt(prior=0.0)", "tent"]
@@ -85,12 +92,12 @@ def test_a_method_is_put_back_where_asked_and_goes_on_where_not(tmp_path):
     found = {}
     for form in ("episodic(batch=8)", "continual(batch=8)"):
         asked = {**ASKED, "seeds": 1, "stream": form, "corrupt": ["brightness@3", "gaussian_noise@5"]}
-        run = tl_jax.fit(images, images, ["tent(lr=0.3)"], run_dir=str(tmp_path / form[:5]), **asked)
+        done = tl_jax.fit(images, images, ["tent(lr=0.3)"], run_dir=str(tmp_path / form[:5]), **asked)
         found[form[:5]] = records(tmp_path / form[:5])
-        (record,) = run.records
+        (record,) = done.records
         errors = [record["selectors"]["last"][f"error/{name}"] for name in asked["corrupt"]]
         assert record["selectors"]["last"]["target/error"] == pytest.approx(np.mean(errors))
-        assert len(run.table.split("\n\n")[0].splitlines()) == 2 + 2 + 2  # head, corruptions, mean and time
+        assert len(done.table.split("\n\n")[0].splitlines()) == 2 + 2 + 2  # head, corruptions, mean and time
     a, b = ({k.rpartition("npz/")[2]: v for k, v in found[form].items() if "tent" in k} for form in found)
     np.testing.assert_array_equal(a["confidence/brightness@3"], b["confidence/brightness@3"])
     assert (a["confidence/gaussian_noise@5"] != b["confidence/gaussian_noise@5"]).any()
@@ -118,3 +125,18 @@ def test_what_makes_no_stream_is_refused(settings, said):
 def test_a_stream_says_nothing_to_other_kinds():
     with pytest.raises(UserError, match="--corrupt says nothing to transductive"):
         tl_jax.fit(SOURCE, TARGET, ["dann"], **{**FAST, "corrupt": ["fog@3"]})
+
+
+def test_a_model_of_a_file_needs_no_source(tmp_path):
+    network = build(parse(NETWORK, NETWORKS, "network")(), 3)
+    params, stats = network.init(jax.random.key(0), TARGET.test.x[:2])
+    save(str(tmp_path / "model.safetensors"), params, stats, naming="plain")
+    settings = {name: value for name, value in FAST.items() if name not in ("quiet", "pictures")}
+    begun = {"source": (), "target": "t", "init_from": str(tmp_path / "model.safetensors"), "corrupt": ("none",)}
+    config = dataclasses.replace(
+        KINDS["test_time"].defaults, methods=("no_adaptation",), seeds=(0,), **begun, **settings
+    )
+    options = Options(str(tmp_path / "run"), devices=1, quiet=True, pictures=False)
+    (record,) = run(config, options, {"t": TARGET}).records
+    wanted = network.apply(params, stats, TARGET.test.x)[0].logits.argmax(-1)
+    assert record["selectors"]["last"]["target/error"] == pytest.approx((np.asarray(wanted) != TARGET.test.y).mean())

@@ -46,6 +46,10 @@ ARGUMENTS = {
     "flexmatch": {"threshold": 0.95},  # Zhang et al. 2021
     "freematch": {"decay": 0.999, "fairness": 0.01},  # Wang et al. 2023
     "mme": {},
+    "sdat": {"rho": 0.02, "hidden": 256},  # Rangwani et al. 2022
+    "swd": {"slices": 128, "generator_steps": 4},  # Lee et al. 2019: 128
+    "daan": {"hidden": 256, "decay": 0.99},
+    "mdan": {"gamma": 10.0, "hidden": 256},  # Zhao et al. 2018: 10
     "aad": {"neighbours": 5, "decay": 5.0, "smoothing": 0.1},  # Yang et al. 2022
     "nrc": {"neighbours": 5, "extended": 5, "other": 0.1, "smoothing": 0.1},  # Yang et al. 2021
     "erm": {},
@@ -135,6 +139,10 @@ TRADE_OFFS = {
     "atdoc": (0.2, "linear"),
     "flexmatch": (1.0, "constant"),
     "freematch": (1.0, "constant"),
+    "sdat": (0.3, "dann"),
+    "swd": (1.0, "constant"),
+    "daan": (0.3, "dann"),
+    "mdan": (0.3, "dann"),
     "mme": (0.1, "constant"),  # Saito et al. 2019
     "mldg": (1.0, "constant"),  # Li et al. 2018: beta = 1
     "vrex": (10.0, "constant"),  # DomainBed

@@ -68,7 +68,7 @@ def test_lame_is_its_fixed_point_and_leaves_a_batch_of_one():
 def test_t3a_keeps_the_most_certain_supports_of_each_class():
     kernel, bias = RNG.normal(size=(D, C)), RNG.normal(size=C)
     method, head = t3a(filter=2), {"kernel": jnp.asarray(kernel), "bias": jnp.asarray(bias)}
-    own = method.init(jax.random.key(0), Example(*T, None), Model({"head": head}, {}, {}, {}))
+    own = method.init(jax.random.key(0), Example(*T, None, 1), Model({"head": head}, {}, {}, {}))
     network, model = given(*T, memory=own.memory)
     found = method.predict(network, model, None, "target").logits
     f = np.concatenate([kernel.T, T.features])
@@ -88,7 +88,7 @@ def test_t3a_keeps_the_most_certain_supports_of_each_class():
     )
     assert method.predict(*again, None, "target").logits.shape == (0, C)
     with pytest.raises(UserError, match="linear head"):
-        method.init(jax.random.key(0), Example(*T, None), Model({"head": {"kernel": head["kernel"]}}, {}, {}, {}))
+        method.init(jax.random.key(0), Example(*T, None, 1), Model({"head": {"kernel": head["kernel"]}}, {}, {}, {}))
 
 
 def test_eata_weighs_what_is_certain_and_new_and_holds_what_matters():

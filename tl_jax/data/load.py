@@ -8,7 +8,7 @@ from tl_jax.data.corruptions.table import named, of_domain
 from tl_jax.data.domain import Domain
 from tl_jax.data.embedded import digit_domains, digit_tasks, digits
 from tl_jax.data.readers import arrays, folder, images, sound, svmlight, tables, tfds
-from tl_jax.data.spec import OWN, SCHEME_FREE, Spec, accept, parse
+from tl_jax.data.spec import CORRUPT, OWN, SCHEME_FREE, Spec, accept, parse, without
 from tl_jax.naming import calls
 
 DIGITS: Mapping[str, Callable[[], Domain]] = {
@@ -47,8 +47,6 @@ SCHEMES: Mapping[str, Callable[[Spec, str], Domain]] = {
     SCHEME_FREE: table.load,
 }
 """{scheme: reader}; what has no scheme is the name of a benchmark."""
-CORRUPT = "corrupt"
-"""The option of every spec of images: ?corrupt=fog@3 (data/corruptions)."""
 FORMS = (
     "digits:NAME",
     "folder:PATH",
@@ -70,6 +68,5 @@ def load(text: str, data_dir: str = "") -> Domain:
     how = spec.options.get(CORRUPT, "")
     if CORRUPT in spec.options:
         named(how)  # before anything is read
-        spec = spec._replace(options={name: value for name, value in spec.options.items() if name != CORRUPT})
-    domain = SCHEMES[spec.scheme](spec, data_dir)
+    domain = SCHEMES[spec.scheme](without(spec, CORRUPT), data_dir)
     return of_domain(domain, how) if how else domain

@@ -9,8 +9,10 @@ a table of errors by corruption and a picture in the run directory. Nothing is c
 predicted when the example came. --lr, --steps and --batch_size are the source model's; a method has a rate of its own.
 """
 
+import dataclasses
+
 from tl_jax.kinds.table import KINDS
-from tl_jax.launch.flags import SPECS, define, train, without
+from tl_jax.launch.flags import FLAGS, SPECS, define, train, without
 
 KIND = KINDS["test_time"]
 SAYS = {
@@ -23,5 +25,8 @@ asked = define(KIND.defaults, without(KIND), SAYS)
 
 
 def main() -> None:
-    """Flags to config to run."""
-    train(asked())
+    """Flags to config to run; a model from a file needs no source."""
+    config = asked()
+    if FLAGS.init_from and not FLAGS["source"].present:
+        config = dataclasses.replace(config, source=())
+    train(config)

@@ -38,6 +38,7 @@ from tl_jax.methods.cmd import cmd
 from tl_jax.methods.co_tuning import co_tuning
 from tl_jax.methods.contract import Method
 from tl_jax.methods.cotta import cotta
+from tl_jax.methods.daan import daan
 from tl_jax.methods.dan import dan
 from tl_jax.methods.dann import dann
 from tl_jax.methods.dare_gram import dare_gram
@@ -71,6 +72,7 @@ from tl_jax.methods.m3sda import m3sda
 from tl_jax.methods.mae import mae
 from tl_jax.methods.mcc import mcc
 from tl_jax.methods.mcd import mcd
+from tl_jax.methods.mdan import mdan
 from tl_jax.methods.mdd import mdd
 from tl_jax.methods.mean_teacher import mean_teacher
 from tl_jax.methods.mixstyle import mixstyle
@@ -86,6 +88,7 @@ from tl_jax.methods.rotation import rotation
 from tl_jax.methods.rsc import rsc
 from tl_jax.methods.sagnet import sagnet
 from tl_jax.methods.sar import sar
+from tl_jax.methods.sdat import sdat
 from tl_jax.methods.selfreg import selfreg
 from tl_jax.methods.shot import shot
 from tl_jax.methods.simclr import simclr
@@ -98,6 +101,7 @@ from tl_jax.methods.source_mmd import source_mmd
 from tl_jax.methods.source_only import source_only
 from tl_jax.methods.spectral_decoupling import spectral_decoupling
 from tl_jax.methods.stoch_norm import stoch_norm
+from tl_jax.methods.swd import swd
 from tl_jax.methods.t3a import t3a
 from tl_jax.methods.target_only import target_only
 from tl_jax.methods.tent import tent
@@ -146,6 +150,10 @@ ADAPTATION: Mapping[str, Callable[..., Method]] = {
     "flexmatch": flexmatch,
     "freematch": freematch,
     "mme": mme,
+    "sdat": sdat,
+    "swd": swd,
+    "daan": daan,
+    "mdan": mdan,
     "aad": aad,
     "nrc": nrc,
 }

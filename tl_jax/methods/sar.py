@@ -8,13 +8,13 @@ import jax.numpy as jnp
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs
 from tl_jax.losses.classes import entropy
+from tl_jax.losses.sharpness import uphill
 from tl_jax.methods.contract import (
     NORMALISATION_ALONE,
     Example,
     Method,
     Own,
     Restored,
-    Slope,
     Terms,
     View,
     normalising,
@@ -41,11 +41,7 @@ def sar(margin: float = 0.4, rho: float = 0.05, recovery: float = 0.2, lr: float
         reliable = lambda h: jax.lax.stop_gradient((h < most).astype(h.dtype))
         first = reliable(entropy(logits))
 
-        def ascent(slope: Slope) -> Slope:
-            length = jnp.sqrt(sum((jnp.square(g).sum() for g in slope.values()), jnp.zeros(())))
-            return {path: jax.lax.stop_gradient(at.values["rho"] * g / (length + 1e-12)) for path, g in slope.items()}
-
-        there = own.lookahead(lambda seen: mean_of(entropy(seen["target"].logits), first), ascent)
+        there = own.lookahead(lambda seen: mean_of(entropy(seen["target"].logits), first), uphill(at.values["rho"]))
         h = entropy(there["target"].logits)
         second = first * reliable(h)
         return Terms({"entropy": mean_of(h, second)}, {"kept": second.mean()})
