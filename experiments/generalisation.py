@@ -1,10 +1,11 @@
 """Digits turned and coloured: every method of generalisation, each of four domains left out in turn.
 
-    python -m experiments.generalisation        # about half an hour on two free cores; writes the page below
+    python -m experiments.generalisation        # an hour or more on two cores (estimated); writes the page
 
 Every setting is the default of `python -m launch.generalisation`: network `cnn`, 400 steps of 32 examples of each of
 three domains, AdamW at 3e-3; three seeds, nothing tuned per method. Of every split the four domains have the same
-images, each turned and coloured in its own way; those of a test split are in no training split.
+images, each turned and coloured in its own way; those of a test split are in no training split. The page,
+docs/results/generalisation.md, has not been written yet.
 """
 
 from collections.abc import Mapping, Sequence
