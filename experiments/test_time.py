@@ -21,9 +21,9 @@ ABOUT = """ Error on the test split of the embedded handwriting under each corru
 when it came; nothing is chosen and nothing tuned. The time a sample is wall-clock of a machine that others used,
 too: compare its columns, not its size.
 
-A corruption is seven batches here. `tent`, `eata`, `sar` and `cotta` all normalise by the batch alone and agree within .001
-in the mean: seven steps at the published rates hardly move them, and the page does not tell them apart. `lame` is made for
-streams whose classes come in runs; in random order it loses, as here."""
+A corruption is seven batches here. `tent`, `eata`, `sar` and `cotta` all normalise by the batch alone and agree within
+.001 in the mean: seven steps at the published rates hardly move them, and the page does not tell them apart. `lame` is
+made for streams whose classes come in runs; in random order it loses, as here."""
 
 
 def main() -> None:
