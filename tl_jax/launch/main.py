@@ -19,6 +19,7 @@ COMMANDS = (
     "few_shot",
     "rank",
     "export",
+    "predict",
     "data",
     "methods",
     "select",
