@@ -65,7 +65,8 @@ def test_the_example_of_loading_prints_its_report(capsys):
 
 def test_the_example_of_using_a_model_prints_what_it_says(capsys):
     small = "steps=60, devices=1, trials='map', quiet=True, pictures=False"
-    exec(code("using_a_model.md").replace("steps=60", small), {})
+    alone = code("using_a_model.md").replace('["source_only", "mcc"]', '"mcc"')
+    exec(alone.replace("steps=60", small), {})
     printed = capsys.readouterr().out.splitlines()
     assert printed[:2] == ["('cup', 'jug', 'pan')", "['cup' 'jug' 'pan']"]
 

@@ -43,6 +43,16 @@ def stop(patch, at: str = "loss") -> None:
         patch.setattr("tl_jax.run.execute.pace.SECONDS", 0)  # a step a dispatch
 
 
+def assert_equal_runs(one, other) -> None:
+    """Results, metrics and records of two runs are equal, to the bit."""
+    for name in ("results.json", "metrics.jsonl"):
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+    before, after = records(one), records(other)
+    assert before.keys() == after.keys()
+    for name in before:
+        np.testing.assert_array_equal(before[name], after[name], err_msg=name)
+
+
 def records(run_dir) -> dict:
     """Everything that the jobs of a run stored, by job, file and name."""
     paths = sorted(run_dir.glob("records/*/*.npz"))

@@ -46,8 +46,9 @@ def fit(
 
     source, target: specs ("digits:printed"), Domains, or arrays and frames (x, y) and {"x": x}, which are split at
     random; several sources as a list. methods: names or calls ("cdan(entropy=True)"); those of the kind's script if
-    empty. kind: "transductive", "inductive" or "unsupervised". seeds: a count, or a list, range or array. freeze:
-    "pattern=action" or pairs. run_dir: as --run_dir; if empty, a temporary directory that goes when the process ends.
+    empty. kind: "transductive", "inductive", "unsupervised", "generalisation" or "test_time". seeds: a count, or a
+    list, range or array. freeze: "pattern=action" or pairs. run_dir: as --run_dir; if empty, a temporary directory that
+    goes when the process ends.
     settings: any other field of Config (network, steps, lr, lam, ...), by default what the kind's script has, or
     data_dir, devices, trials, device_bytes, accept_changes, workers (with worker processes the caller needs the guard
     `if __name__ == "__main__"`). Raises UserError with the message that the launch script would print.

@@ -66,8 +66,8 @@ def network() -> Network:
                 use = {"mean": x.mean(0), "var": x.var(0)}
                 new[group] = {"norm1": jax.tree.map(lambda a, b: 0.9 * a + 0.1 * b, old, use)}
                 if mixed:
-                    chosen = mixed[group]["norm1"]["mean"]
-                    use = {name: jnp.where(chosen, use[name], old[name]) for name in use}
+                    share = mixed[group]["norm1"]["mean"].astype(float)
+                    use = {name: share * use[name] + (1 - share) * old[name] for name in use}
             normal = (x - use["mean"][None]) / jnp.sqrt(use["var"] + 1e-5)[None]
             x = jax.nn.relu(normal * p["scale"][None] + p["bias"][None])
         return Output(x, x @ params["head"]["kernel"] + params["head"]["bias"][None]), new

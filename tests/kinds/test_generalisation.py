@@ -41,7 +41,7 @@ def test_a_domain_is_judged_that_nothing_was_given_of(tmp_path):
     [
         ({"select": "im"}, "sees no example of the target.*source_val"),
         ({"labels_per_class": [3]}, "--labels_per_class says nothing to generalisation transfer"),
-        ({"methods": ["dann"]}, "erm, mldg"),
+        ({"methods": ["dann"]}, "Unknown method 'dann'.*erm.*mldg"),
     ],
 )
 def test_what_would_look_at_the_target_is_refused(settings, said):

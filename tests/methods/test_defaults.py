@@ -46,6 +46,10 @@ ARGUMENTS = {
     "flexmatch": {"threshold": 0.95},  # Zhang et al. 2021
     "freematch": {"decay": 0.999, "fairness": 0.01},  # Wang et al. 2023
     "mme": {},
+    "sdat": {"rho": 0.02, "hidden": 256},  # Rangwani et al. 2022
+    "swd": {"slices": 128, "generator_steps": 4},  # Lee et al. 2019: 128
+    "daan": {"hidden": 256, "decay": 0.99},
+    "mdan": {"gamma": 10.0, "hidden": 256},  # Zhao et al. 2018: 10
     "aad": {"neighbours": 5, "decay": 5.0, "smoothing": 0.1},  # Yang et al. 2022
     "nrc": {"neighbours": 5, "extended": 5, "other": 0.1, "smoothing": 0.1},  # Yang et al. 2021
     "erm": {},
@@ -66,7 +70,21 @@ ARGUMENTS = {
     "sagnet": {},
     "fish": {},
     "sma": {"begin": 0.02},  # Arpit et al. 2022: 100 of 5000 steps
-    "tent": {},
+    "no_adaptation": {},
+    "bn_adapt": {"prior": 16.0},  # Schneider et al. 2020: chosen by the size of the batch
+    "tent": {"lr": 1e-3},  # Wang et al. 2021: CIFAR-10-C
+    "eata": {"margin": 0.4, "redundancy": 0.05, "fisher": 2000.0, "lr": 2.5e-4},  # Niu et al. 2022: ImageNet-C
+    "sar": {"margin": 0.4, "rho": 0.05, "recovery": 0.2, "lr": 1e-3},  # Niu et al. 2023
+    "cotta": {  # Wang et al. 2022: CIFAR-10-C, there 32 views
+        "decay": 0.999,
+        "threshold": 0.92,
+        "share": 0.01,
+        "views": 4,
+        "view": "strong",
+        "lr": 1e-3,
+    },
+    "lame": {"neighbours": 5, "iterations": 100},  # Boudiaf et al. 2022
+    "t3a": {"filter": 100},
     "fine_tune": {"smoothing": 0.0},
     "joint": {},
     "bss": {"smallest": 1},  # Chen et al. 2019 (NeurIPS): k = 1
@@ -121,6 +139,10 @@ TRADE_OFFS = {
     "atdoc": (0.2, "linear"),
     "flexmatch": (1.0, "constant"),
     "freematch": (1.0, "constant"),
+    "sdat": (0.3, "dann"),
+    "swd": (1.0, "constant"),
+    "daan": (0.3, "dann"),
+    "mdan": (0.3, "dann"),
     "mme": (0.1, "constant"),  # Saito et al. 2019
     "mldg": (1.0, "constant"),  # Li et al. 2018: beta = 1
     "vrex": (10.0, "constant"),  # DomainBed

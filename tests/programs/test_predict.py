@@ -60,7 +60,7 @@ def test_a_source_is_taken_by_its_own_statistics_and_scale(run, mcc):
     x, want = tiny.SOURCE.validation.x, stored(run, "mcc", 3)["source0_val/logits"]
     np.testing.assert_allclose(mcc.probabilities(x, "source0"), np.exp(log_softmax(want)), rtol=1e-4, atol=1e-5)
     assert np.abs(mcc.probabilities(x) - np.exp(log_softmax(want))).max() > 1e-3
-    with pytest.raises(UserError, match="Unknown domain of mcc 'source1'. Did you mean 'source0'"):
+    with pytest.raises(UserError, match=r"Unknown domain of mcc 'source1'. Did you mean 'source0'"):
         mcc.predict(x, "source1")
 
 
@@ -106,7 +106,7 @@ def test_the_selected_step_is_taken_or_said_to_be_gone(run, mcc, monkeypatch):
     monkeypatch.setattr(opened, "_selected", lambda *_: 6)
     assert tl_jax.load(run.run_dir, "source_only", select="selected").step == 6
     monkeypatch.setattr(opened, "_selected", lambda *_: 3)
-    with pytest.raises(UserError, match="step 3 is gone: .* of step 6 and 9. --select=last"):
+    with pytest.raises(UserError, match=r"step 3 is gone: .* of step 6 and 9. --select=last"):
         tl_jax.load(run.run_dir, "source_only", select="selected")
 
 
@@ -115,7 +115,7 @@ def test_data_that_have_changed_are_refused_and_handed_over_ones_taken(run, monk
     with pytest.raises(UserError, match=r"trained on other data .* the examples of far \(train"):
         tl_jax.load(run.run_dir, "source_only", target=moved)
     monkeypatch.setattr(prepare, "load", lambda spec, data_dir: (_ for _ in ()).throw(UserError(f"No {spec}.")))
-    with pytest.raises(UserError, match="without the data .* No near. .*tl_jax.load"):
+    with pytest.raises(UserError, match=r"without the data .* No near. .*tl_jax.load"):
         tl_jax.load(run.run_dir, "source_only")
     assert tl_jax.load(run.run_dir, "source_only", source=tiny.SOURCE, target=tiny.TARGET).step == 9
 
@@ -172,7 +172,7 @@ def test_with_labels_there_are_scores_by_the_names_of_the_classes(run, mcc, tmp_
 
 def test_columns_without_the_names_of_the_others_are_matched_by_position_which_is_said(mcc):
     first = mcc.task.problem.target
-    named = like(joined(Domain("named", (), *[tiny.TARGET.test.x] * 3, features=tuple("hgfedcba"))), first)
+    named = like(joined(Domain("named", (), *[Examples(tiny.TARGET.test.x)] * 3, features=tuple("hgfedcba"))), first)
     assert "matched by position" in named.notes[0]
     np.testing.assert_array_equal(given(tiny.TARGET.test.x, first).train.x, tiny.TARGET.test.x)
 
@@ -197,14 +197,14 @@ def test_pictures_of_a_folder_come_in_the_order_of_their_names_at_the_size_of_th
     first = Domain("seen", ("x", "y"), part, part, part)
     for i in range(3):
         Image.fromarray(np.full((20, 20, 3), 40 * i, np.uint8)).save(tmp_path / f"=p{i}.png")
-    found = joined(everything(str(tmp_path), "", "npz:seen.npz", first))
+    found = everything(str(tmp_path), "", "npz:seen.npz", first)
     assert found.train.x.shape == (3, 8, 8, 1)
     assert found.ids["train"].tolist() == ["=p0.png", "=p1.png", "=p2.png"]
     assert labels_like(found, first)[1] == ""
-    one = joined(everything(str(tmp_path / "=p2.png"), "", "folder:x?size=16&resize=24", first))
+    one = everything(str(tmp_path / "=p2.png"), "", "folder:x?size=16&resize=24", first)
     assert one.train.x.shape == (1, 16, 16, 3)  # as the run's target was read
     assert like(one, first).train.x.shape == (1, 8, 8, 1)
-    colour = joined(everything(f"folder:{tmp_path}?size=8", "", "npz:seen.npz", first))
+    colour = everything(f"folder:{tmp_path}?size=8", "", "npz:seen.npz", first)
     assert like(colour, first).train.x.shape == (3, 8, 8, 1)
     with pytest.raises(UserError, match="no such file or folder"):
         everything(str(tmp_path / "nothing"), "", "npz:seen.npz", first)
@@ -213,7 +213,7 @@ def test_pictures_of_a_folder_come_in_the_order_of_their_names_at_the_size_of_th
 def test_what_stands_in_two_splits_is_predicted_once(tmp_path):
     x = tiny.TARGET.test.x
     np.savez(tmp_path / "splits.npz", x=x[:4], x_test=x[4:7])
-    assert joined(everything(str(tmp_path / "splits.npz"), "", "npz:a.npz", tiny.TARGET)).ids["train"].tolist() == [
+    assert everything(str(tmp_path / "splits.npz"), "", "npz:a.npz", tiny.TARGET).ids["train"].tolist() == [
         *(f"row {i}" for i in range(4)),
         *(f"test row {i}" for i in range(3)),
     ]
@@ -222,7 +222,9 @@ def test_what_stands_in_two_splits_is_predicted_once(tmp_path):
 
 def test_long_texts_are_refused_and_short_ones_padded():
     ids = lambda n, length: np.arange(n * length, dtype=np.int32).reshape(n, length) % 9 + 1
-    first = Domain("text", ("x", "y"), *[(ids(4, 5), np.array([0, 1, 0, 1]))] * 3, modality="text", vocabulary=10)
+    first = Domain(
+        "text", ("x", "y"), *[Examples(ids(4, 5), np.array([0, 1, 0, 1]))] * 3, modality="text", vocabulary=10
+    )
     assert given(ids(2, 3), first).train.x.tolist()[0] == [1, 2, 3, 0, 0]
     assert given(np.pad(ids(2, 5), ((0, 0), (0, 4))), first).train.x.shape == (2, 5)
     with pytest.raises(UserError, match="up to 6 long; those that the model was trained on had at most 5"):
@@ -237,7 +239,7 @@ def test_values_are_in_the_unit_of_their_labels(tmp_path):
     def domain(name, seed):
         rng = np.random.default_rng(seed)
         draw = lambda n: rng.normal(size=(n, 8)).astype(np.float32)
-        return Domain(name, (), *[(x, 40 + 5 * np.tanh(x @ slope)) for x in (draw(60), draw(21), draw(33))])
+        return Domain(name, (), *[Examples(x, 40 + 5 * np.tanh(x @ slope)) for x in (draw(60), draw(21), draw(33))])
 
     source, target = domain("rule", 0), domain("line", 1)
     how = {**HOW, "steps": 4, "eval_every": 4, "seeds": 1}

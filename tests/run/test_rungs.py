@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tiny import NETWORK, SOURCE, TARGET, records
+from tiny import NETWORK, SOURCE, TARGET, assert_equal_runs, records
 
 from tl_jax.evaluation.label_free.criteria import im
 from tl_jax.evaluation.label_free.record import Record, Seen
@@ -44,13 +44,7 @@ def held(tmp_path_factory):
 
 
 def test_its_results_are_those_of_a_run_that_was_not(held):
-    whole, cut = held
-    for name in ("results.json", "metrics.jsonl"):
-        assert (whole / name).read_bytes() == (cut / name).read_bytes()
-    before, after = records(whole), records(cut)
-    assert before.keys() == after.keys()
-    for name in before:
-        np.testing.assert_array_equal(before[name], after[name], err_msg=name)
+    assert_equal_runs(*held)
 
 
 def test_what_its_criterion_says_is_of_the_stored_predictions_at_that_step(held):

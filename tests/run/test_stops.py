@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from tiny import FAST, SOURCE, TARGET, records, stop
+from tiny import FAST, SOURCE, TARGET, assert_equal_runs, stop
 
 import tl_jax
 from tl_jax.run.execute.pace import GROWTH, SECONDS, Pace
@@ -35,13 +35,7 @@ def stopped(tmp_path_factory):
 
 
 def test_results_metrics_and_records_are_those_of_a_run_without_it(stopped):
-    whole, cut = stopped
-    for name in ("results.json", "metrics.jsonl"):
-        assert (whole / name).read_bytes() == (cut / name).read_bytes()
-    before, after = records(whole), records(cut)
-    assert before.keys() == after.keys()
-    for name in before:
-        np.testing.assert_array_equal(before[name], after[name], err_msg=name)
+    assert_equal_runs(*stopped)
 
 
 def test_it_leaves_the_checkpoints_as_they_are_and_a_line(stopped):

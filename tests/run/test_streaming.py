@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
-from tiny import FAST, domain, records, stop
+from tiny import FAST, assert_equal_runs, domain, stop
 
 import tl_jax
 from tl_jax.core.errors import UserError
@@ -45,19 +45,10 @@ def resident(tmp_path_factory):
     return path
 
 
-def assert_same(a, b):
-    for name in ("results.json", "metrics.jsonl"):
-        assert (a / name).read_text() == (b / name).read_text()
-    before, after = records(a), records(b)
-    assert before.keys() == after.keys()
-    for name in before:
-        np.testing.assert_array_equal(before[name], after[name], err_msg=name)
-
-
 @pytest.mark.exact
 def test_worker_processes_change_no_number(resident, tmp_path, filed):
     fit(tmp_path, domains=filed, device_bytes=SMALL, workers=2)
-    assert_same(resident, tmp_path)
+    assert_equal_runs(resident, tmp_path)
 
 
 @pytest.mark.exact
@@ -66,7 +57,7 @@ def test_a_run_read_by_threads_and_stopped_goes_on_as_it_would_have(resident, tm
         stop(patch, at="step 7/")  # in the middle of an interval and of a window
         assert not fit(tmp_path, device_bytes=SMALL).complete
     assert fit(tmp_path, device_bytes=2 * SMALL).complete  # with windows of another length
-    assert_same(resident, tmp_path)
+    assert_equal_runs(resident, tmp_path)
 
 
 @pytest.mark.exact
@@ -74,14 +65,14 @@ def test_what_a_method_reads_whole_stays_on_the_device(tmp_path, capsys):
     for name, limit in (("a", 0), ("b", SMALL)):
         fit(tmp_path / name, "adabn", device_bytes=limit, quiet=False, seeds=1)
     assert "source0 streamed in windows of 9 steps" in capsys.readouterr().out
-    assert_same(tmp_path / "a", tmp_path / "b")
+    assert_equal_runs(tmp_path / "a", tmp_path / "b")
 
 
 @pytest.mark.exact
 def test_few_labels_stream_by_trial_to_several_devices(tmp_path):
     for name, limit in (("a", 0), ("b", SMALL)):
         fit(tmp_path / name, "source_only", labels_per_class=(2, 4), seeds=1, steps=6, devices=2, device_bytes=limit)
-    assert_same(tmp_path / "a", tmp_path / "b")
+    assert_equal_runs(tmp_path / "a", tmp_path / "b")
 
 
 def draws(**change) -> Draws:

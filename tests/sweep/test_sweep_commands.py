@@ -37,6 +37,7 @@ ODD = {
     "unsupervised": [{"methods": ("byol",), "pretrain_on": "target", "align": ("none", "coral")}],
     "multitask": [{"source": ("digits:handwritten", "digits:printed"), "sharing": "mmoe(experts=3)"}],
     "generalisation": [{"seeds": (0, 1, 2, 3)}],
+    "test_time": [{"stream": "mixed(batch=1)", "corrupt": ("fog@3", "extra@1")}],
 }
 
 

@@ -39,7 +39,7 @@ def streamed(text: str, setup: Setup, root: Path) -> Streamed:
     """The stream of a method of test time, from the models that a finished run of one job left in `root`.
 
     Every test example is predicted once, in an order that is drawn once, before a step has seen it. The learning rate
-    is that of the run and stays; where no parameter would move nothing is done.
+    is the method's own and stays; where no parameter would move nothing is done.
     """
     began = time.process_time()
     task = _task(text, setup)

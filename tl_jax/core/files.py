@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 PART = ".part"
@@ -55,21 +56,27 @@ def say_once(line: str) -> None:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """The whole file or nothing: a temporary file in the same folder, synced, then renamed. Rights are the umask's."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = temporary_beside(path)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        name.unlink(missing_ok=True)
-        raise
+    with _written_beside(path, content) as whole:
+        os.replace(whole, path)
 
 
 def write_first(path: Path, content: bytes) -> bool:
     """Write a file unless it is there; returns whether it was not: of several processes at once one is the first."""
+    with _written_beside(path, content) as whole:
+        try:
+            os.link(whole, path)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without links: the last of those that look at one moment wins
+            if path.exists():
+                return False
+            os.replace(whole, path)
+    return True
+
+
+@contextlib.contextmanager
+def _written_beside(path: Path, content: bytes) -> Iterator[Path]:
+    """The content in a temporary file of the same folder, synced; what is not renamed in the block is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = temporary_beside(path)
     try:
@@ -77,14 +84,9 @@ def write_first(path: Path, content: bytes) -> bool:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.link(name, path)
-    except FileExistsError:
-        return False
-    except OSError:  # a file system without links
-        os.replace(name, path)
+        yield name
     finally:
         name.unlink(missing_ok=True)
-    return True
 
 
 def temporary_beside(path: Path) -> tuple[int, Path]:

@@ -89,7 +89,7 @@ class Network(NamedTuple):
     `params` has the top-level groups "backbone", "bottleneck" and "head". With `train` the batch
     normalisation uses and updates batch statistics and dropout draws from `key` (None: no dropout); modules whose path
     ("backbone/norm1") is in `frozen` normalise with their stored statistics and leave them alone. `mixed`, with the
-    paths of the stored means, says which channels [c] of the others take the batch's statistics, the rest the stored.
+    paths of the stored means, says what share [c] of the others' statistics is the batch's, the rest the stored ones.
     `after(path, y) -> y` may change what a module gives ("backbone/block1").
     """
 

@@ -9,6 +9,7 @@ The one way in is `load(spec)` (`load.py`), which asks the rooms below it:
     readers/     one file a format: folders of images, tables, arrays, sound, text
     benchmarks/  the named sets: where their files come from, their domains and protocols
     embedded/    digits that need no download
+    corruptions/ those of ImageNet-C, on the images of any of them (?corrupt=fog@3)
     files/       bytes, archives, caches: what readers have in common
 
 and what is done with domains, in rooms beside it: check/ looks at them before a run, pipeline/ draws the rows of a

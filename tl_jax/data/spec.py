@@ -12,6 +12,8 @@ from tl_jax.data.files.containers import refuse_html
 from tl_jax.naming.own_code import is_own, parts
 
 SCHEME_FREE = ""
+CORRUPT = "corrupt"
+"""The option of every spec of images: ?corrupt=fog@3 (data/corruptions)."""
 OWN = "py"
 """The scheme of a reader of the user's own, mine.py:load(path='x'): what it is called with is all it is told."""
 
@@ -50,6 +52,11 @@ def parse(text: str) -> Spec:
             raise UserError(f"{text}: '{pair}' is not name=value. Options follow '?' and are separated by '&'.")
         options[name] = unquote(value)
     return Spec(text, scheme, path, fragment, options)
+
+
+def without(spec: Spec, name: str) -> Spec:
+    """The spec as it is without one of its options."""
+    return spec._replace(options={option: value for option, value in spec.options.items() if option != name})
 
 
 def accept(spec: Spec, names: Sequence[str]) -> None:

@@ -11,8 +11,10 @@ the files beside it hold what only this kind has. What the predicting kinds shar
     inductive/     a target with labels of its own, often few
     unsupervised/  nothing labelled; representations judged by protocols
     multitask/     several labelled tasks through one trunk
+    generalisation/  several labelled sources; the target is met in the test alone
+    test_time/     a source model and a stream that is predicted, then learnt from
 
 Open first: `transductive/kind.py` (one page), then tl_jax/run/kind.py.
-A kind knows no other kind, and nothing below this room asks for a kind's name: a fifth one is a folder and a line
+A kind knows no other kind, and nothing below this room asks for a kind's name: another one is a folder and a line
 here.
 """

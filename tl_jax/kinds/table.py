@@ -7,6 +7,7 @@ from tl_jax.data.domain import Domain
 from tl_jax.kinds.generalisation.kind import GENERALISING
 from tl_jax.kinds.inductive.kind import INDUCTIVE
 from tl_jax.kinds.multitask.kind import MULTITASK
+from tl_jax.kinds.test_time.kind import ON_A_STREAM
 from tl_jax.kinds.transductive.kind import TRANSDUCTIVE
 from tl_jax.kinds.unsupervised.kind import UNSUPERVISED
 from tl_jax.run import experiment
@@ -21,6 +22,7 @@ KINDS: Mapping[str, Kind] = {
     "unsupervised": UNSUPERVISED,
     "multitask": MULTITASK,
     "generalisation": GENERALISING,
+    "test_time": ON_A_STREAM,
 }
 
 

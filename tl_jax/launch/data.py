@@ -23,7 +23,7 @@ from tl_jax.data.check.prefetch import prefetch
 from tl_jax.data.load import load
 from tl_jax.data.match import named, renamed
 from tl_jax.data.readers import folder, images
-from tl_jax.data.spec import SCHEME_FREE, parse
+from tl_jax.data.spec import CORRUPT, SCHEME_FREE, parse, without
 from tl_jax.run.report import plots
 
 WORDS = True
@@ -71,7 +71,7 @@ def look(specs: list[str]) -> None:
 
 def readable(text: str) -> folder.Listing | None:
     """The domain's image files, if it has any. Raises UserError that lists every one that cannot be decoded."""
-    spec = parse(text)
+    spec = without(parse(text), CORRUPT)
     found = None
     if spec.scheme == "folder":
         found = folder.listing(spec, FLAGS.data_dir)

@@ -13,6 +13,7 @@ COMMANDS = (
     "inductive",
     "unsupervised",
     "multitask",
+    "test_time",
     "sweep",
     "report",
     "benchmark",

@@ -27,6 +27,7 @@ from tl_jax.methods.afn import afn
 from tl_jax.methods.atdoc import atdoc
 from tl_jax.methods.barlow_twins import barlow_twins
 from tl_jax.methods.bi_tuning import bi_tuning
+from tl_jax.methods.bn_adapt import bn_adapt
 from tl_jax.methods.bnm import bnm
 from tl_jax.methods.bsp import bsp
 from tl_jax.methods.bss import bss
@@ -36,6 +37,8 @@ from tl_jax.methods.cdan import cdan
 from tl_jax.methods.cmd import cmd
 from tl_jax.methods.co_tuning import co_tuning
 from tl_jax.methods.contract import Method
+from tl_jax.methods.cotta import cotta
+from tl_jax.methods.daan import daan
 from tl_jax.methods.dan import dan
 from tl_jax.methods.dann import dann
 from tl_jax.methods.dare_gram import dare_gram
@@ -45,6 +48,7 @@ from tl_jax.methods.deep_jdot import deep_jdot
 from tl_jax.methods.delta import delta
 from tl_jax.methods.dino import dino
 from tl_jax.methods.dsan import dsan
+from tl_jax.methods.eata import eata
 from tl_jax.methods.entropy_minimisation import entropy_minimisation
 from tl_jax.methods.eqrm import eqrm
 from tl_jax.methods.erm import erm
@@ -62,17 +66,20 @@ from tl_jax.methods.jan import jan
 from tl_jax.methods.joint import joint
 from tl_jax.methods.jumbot import jumbot
 from tl_jax.methods.l2_sp import l2_sp
+from tl_jax.methods.lame import lame
 from tl_jax.methods.lwf import lwf
 from tl_jax.methods.m3sda import m3sda
 from tl_jax.methods.mae import mae
 from tl_jax.methods.mcc import mcc
 from tl_jax.methods.mcd import mcd
+from tl_jax.methods.mdan import mdan
 from tl_jax.methods.mdd import mdd
 from tl_jax.methods.mean_teacher import mean_teacher
 from tl_jax.methods.mixstyle import mixstyle
 from tl_jax.methods.mldg import mldg
 from tl_jax.methods.mme import mme
 from tl_jax.methods.moco import moco
+from tl_jax.methods.no_adaptation import no_adaptation
 from tl_jax.methods.nrc import nrc
 from tl_jax.methods.pada import pada
 from tl_jax.methods.pixels import pixels
@@ -80,6 +87,8 @@ from tl_jax.methods.pseudo_label import pseudo_label
 from tl_jax.methods.rotation import rotation
 from tl_jax.methods.rsc import rsc
 from tl_jax.methods.sagnet import sagnet
+from tl_jax.methods.sar import sar
+from tl_jax.methods.sdat import sdat
 from tl_jax.methods.selfreg import selfreg
 from tl_jax.methods.shot import shot
 from tl_jax.methods.simclr import simclr
@@ -92,6 +101,8 @@ from tl_jax.methods.source_mmd import source_mmd
 from tl_jax.methods.source_only import source_only
 from tl_jax.methods.spectral_decoupling import spectral_decoupling
 from tl_jax.methods.stoch_norm import stoch_norm
+from tl_jax.methods.swd import swd
+from tl_jax.methods.t3a import t3a
 from tl_jax.methods.target_only import target_only
 from tl_jax.methods.tent import tent
 from tl_jax.methods.untrained import untrained
@@ -139,6 +150,10 @@ ADAPTATION: Mapping[str, Callable[..., Method]] = {
     "flexmatch": flexmatch,
     "freematch": freematch,
     "mme": mme,
+    "sdat": sdat,
+    "swd": swd,
+    "daan": daan,
+    "mdan": mdan,
     "aad": aad,
     "nrc": nrc,
 }
@@ -186,7 +201,16 @@ GENERALISATION: Mapping[str, Callable[..., Method]] = {
     "sma": sma,
 }
 """Several labelled domains, and nothing of the one that is tested on."""
-TEST_TIME: Mapping[str, Callable[..., Method]] = {"tent": tent}
+TEST_TIME: Mapping[str, Callable[..., Method]] = {
+    "no_adaptation": no_adaptation,
+    "bn_adapt": bn_adapt,
+    "tent": tent,
+    "eata": eata,
+    "sar": sar,
+    "cotta": cotta,
+    "lame": lame,
+    "t3a": t3a,
+}
 """A trained model, and a stream that is predicted before it is learnt from."""
 BASELINES: Mapping[str, Callable[..., Method]] = {"untrained": untrained, "pixels": pixels}
 """Representations that nothing is learnt for."""

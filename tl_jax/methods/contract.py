@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from tl_jax.balancing.contract import Balance
+from tl_jax.core.trees import flatten
 from tl_jax.core.types import Array, Batch, Model, Tree
 from tl_jax.methods.hooks import (
     AdaptFn,
@@ -23,11 +24,14 @@ from tl_jax.methods.hooks import (
     PlainFn,
     PredictFn,
     RefreshFn,
+    RestoreFn,
     SurveyFn,
     Terms,
     TermsFn,
     WeightsFn,
 )
+from tl_jax.methods.hooks import Restored as Restored
+from tl_jax.methods.hooks import Slope as Slope
 
 
 class View(NamedTuple):
@@ -75,6 +79,15 @@ class Balancing(NamedTuple):
 
 
 HEAD_FROZEN = (("head/*", "frozen"),)
+NORMALISATION_ALONE = (("*[nN]orm*", "1"), ("*", "frozen"))
+"""Scales and biases of normalisation (batch, group or layer), by "norm" in their paths, are what moves."""
+
+
+def normalising(params: Tree) -> dict[str, Array]:
+    """{path: parameter} of those of normalisation: what `NORMALISATION_ALONE` leaves to train."""
+    return {path: x for path, x in flatten(params).items() if "norm" in path.lower()}
+
+
 NO_VALUES: Mapping[str, float] = MappingProxyType({})
 ONE_GROUP: Mapping[str, tuple[str, ...]] = MappingProxyType({"all": ("*",)})
 
@@ -113,6 +126,7 @@ class Method(NamedTuple):
     lam: float | None = 1.0
     lam_schedule: str = "constant"
     after: AfterFn | None = None
+    restore: RestoreFn | None = None
     refresh: RefreshFn | None = None
     refresh_every: int = 0
     survey: SurveyFn | None = None

@@ -9,19 +9,24 @@ from typing import Any, NamedTuple, Protocol
 
 from tl_jax.core.types import Array, At, Batch, Labeled, Model, Network, Output, Outputs, Tree
 
+Slope = Mapping[str, Array]
+"""A derivative, or a move, by path of the parameter."""
+Rate = float | Array | Callable[[Slope], Slope]
+
 
 class LookaheadFn(Protocol):
-    """What a network would say after an inner step: for second derivatives."""
+    """What a network would say after an inner step: for second derivatives, and for sharpness."""
 
-    def __call__(self, loss: Callable[[Outputs], Array], rate: float | Array, /) -> Outputs:
+    def __call__(self, loss: Callable[[Outputs], Array], rate: Rate, /) -> Outputs:
         """Outputs by view at theta - rate * d loss / d theta, theta the trained parameters of the network.
 
-        The same batch and draws; differentiable, the inner derivative too.
+        rate: or what makes a move of the derivative: the outputs are at theta + rate(d loss / d theta). The same batch
+        and draws; differentiable, the inner derivative too, unless `rate` stops it.
         """
         ...
 
 
-def nowhere(loss: Callable[[Outputs], Array], rate: float | Array) -> Outputs:
+def nowhere(loss: Callable[[Outputs], Array], rate: Rate) -> Outputs:
     """Raises ValueError: outside of `terms` there is no network to take a step with."""
     raise ValueError("A method looks ahead in its terms alone.")
 
@@ -100,6 +105,25 @@ class AfterFn(Protocol):
         ...
 
 
+class Restored(NamedTuple):
+    """What a step ends with: the network's parameters, the memory; renewed: whether the optimiser begins anew."""
+
+    params: Tree
+    memory: Tree
+    renewed: Array | bool = False
+
+
+class RestoreFn(Protocol):
+    """What a method puts back after a step: at test time there is nobody who would stop it."""
+
+    def __call__(self, model: Model, logged: Mapping[str, Array], at: At, /) -> Restored:
+        """The parameters and the memory that the step ends with, of one structure with the model's.
+
+        model: after the update, with the memory of `after`; logged: the step's terms and metrics.
+        """
+        ...
+
+
 class RefreshFn(Protocol):
     """What a method computes over the whole target now and then: pseudo-labels, clusters, statistics."""
 
@@ -108,7 +132,8 @@ class RefreshFn(Protocol):
 
         Every `refresh_every` steps, the first time before step 0 (zero: once per pass over the target); with a
         `predict` of the method's own also before each evaluation. model.stats are the target's. at: where the step
-        that follows stands, with a key of its own.
+        that follows stands, with a key of its own. At test time it is computed once, before the stream, over
+        examples of the source.
         """
         ...
 

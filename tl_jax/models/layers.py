@@ -18,8 +18,9 @@ class BatchNorm(nn.Module):
     running = momentum * running + (1 - momentum) * batch, with the biased variance (divided by n, as
     Flax does; PyTorch stores the one divided by n - 1). Otherwise they are the running ones, which
     is also what a module does whose path is in `frozen`: its statistics stay as they are. A variable "mean" of the
-    collection "mixed" [c] says which channels use the batch's after all. Where a mask is given the batch's moments are
-    those of the positions it marks: padding is in no statistic. A batch without one leaves the running ones alone.
+    collection "mixed" [c] says how much of the batch's each channel uses, from 0 to 1, the rest being stored. Where a
+    mask is given the batch's moments are those of the positions it marks: padding is in no statistic. A batch without
+    one leaves the running ones alone.
     Statistics are float32 whatever `dtype` is (Ioffe & Szegedy 2015, arXiv:1502.03167).
     """
 
@@ -52,8 +53,8 @@ class BatchNorm(nn.Module):
                 mean.value = self.momentum * mean.value + (1 - self.momentum) * m
                 var.value = self.momentum * var.value + (1 - self.momentum) * v
             if self.has_variable("mixed", "mean"):
-                chosen = self.get_variable("mixed", "mean")
-                m, v = jnp.where(chosen, m, stored[0]), jnp.where(chosen, v, stored[1])
+                share = jnp.asarray(self.get_variable("mixed", "mean"), jnp.float32)
+                m, v = (share * new + (1 - share) * old for new, old in zip((m, v), stored, strict=True))
         gain = scale * jax.lax.rsqrt(v + self.epsilon)
         return (x * gain.reshape(wide) + (bias - m * gain).reshape(wide)).astype(self.dtype)
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from tl_jax.core.batching import sent_in_batches
 from tl_jax.core.errors import UserError, require
-from tl_jax.core.types import Output
 from tl_jax.data.like import given
 from tl_jax.data.standardise import Scale, scaled
 from tl_jax.evaluation.metrics import log_softmax, predictions
@@ -21,6 +20,13 @@ from tl_jax.run.plan.types import Task
 from tl_jax.training.predict import predicted
 from tl_jax.training.state import State
 from tl_jax.training.trials import EVALUATION_BATCH
+
+
+class Outputs(NamedTuple):
+    """Features [n, d] and logits [n, c] in float32 on the host."""
+
+    features: np.ndarray
+    logits: np.ndarray
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -101,8 +107,8 @@ class TrainedModel:
         """x through the door, in the form of the training examples, not standardised yet. Raises UserError."""
         return given(x, self.task.problem.target).train.x
 
-    def outputs(self, x: np.ndarray, domain: str = "target") -> Output:
-        """Features [n, d] and logits [n, c] in float32 on the host, of x in the form of the training examples."""
+    def outputs(self, x: np.ndarray, domain: str = "target") -> Outputs:
+        """What the model says of x in the form of the training examples, not standardised yet."""
         require(f"domain of {self.task.job.name}", domain, self.domains)
         scale = self.scales[domain]
         x = scaled(x, scale) if scale is not None else x
@@ -110,7 +116,7 @@ class TrainedModel:
             raise UserError("There is not one example to predict.")
         batch = min(EVALUATION_BATCH, 1 << (len(x) - 1).bit_length())
         found = sent_in_batches(lambda part: self._apply(self.state, part, domain), x, batch=batch)
-        return jax.tree.map(lambda a: np.asarray(a, np.float32), found)
+        return Outputs(np.asarray(found.features, np.float32), np.asarray(found.logits, np.float32))
 
     def _of_classes(self, what: str) -> None:
         if self.task.problem.values:

@@ -9,16 +9,15 @@ from typing import NamedTuple
 import numpy as np
 
 from tl_jax.core.errors import UserError
-from tl_jax.core.types import Output
 from tl_jax.data.domain import Domain, known
-from tl_jax.data.like import joined, labels_like, like
+from tl_jax.data.like import labels_like, like
 from tl_jax.data.load import everything
 from tl_jax.evaluation.metrics import log_softmax, predictions
 from tl_jax.evaluation.open_set import rejected
 from tl_jax.kinds.predicting.predictions import columns, plain, texts
 from tl_jax.kinds.predicting.scoring import scoring
 from tl_jax.kinds.predicting.table import is_open
-from tl_jax.programs.model import TrainedModel
+from tl_jax.programs.model import Outputs, TrainedModel
 from tl_jax.run.report.table import NAMES
 
 MOST = 20
@@ -32,7 +31,7 @@ class Predicted(NamedTuple):
     names: np.ndarray
     labels: np.ndarray
     y: np.ndarray
-    outputs: Output
+    outputs: Outputs
     notes: tuple[str, ...]
 
     @property
@@ -45,7 +44,7 @@ def predict(model: TrainedModel, text: str, domain: str = "target", data_dir: st
     """Every example of a spec or a path, in its order. Raises UserError for data that the model cannot take."""
     first = model.task.problem.target
     read = everything(text, data_dir, model.task.config.target, first)
-    found: Domain = like(joined(read), first)
+    found: Domain = like(read, first)
     y, said = labels_like(found, first)
     outputs = model.outputs(found.train.x, domain)
     labels = np.array([*found.classes, ""], object)[found.train.y] if found.classes else found.train.y

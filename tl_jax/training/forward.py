@@ -88,6 +88,8 @@ class Forward(NamedTuple):
 
     def __call__(self, weights: Weights, entries: Sequence[Entry]) -> tuple[dict[str, Output], dict[str, Any]]:
         """Outputs by view (several sources concatenated) and the updated statistics."""
+        if not entries:
+            return {}, dict(weights.stats)
         if self.plan == "joint":
             outputs, stats = self._together(weights, entries)
         elif self.plan == "source_then_joint":

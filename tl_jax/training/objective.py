@@ -12,7 +12,7 @@ from tl_jax.core.trees import unflatten
 from tl_jax.core.types import Array, At, Batch, Output, Outputs, Tree
 from tl_jax.data.views.augment import augment
 from tl_jax.methods.contract import Method, Own, View
-from tl_jax.methods.hooks import TermsFn
+from tl_jax.methods.hooks import Rate, TermsFn
 from tl_jax.training.forward import Entry, Forward, Weights, stats_of
 
 
@@ -56,11 +56,12 @@ def unweighted(method: Method, forward: Forward, terms: TermsFn) -> Callable:
         network, own = split_params({**around.kept, **trained})
         outputs, stats = passes(network)
 
-        def lookahead(loss: Callable[[Outputs], Array], rate: float | Array) -> Outputs:
+        def lookahead(loss: Callable[[Outputs], Array], rate: Rate) -> Outputs:
             here = {path: x for path, x in trained.items() if not path.startswith("method/")}
             at = lambda moved: passes(split_params({**around.kept, **here, **moved})[0])[0]
             slope = jax.grad(lambda moved: loss(at(moved)))(here)
-            return at({path: x - rate * slope[path] for path, x in here.items()})
+            move = rate(slope) if callable(rate) else {path: -rate * g for path, g in slope.items()}
+            return at({path: x + move[path] for path, x in here.items()})
 
         at = around.at._replace(view_keys={name: _keys(of, around.at) for name, of in passes.entries.items()})
         losses, metrics = terms(Own(own, around.memory, network, lookahead), outputs, around.batch, at)

@@ -13,16 +13,18 @@ import optax
 
 from tl_jax.core.keys import named
 from tl_jax.core.schedules import LR_SCHEDULES
+from tl_jax.core.trees import flatten
 from tl_jax.core.types import Array, At, Batch, Labeled, LabeledTarget, Outputs, Tree, Unlabeled
 from tl_jax.data.pipeline.sampler import indices
 from tl_jax.methods.contract import Phase
+from tl_jax.methods.hooks import Restored
 from tl_jax.training import several_losses
 from tl_jax.training.forward import Forward, normalised_modules
 from tl_jax.training.freezing import frozen_modules
 from tl_jax.training.objective import Found, Surroundings, objective
 from tl_jax.training.optimizer import Rates, clip, optimizer
 from tl_jax.training.recipe import Recipe, drawn, whereabouts
-from tl_jax.training.state import Data, State, model_of, trained_by_group
+from tl_jax.training.state import Data, State, model_of, trained_by_group, with_optimizer
 
 
 class Progress(NamedTuple):
@@ -109,9 +111,18 @@ def make_update(recipe: Recipe, factors: Mapping[str, float]) -> Callable[[State
         # Memory comes last: it sees the parameters after the update, beside the outputs from before it.
         if method.after is not None:
             state = state._replace(memory=method.after(model_of(state), outputs, batch, at))
+        if method.restore is not None:
+            state = _restored(recipe, factors, state, method.restore(model_of(state), logged, at))
         return state._replace(step=state.step + 1), logged
 
     return update
+
+
+def _restored(recipe: Recipe, factors: Mapping[str, float], state: State, to: Restored) -> State:
+    """The state with what its method put back; its optimiser begins anew where the method says so."""
+    now = state._replace(params={**state.params, **flatten(to.params)}, memory=to.memory)
+    fresh = with_optimizer(now, recipe.method, recipe.optimizer, factors).opt
+    return now._replace(opt=jax.tree.map(lambda new, old: jnp.where(to.renewed, new, old), fresh, state.opt))
 
 
 def _advance(

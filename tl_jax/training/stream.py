@@ -26,12 +26,14 @@ def make_stream(recipe: Recipe, factors: Mapping[str, float]) -> Callable[[State
 
     Every example is predicted once, before any step has seen it; a rest that fills no batch is a smaller one. There
     are no labels to read. A pure function of the state: trials are vmapped, and a stream goes on where the last ended.
+    A method that neither trains nor remembers is asked for its predictions alone.
     """
-    update = make_update(recipe, factors)
+    update, method = make_update(recipe, factors), recipe.method
+    learns = method.trained or method.after is not None
 
     def one(state: State, seen: Unlabeled) -> tuple[State, tuple[Array, dict[str, Array]]]:
         logits = predicted(recipe, state, seen.x, "target").logits
-        state, logged = update(state, recipe.place_batch(Batch((), seen)))
+        state, logged = update(state, recipe.place_batch(Batch((), seen))) if learns else (state, {})
         return state, (logits, logged)
 
     def stream(state: State, x: Array) -> Streamed:

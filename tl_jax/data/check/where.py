@@ -9,12 +9,12 @@ from tl_jax.data.check.prefetch import prepared_name
 from tl_jax.data.files import cache
 from tl_jax.data.load import DIGITS, FORMS
 from tl_jax.data.readers import tfds
-from tl_jax.data.spec import SCHEME_FREE, data_folder, find, parse
+from tl_jax.data.spec import CORRUPT, SCHEME_FREE, data_folder, find, parse, without
 
 
 def where(text: str, data_dir: str = "") -> str:
     """Page, folder, files with size and sha256 and whether they are there. Raises UserError for an unknown spec."""
-    spec = parse(text)
+    spec = without(parse(text), CORRUPT)
     if spec.scheme == "tfds":
         ready = "prepared" if tfds.prepared(spec.path, data_dir) else "not prepared"
         return f"{text}: {ready}; looked for in {' and '.join(tfds.folders(data_dir))}"

@@ -10,7 +10,7 @@ Each holds uint8 images [n, 16, 16, 3] and int32 labels [n], the same to the byt
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -108,7 +108,8 @@ def _scans() -> tuple[np.ndarray, np.ndarray]:
         return table[:, :-1], table[:, -1]
     from sklearn.datasets import load_digits
 
-    return load_digits(return_X_y=True)
+    bunch: Any = load_digits()
+    return bunch.data, bunch.target
 
 
 def _handwriting() -> _Splits:

@@ -10,7 +10,7 @@ from tl_jax.kinds.predicting.table import Reading, beside
 from tl_jax.methods import GENERALISATION, made
 from tl_jax.run.plan.jobs import calls, jobs
 from tl_jax.run.plan.types import Plan, Planning
-from tl_jax.run.settings.config import Config
+from tl_jax.run.settings.config import STREAMED, Config
 
 DOMAINS = tuple(
     f"digits:handwritten?rotate={angle}&ink={ink}"
@@ -30,7 +30,7 @@ DEFAULTS = Config(
 BASELINE = {"erm": "baseline"}
 SELECT = ("auto", "source_val")
 LABELS = ("labels_per_class", "label_fraction", "label_space")
-WITHOUT = ("strategies", "sharing", "pretrain_steps", "pretrain_on", "view", "align", *LABELS)
+WITHOUT = ("strategies", "sharing", "pretrain_steps", "pretrain_on", "view", "align", *LABELS, *STREAMED)
 
 
 def _plan(config: Config, read: Callable[[str], Domain]) -> Plan:

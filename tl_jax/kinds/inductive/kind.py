@@ -9,7 +9,7 @@ from tl_jax.kinds.predicting.plan import pair
 from tl_jax.kinds.predicting.table import Key, Reading, Seeds, mean, under
 from tl_jax.methods import FINE_TUNING
 from tl_jax.run.plan.types import Part, Plan, Planning
-from tl_jax.run.settings.config import TARGET_VAL, Config
+from tl_jax.run.settings.config import STREAMED, TARGET_VAL, Config
 
 DEFAULTS = Config(
     kind="inductive",
@@ -23,7 +23,7 @@ DEFAULTS = Config(
     select=TARGET_VAL,
     eval_every=20,
 )
-WITHOUT = ("label_space", "sharing", "pretrain_on", "view", "align")
+WITHOUT = ("label_space", "sharing", "pretrain_on", "view", "align", *STREAMED)
 
 
 def _plan(config: Config, read: Callable[[str], Domain]) -> Plan:

@@ -9,7 +9,7 @@ from tl_jax.run.kind import Kind
 from tl_jax.run.plan.networks import resolved
 from tl_jax.run.plan.scaling import chosen, scaled
 from tl_jax.run.plan.types import Plan, Planning
-from tl_jax.run.settings.config import Config
+from tl_jax.run.settings.config import STREAMED, Config
 
 DEFAULTS = Config(
     kind="multitask",
@@ -33,6 +33,7 @@ WITHOUT = (
     "pretrain_on",
     "view",
     "align",
+    *STREAMED,
 )
 
 

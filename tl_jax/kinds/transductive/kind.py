@@ -10,7 +10,7 @@ from tl_jax.kinds.transductive.reading import READING
 from tl_jax.methods import ADAPTATION, made
 from tl_jax.run.plan.jobs import calls, jobs
 from tl_jax.run.plan.types import Plan, Planning
-from tl_jax.run.settings.config import Config
+from tl_jax.run.settings.config import STREAMED, Config
 
 
 def _plan(config: Config, read: Callable[[str], Domain]) -> Plan:
@@ -22,6 +22,6 @@ TRANSDUCTIVE = predicting(
     "Which adaptation to an unlabelled target, without peeking at its labels?",
     Config(),
     ADAPTATION,
-    Planning(_plan, without=("strategies", "sharing", "pretrain_on", "view", "align")),
+    Planning(_plan, without=("strategies", "sharing", "pretrain_on", "view", "align", *STREAMED)),
     READING,
 )._replace(baselines=baselines.records, beneath=baselines.beneath)

@@ -14,7 +14,7 @@ from tl_jax.run.plan.networks import resolved
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.scaling import chosen
 from tl_jax.run.plan.types import Plan, Planning
-from tl_jax.run.settings.config import Config
+from tl_jax.run.settings.config import STREAMED, Config
 
 DEFAULTS = Config(
     kind="unsupervised",
@@ -31,7 +31,16 @@ DEFAULTS = Config(
 )
 METHODS = {**SELF_SUPERVISION, **BASELINES}
 NETWORKS = {"image": "cnn(bottleneck=0, dense=256, dropout=0.0, widths=(16, 32, 64))"}
-WITHOUT = ("strategies", "sharing", "labels_per_class", "label_fraction", "balanced", "pretrain_steps", "select")
+WITHOUT = (
+    "strategies",
+    "sharing",
+    "labels_per_class",
+    "label_fraction",
+    "balanced",
+    "pretrain_steps",
+    "select",
+    *STREAMED,
+)
 
 
 def _plan(config: Config, read: Callable[[str], Domain]) -> Plan:

@@ -27,6 +27,8 @@ STANDARDISE = ("none", "source", "per_domain")
 """On whose training examples the scale of vectors' and series' features is fitted (see run/plan/scaling.py)."""
 PRETRAIN_ON = ("both", "source", "target")
 AMOUNTS = ("labels_per_class", "label_fraction")
+STREAMED = ("corrupt", "stream")
+"""What is asked of a stream, at test time alone."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,17 @@ class Config:
         (),
         "Repeatable. name=value,value,...: trials of one compiled program, crossed with the seeds.",
         form=SWEEP,
+    )
+    corrupt: tuple[str, ...] = setting(
+        ("none",),
+        "Repeatable. Corruption of the target's images at test time, as in fog@3 (severities 1 to 5); all@5: every one "
+        "of ImageNet-C that is here, extra@5: the further ones, none: the images as they are.",
+    )
+    stream: str = setting(
+        "episodic",
+        "Order of what comes at test time, as in 'continual(batch=1, concentration=0.1)': episodic (the method is put "
+        "back at each corruption), continual, mixed (all corruptions at once). batch: examples that come together; "
+        "concentration: of a Dirichlet by which classes come in runs (0: in random order).",
     )
     strategies: tuple[str, ...] = setting(
         (), "Repeatable. What is trained, or how tasks are weighed: {choices}.", flag="strategy"
