@@ -12,7 +12,7 @@ path is read as the run's target was. The data of the run must be where they wer
 import sys
 from pathlib import Path
 
-from absl import flags
+from absl import flags, logging
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.files import write_atomically
@@ -47,6 +47,7 @@ def main(*words: str) -> None:
     if FLAGS.features and not FLAGS.features.endswith(".npz"):
         raise UserError(f"--features={FLAGS.features}: a file that ends in .npz is needed.")
     setup_devices(FLAGS.platform)
+    logging.set_verbosity(logging.ERROR)  # Orbax warns of a directory that is only read
     model = open_model(Path(words[0]), _wanted(), NO_DOMAINS, FLAGS.data_dir)
     found = predict(model, words[1], FLAGS.domain, FLAGS.data_dir)
     content = written(found, FLAGS.out, FLAGS.probabilities)

@@ -132,7 +132,7 @@ def scores(found: Predicted) -> list[str]:
         return []
     y, logits = found.y[rows], logits[rows]
     metrics = scoring(problem).every(logits, y)
-    shown = ", ".join(f"{NAMES.get(name, name)} {value:.4g}" for name, value in metrics.items())
+    shown = ", ".join(f"{NAMES.get(name, name.replace('_', ' '))} {value:.4g}" for name, value in metrics.items())
     lines = [f"{shown} of {len(y)} labelled examples"]
     if problem.values:
         return lines
