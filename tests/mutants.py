@@ -31,7 +31,13 @@ ALSO = {
     "kinds": ("tests/run", "tests/launch"),
 }
 """Which other tests are a room's."""
-WRITTEN = ["tests/test_defaults.py", "tests/launch/test_settings.py", "tests/test_docs.py", "-k", "defaults or page_of"]
+WRITTEN = [
+    "tests/test_written_defaults.py",
+    "tests/launch/test_settings.py",
+    "tests/test_docs.py",
+    "-k",
+    "defaults or page_of",
+]
 """Tests of what is written down: defaults."""
 MINUTES = 60
 """After so long a mutant counts as noticed: it made something endless."""

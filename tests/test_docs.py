@@ -15,7 +15,15 @@ from tl_jax.run.settings.config import Config
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-RUN = {"README.md", "index.md", "adding_a_method.md", "adding_a_data_set.md", "networks.md", "extending.md"}
+RUN = {
+    "README.md",
+    "index.md",
+    "adding_a_method.md",
+    "adding_a_data_set.md",
+    "networks.md",
+    "extending.md",
+    "using_a_model.md",
+}
 """Pages whose Python is run here; that of adding_a_kind.md is run by tests/kinds/test_a_kind_of_ones_own.py."""
 
 
@@ -53,6 +61,14 @@ def test_the_example_of_loading_prints_its_report(capsys):
     shown = [line.strip() for line in (DOCS / "networks.md").read_text().splitlines() if line.startswith("    ")]
     assert printed[0].partition("(torch")[2] == next(a for a in shown if "init_from" in a).partition("(torch")[2]
     assert {line.strip() for line in printed[1:]} <= set(shown)
+
+
+def test_the_example_of_using_a_model_prints_what_it_says(capsys):
+    small = "steps=60, devices=1, trials='map', quiet=True, pictures=False"
+    alone = code("using_a_model.md").replace('["source_only", "mcc"]', '"mcc"')
+    exec(alone.replace("steps=60", small), {})
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[:2] == ["('cup', 'jug', 'pan')", "['cup' 'jug' 'pan']"]
 
 
 def test_the_table_of_networks_is_complete():

@@ -4,18 +4,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tl_jax.api import fit, fit_tasks
+    from tl_jax.api import fit, fit_tasks, load
     from tl_jax.data.domain import Domain, Examples
+    from tl_jax.programs.model import TrainedModel
     from tl_jax.run.conclude import Result
 
-__all__ = ["Domain", "Examples", "Result", "fit", "fit_tasks"]
+__all__ = ["Domain", "Examples", "Result", "TrainedModel", "fit", "fit_tasks", "load"]
 # Imported when they are asked for: a worker of a sweep listens to signals before JAX is loaded, which takes seconds.
 _HOMES = {
     "fit": "tl_jax.api",
     "fit_tasks": "tl_jax.api",
+    "load": "tl_jax.api",
     "Domain": "tl_jax.data.domain",
     "Examples": "tl_jax.data.domain",
     "Result": "tl_jax.run.conclude",
+    "TrainedModel": "tl_jax.programs.model",
 }
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from absl import logging
@@ -13,10 +14,13 @@ from tl_jax.data.domain import Domain
 from tl_jax.handed import domain_names, one_domain, setting, several
 from tl_jax.kinds.table import KINDS, run
 from tl_jax.naming import own_code
+from tl_jax.programs.model import TrainedModel
+from tl_jax.programs.opened import Wanted, open_model
 from tl_jax.run.conclude import Result
 from tl_jax.run.plan.devices import setup as setup_devices
 from tl_jax.run.plan.types import Options
 from tl_jax.run.settings.config import Config
+from tl_jax.run.settings.forms import plain
 from tl_jax.run.settings.settings import settings as settings_of
 
 OPTIONS = tuple(name for name in settings_of(Options) if name not in ("run_dir", "quiet"))
@@ -88,6 +92,34 @@ def fit_tasks(
         **_shared(seeds, sweep, settings),
     )
     return _run(config, Options(run_dir, quiet=quiet, **options), domains)
+
+
+def load(
+    run: str | Path,
+    job: str = "",
+    seed: int | None = None,
+    *,
+    values: Mapping[str, float] | None = None,
+    trial: int | None = None,
+    select: str = "last",
+    source: Any = None,
+    target: Any = None,
+    data_dir: str = "",
+) -> TrainedModel:
+    """A trained model of a run directory, with `predict(x)`, `probabilities(x)`, `features(x)` and `classes`.
+
+    job: as in the run's table, needed if there are several; seed: the first by default; values: swept ones; or trial,
+    their number in results.json. select: "last" or "selected" (the step that the run's criterion chose, if its
+    checkpoint is kept). source, target: what `fit` was given, where it was no spec; the data are needed for their scale
+    and classes. Raises UserError with the message that the launch script would print.
+    """
+    own_code.forget()
+    handed = [*(several(source, "source") if source is not None else ())]
+    handed += [one_domain(target, "target")] if target is not None else []
+    setup_devices()
+    wanted = Wanted(job, plain(seed), dict(values or {}), plain(trial), select)
+    with _silent():
+        return open_model(Path(run), wanted, domain_names(handed)[1], data_dir)
 
 
 def _options(settings: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from tl_jax.data.splits import given, hold_out, split
     ],
 )
 def test_a_spec_falls_into_its_parts(text, scheme, path, fragment, options):
-    assert parse(text) == (text, scheme, path, fragment, options)
+    assert parse(text)[:5] == (text, scheme, path, fragment, options)
 
 
 @pytest.mark.parametrize(

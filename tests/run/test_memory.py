@@ -24,7 +24,7 @@ FULL = "RESOURCE_EXHAUSTED: Out of memory while trying to allocate 4096 bytes."
 
 
 def fit(run_dir):
-    return tl_jax.fit(SOURCE, TARGET, "source_only", run_dir=str(run_dir), pictures=False, **HOW)
+    return tl_jax.fit(SOURCE, TARGET, "source_only", run_dir=str(run_dir), **HOW)
 
 
 @pytest.fixture

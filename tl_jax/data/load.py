@@ -1,12 +1,14 @@
 """Domain specs: 'digits:printed', 'folder:PATH', 'office31/amazon?corrupt=fog@3', 'tfds:mnist' -> Domain."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
-from tl_jax.core.errors import unknown
+from tl_jax.core.errors import UserError, unknown
 from tl_jax.data.benchmarks import table
 from tl_jax.data.corruptions.table import named, of_domain
 from tl_jax.data.domain import Domain
 from tl_jax.data.embedded import digit_domains, digit_tasks, digits
+from tl_jax.data.like import joined
 from tl_jax.data.readers import arrays, folder, images, sound, svmlight, tables, tfds
 from tl_jax.data.spec import CORRUPT, OWN, SCHEME_FREE, Spec, accept, parse, without
 from tl_jax.naming import calls
@@ -62,11 +64,78 @@ FORMS = (
 
 def load(text: str, data_dir: str = "") -> Domain:
     """The domain a spec names. Raises UserError for an unknown spec or absent or broken files."""
-    spec = parse(text)
+    return _read(parse(text), data_dir)
+
+
+def _read(spec: Spec, data_dir: str) -> Domain:
     if spec.scheme not in SCHEMES or not spec.path:
-        raise unknown("domain", text, [*(f"digits:{known}" for known in DIGITS), *FORMS[1:], *table.BENCHMARKS])
+        raise unknown("domain", spec.text, [*(f"digits:{known}" for known in DIGITS), *FORMS[1:], *table.BENCHMARKS])
     how = spec.options.get(CORRUPT, "")
     if CORRUPT in spec.options:
         named(how)  # before anything is read
     domain = SCHEMES[spec.scheme](without(spec, CORRUPT), data_dir)
     return of_domain(domain, how) if how else domain
+
+
+PATHS = {
+    ".npz": "npz",
+    ".mat": "mat",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".tab": "csv",
+    ".svm": "svmlight",
+    ".svmlight": "svmlight",
+    ".libsvm": "svmlight",
+}
+"""{ending of a file: the scheme that reads it}; folders, archives and pictures are read as pictures, or as sound."""
+OF_ONE = ("x_val", "y_val", "x_test", "y_test", "test", CORRUPT)
+"""Options of one set, as which another is not read."""
+
+
+def everything(text: str, data_dir: str, before: str, like: Domain) -> Domain:
+    """Every example of a spec or a path in its order, once, in train; files are not split, one example is enough.
+
+    before: the spec of the domain `like`, as which a path is read where their schemes are one. Pictures take its size,
+    arrays its modality. Raises UserError as `load` does.
+    """
+    was, spec = without(parse(before), CORRUPT), parse(text)
+    if spec.scheme == SCHEME_FREE and spec.path.partition("/")[0].partition("@")[0] not in table.BENCHMARKS:
+        spec = _of_path(text, spec, was, like)
+    usual: dict[str, str] = {}
+    if spec.scheme == "folder" and not set(images.OPTIONS) & set(spec.options):
+        usual = _size(was, like)
+    if spec.scheme in ("npz", "mat"):
+        usual = {"modality": like.modality}
+        if like.modality == "text":
+            usual["vocabulary"] = str(like.vocabulary)
+    spec = spec._replace(options={**usual, **spec.options}, whole=True)
+    # A corruption draws by split and row: where each split is the whole file, one of them alone.
+    if (how := spec.options.get(CORRUPT)) and spec.scheme in ("folder", "npz", "mat"):
+        return of_domain(joined(_read(without(spec, CORRUPT), data_dir)), how)
+    return joined(_read(spec, data_dir))
+
+
+def _of_path(text: str, spec: Spec, was: Spec, like: Domain) -> Spec:
+    """A path as a spec, with the options of the former one where it is read in the same way."""
+    path = text if Path(text).expanduser().exists() else spec.path
+    place = Path(path).expanduser()
+    if not place.exists():
+        raise UserError(f"{text}: there is no such file or folder, and no data set is called so (tl-jax data list).")
+    endings = [suffix.lower() for suffix in place.suffixes[-2:]]
+    files = "wav" if like.modality == "sound" else "folder"
+    scheme = files if place.is_dir() else next((PATHS[ending] for ending in endings if ending in PATHS), files)
+    given = {} if path == text else spec.options
+    usual = {name: value for name, value in was.options.items() if name not in OF_ONE}
+    options = {**(usual if was.scheme == scheme else {}), **given}
+    return Spec(f"{scheme}:{text}", scheme, path, "" if path == text else spec.fragment, options)
+
+
+def _size(was: Spec, like: Domain) -> dict[str, str]:
+    """How pictures are brought to the size of those of a domain: as it was read itself, else as large as it is."""
+    h, w, c = like.train.x.shape[1:] if like.modality == "image" else (images.DEFAULT.size,) * 2 + (3,)
+    how = images.Look(min(h, w), min(h, w), c)
+    if was.scheme == "folder":
+        how = images.look(was)
+    elif was.scheme == SCHEME_FREE and (look := table.asked_for(was, "")[0].look):
+        how = images.look(was, look)
+    return {"size": str(how.size), "resize": str(how.resize), "channels": str(how.channels)}

@@ -65,13 +65,13 @@ def check_labelled(sources: Sequence[Domain]) -> None:
 def alike(domains: Sequence[Domain]) -> list[Domain]:
     """The domains with one shape of examples (see `matched`). Raises UserError where they cannot have one."""
     for domain in domains[1:]:
-        _same_kind(domains[0], domain)
+        same_kind(domains[0], domain)
     domains = [domains[0], *(in_order(domain, domains[0]) for domain in domains[1:])]
     shape = _common_shape(domains)
-    return [_brought(domain, shape) for domain in domains]
+    return [brought(domain, shape) for domain in domains]
 
 
-def _brought(domain: Domain, shape: tuple[int, ...]) -> Domain:
+def brought(domain: Domain, shape: tuple[int, ...]) -> Domain:
     """The domain with examples of that shape; a change of its images is noted."""
     before = domain.train.x.shape[1:]
     parts = {n: Examples(_shaped(p.x, shape, domain.modality), p.y) for n, p in domain.splits.items()}
@@ -79,7 +79,7 @@ def _brought(domain: Domain, shape: tuple[int, ...]) -> Domain:
         return changed(domain, **parts)
     sides = lambda shape: f"{shape[0]}x{shape[1]}"
     changes = [f"resized from {sides(before)} to {sides(shape)}"] * (before[:2] != shape[:2])
-    changes += ["grey repeated to colour"] * (before[2] != shape[2])
+    changes += ["grey repeated to colour" if before[2] < shape[2] else "colour made grey"] * (before[2] != shape[2])
     note = f"{' and '.join(changes)}, like the other domains (?size= and ?channels= of a spec choose both)"
     return changed(domain, notes=(*domain.notes, note), **parts)
 
@@ -109,7 +109,8 @@ def in_order(domain: Domain, first: Domain) -> Domain:
     return changed(domain, features=ours, notes=(*domain.notes, said), **parts)
 
 
-def _same_kind(first: Domain, other: Domain) -> None:
+def same_kind(first: Domain, other: Domain) -> None:
+    """Raises UserError where modality, rate or vocabulary are others."""
     if first.modality != other.modality:
         raise UserError(f"{first.name} holds {first.modality}, {other.name} {other.modality}: they cannot be matched.")
     if first.rate != other.rate:
@@ -203,11 +204,11 @@ def _shaped(x: np.ndarray, shape: tuple[int, ...], modality: str) -> np.ndarray:
 
 
 def _resized(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Images [n, h, w, c] resized (bilinear) and grey repeated to colour where the shapes differ."""
+    """Images [n, h, w, c] resized (bilinear), grey repeated to colour or colour made grey where the shapes differ."""
     from PIL import Image
 
     h, w, c = shape
-    if x.shape[1:3] == (h, w):
+    if x.shape[1:3] == (h, w) and x.shape[3] <= c:
         return np.repeat(x, c, axis=-1)
     out = np.empty((len(x), *shape), np.uint8)
     for i, image in enumerate(x):

@@ -19,13 +19,17 @@ OWN = "py"
 
 
 class Spec(NamedTuple):
-    """A spec in its parts; `text` is what was written, `path` a file, a folder or a name."""
+    """A spec in its parts; `text` is what was written, `path` a file, a folder or a name.
+
+    whole: every example is wanted in its order, for prediction: files are not split, and may hold one example.
+    """
 
     text: str
     scheme: str
     path: str
     fragment: str
     options: Mapping[str, str]
+    whole: bool = False
 
 
 def parse(text: str) -> Spec:

@@ -20,6 +20,7 @@ COMMANDS = (
     "few_shot",
     "rank",
     "export",
+    "predict",
     "data",
     "methods",
     "select",

@@ -16,7 +16,9 @@ from tl_jax.programs.select import select
 from tl_jax.run.plan.devices import setup as setup_devices
 
 WORDS = True
-flags.DEFINE_multi_string("criterion", [], "Repeatable. A criterion, also with arguments or of your own file; else all that records allow.")
+flags.DEFINE_multi_string(
+    "criterion", [], "Repeatable. A criterion, also with arguments or of your own file; else all that records allow."
+)
 execution("data_dir")
 
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tl_jax.core.errors import UserError, require
+from tl_jax.core.errors import UserError
 from tl_jax.core.files import write_atomically
 from tl_jax.core.types import Array, Model, Network, Tree
 from tl_jax.data.standardise import FURTHEST, Scale
@@ -18,15 +18,13 @@ from tl_jax.kinds.table import prepare
 from tl_jax.models.masks import valid
 from tl_jax.models.networks import pixels_of
 from tl_jax.models.pretrained import load, save
-from tl_jax.programs.finished import began_from, last
-from tl_jax.run.execute.begin import on_features
+from tl_jax.programs.finished import restored, task_of
 from tl_jax.run.plan.setup import make_network, plain
 from tl_jax.run.plan.types import Options, Task
-from tl_jax.run.plan.weights import Weights
 from tl_jax.run.settings.config import Config, network_call
 from tl_jax.run.store.rundir import write_json
 from tl_jax.training.forward import stats_of
-from tl_jax.training.state import State, model_of
+from tl_jax.training.state import model_of
 
 
 class Choice(NamedTuple):
@@ -51,18 +49,10 @@ def export(root: Path, choice: Choice, out: Path, data_dir: str = "") -> list[Pa
     """
     config = config_of(root)
     setup = prepare(config, Options(data_dir=data_dir, devices=1), {})
-    tasks = {task.job.name: task for task in setup.tasks}
-    if not choice.job and len(tasks) > 1:
-        raise UserError(f"{root} has several models: choose one with --job. There are: {', '.join(tasks)}.")
-    name = choice.job or next(iter(tasks))
-    require("job", name, tasks)
-    task = tasks[name]
+    task = task_of(root, setup, choice.job)
     if not 0 <= choice.trial < len(task.job.trials):
-        raise UserError(f"--trial={choice.trial}: {name} has trials 0 to {len(task.job.trials) - 1}.")
-    if task.job.strategy.cached:
-        step, state = _of_features(root, task, setup.weights)
-    else:
-        step, state = last(root, task, began_from(root, task, setup.weights))
+        raise UserError(f"--trial={choice.trial}: {task.job.name} has trials 0 to {len(task.job.trials) - 1}.")
+    step, state = restored(root, task, setup.weights)
     one = jax.tree.map(lambda x: jnp.asarray(x[choice.trial]), state)
     return _write(out, task, (choice, step), model_of(one))
 
@@ -78,14 +68,6 @@ def config_of(root: Path) -> Config:
 
 def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
-def _of_features(root: Path, task: Task, weights: Weights | None) -> tuple[int, State]:
-    """The step and the states of a job on cached features, with the trunk that gave them."""
-    trunk = began_from(root, task, weights)
-    step, states = last(root, on_features(task, trunk), None)
-    params = {path: x for path, x in trunk[0].items() if not path.startswith("head/")}
-    return step, states._replace(params={**params, **states.params}, stats=trunk[1])
 
 
 def standardised(x: Array, scale: Scale) -> Array:

@@ -5,10 +5,10 @@ from typing import Any
 
 import jax
 
-from tl_jax.core.errors import UserError
-from tl_jax.run.execute.begin import from_file, pretrained
+from tl_jax.core.errors import UserError, require
+from tl_jax.run.execute.begin import from_file, on_features, pretrained
 from tl_jax.run.execute.execution import execution
-from tl_jax.run.plan.types import Options, Task
+from tl_jax.run.plan.types import Options, Setup, Task
 from tl_jax.run.plan.weights import Weights
 from tl_jax.run.store.checkpoints import Checkpoints
 from tl_jax.run.store.names import slug
@@ -17,31 +17,69 @@ from tl_jax.training.freezing import carry_over, resolve
 from tl_jax.training.state import State
 
 
-def last(root: Path, task: Task, model: Any) -> tuple[int, State]:
-    """The step and the states [T, ...] of a task's last checkpoint; model: something like what its trials began from.
+def task_of(root: Path, setup: Setup, job: str) -> Task:
+    """The task of a run's job, "" being the only one. Raises UserError for an unknown one, or "" of several."""
+    tasks = {task.job.name: task for task in setup.tasks}
+    if not job and len(tasks) > 1:
+        raise UserError(f"{root} has several models: choose one with --job. There are: {', '.join(tasks)}.")
+    name = job or next(iter(tasks))
+    require("job", name, tasks)
+    return tasks[name]
+
+
+def restored(root: Path, task: Task, weights: Weights | None, at: int | None = None) -> tuple[int, State]:
+    """The step and the states [T, ...] of a job at a step (None: its last), whole: with the trunk of cached features.
+
+    Raises UserError as `last` does.
+    """
+    if not task.job.strategy.cached:
+        return last(root, task, began_from(root, task, weights), at)
+    trunk = began_from(root, task, weights)
+    step, states = last(root, on_features(task, trunk), None, at)
+    params = {path: x for path, x in trunk[0].items() if not path.startswith("head/")}
+    return step, states._replace(params={**params, **states.params}, stats=trunk[1])
+
+
+def last(root: Path, task: Task, model: Any, at: int | None = None) -> tuple[int, State]:
+    """The step and the states [T, ...] of a task's last checkpoint, or of that of a step; model: something like what
+    its trials began from.
 
     Raises UserError where there is none.
     """
     mode = RunDirectory(root).manifest(task.job.name).mode
     if mode is None or not (root / "checkpoints" / slug(task.job.name)).is_dir():
         raise UserError(f"{root} has no checkpoint of {task.job.name}: it has not been trained there.")
-    how = execution(task, Options(devices=1), mode)
-    factors = resolve(task.rules, task.shapes, max(task.job.steps - 1, 0))
-    like = jax.eval_shape(how.programs.begin, task.starts(model), how.data)
-    if factors != how.factors:
-        fresh = jax.eval_shape(how.build(factors).renew, like)
-        like = like._replace(opt=jax.eval_shape(carry_over, fresh.opt, like.opt))
     checkpoints = Checkpoints(root, task.job.name, read_only=True)
     try:
-        step = checkpoints.last_whole()
-        if step is None:
-            raise UserError(
-                f"{root} has no whole checkpoint of {task.job.name}: none is complete, or they are damaged. Nothing "
-                "was loaded. If the run has ended, its weights are lost: train it again in a new --run_dir."
-            )
+        step = _step(root, task, checkpoints, at)
+        how = execution(task, Options(devices=1), mode)
+        factors = resolve(task.rules, task.shapes, max(step - 1, 0))
+        like = jax.eval_shape(how.programs.begin, task.starts(model), how.data)
+        if factors != how.factors:
+            fresh = jax.eval_shape(how.build(factors).renew, like)
+            like = like._replace(opt=jax.eval_shape(carry_over, fresh.opt, like.opt))
         return step, checkpoints.restore(step, like)
     finally:
         checkpoints.close()
+
+
+def _step(root: Path, task: Task, checkpoints: Checkpoints, at: int | None) -> int:
+    """The step of the last whole checkpoint, or `at`. Raises UserError where it is not there."""
+    step = checkpoints.last_whole() if at is None else checkpoints.last_whole(at + 1)
+    if at is not None and step != at:
+        there, one = [], checkpoints.last_whole()
+        while one is not None:
+            there, one = [one, *there], checkpoints.last_whole(one)
+        raise UserError(
+            f"{root}: the model of {task.job.name} at step {at} is gone: a run keeps its last two checkpoints, here of "
+            f"step {' and '.join(map(str, there)) or '(none)'}. --select=last takes the last of them."
+        )
+    if step is None:
+        raise UserError(
+            f"{root} has no whole checkpoint of {task.job.name}: none is complete, or they are damaged. Nothing "
+            "was loaded. If the run has ended, its weights are lost: train it again in a new --run_dir."
+        )
+    return step
 
 
 def began_from(root: Path, task: Task, weights: Weights | None) -> Any:

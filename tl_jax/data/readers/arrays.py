@@ -96,6 +96,7 @@ def _domain(spec: Spec, where: str, held: array_files.Arrays, notes: list[str]) 
         modality=modality,
         rate=whole(spec, "rate", int(np.ravel(rate)[0]) if rate is not None and rate.size else 0, 0),
         vocabulary=_vocabulary(spec, arrays) if modality == "text" else 0,
+        whole=spec.whole,
         features=features,
         notes=list(dict.fromkeys(notes)),
     )

@@ -113,13 +113,15 @@ def make(
     features: Sequence[str] = (),
     ids: np.ndarray | None = None,
     notes: Sequence[str] = (),
+    whole: bool = False,
 ) -> Domain:
     """One domain from x [n, ...] and labels [n] (None where nobody knows them), checked.
 
     Split as `rows` say, or as `part` [n] (0, 1, 2); else, with a `validation` or `test` split (x, labels), what is
     given of them stands and the rest is held out; else by groups; else at random within each class. classes, task:
     see `numbered`. unlabelled: one of POLICIES, or '' where there is no option to name. ids [n]: what the examples of
-    x are called; notes: what the reader left out, changed or guessed.
+    x are called; notes: what the reader left out, changed or guessed. whole: see `Spec`; each split is then all of an
+    array, x where it has none of its own.
     """
     parts = {role: pair for role, pair in (("", (x, labels)), ("validation", validation), ("test", test)) if pair}
     called = {role: _ids(role, len(pair[0])) for role, pair in parts.items()} | ({} if ids is None else {"": ids})
@@ -130,11 +132,17 @@ def make(
     y, names, lost, said = _known(name, {r: pair[1] for r, pair in parts.items()}, called, (classes, task, unlabelled))
     said = [*notes, *said, *(counters(x, features) if modality == "vector" else [])]
     kept = {r: np.flatnonzero(~lost[r] if unlabelled == "drop" else np.ones(len(y[r]), bool)) for r in parts}
-    held = (("", rows[0]), ("", rows[1]), ("", rows[2])) if rows else _rows(name, y[""], kept, part, groups)
+    if whole:
+        held = [
+            (role if role in kept else "", kept[role if role in kept else ""]) for role in ("", "validation", "test")
+        ]
+    else:
+        held = (("", rows[0]), ("", rows[1]), ("", rows[2])) if rows else _rows(name, y[""], kept, part, groups)
     taken = [Examples(_taken(parts[role][0], numbers), y[role][numbers]) for role, numbers in held]
     named = {split: called[role][numbers] for split, (role, numbers) in zip(Rows._fields, held, strict=True)}
     extra = {"modality": modality, "rate": rate, "vocabulary": vocabulary, "features": tuple(features)}
-    return checked(Domain(name, names, *taken, **extra, ids=named, notes=tuple(said)))
+    found = Domain(name, names, *taken, **extra, ids=named, notes=tuple(said))
+    return found if whole else checked(found)
 
 
 def _ids(role: str, n: int) -> np.ndarray:

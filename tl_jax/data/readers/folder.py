@@ -31,13 +31,16 @@ class Listing(NamedTuple):
 
 def load(spec: Spec, data_dir: str) -> Domain:
     """folder:PATH (a folder, zip or tar of CLASS/FILE) or folder:PATH#list.csv?size=64&resize=64&channels=3."""
-    return opened(listing(spec, data_dir), images.look(spec))
+    found = listing(spec, data_dir)
+    return _whole(found, images.look(spec)) if spec.whole else opened(found, images.look(spec))
 
 
 def listing(spec: Spec, data_dir: str) -> Listing:
     """The files of a folder spec, not decoded. Raises UserError for a wrong level, an empty class or one class."""
     accept(spec, (*images.FILE_OPTIONS, *(image_lists.OPTIONS if spec.fragment else ())))
     path = find(spec, spec.path, data_dir)
+    if spec.whole and path.is_file() and images.is_image(path.name):
+        return tree(spec.text, chosen(open_files(path.parent), [path.name]))
     if path.is_file() and not is_archive(path):
         raise UserError(f"{spec.text}: {path} is a file. A folder with one sub-folder a class is needed, or its zip.")
     files = open_files(path)
@@ -65,6 +68,14 @@ def opened(found: Listing, how: images.Look) -> Domain:
     parts = [Examples(x[start:end], y[start:end]) for start, end in ends.values()]
     ids = {split: names[start:end] for split, (start, end) in ends.items()}
     return checked(Domain(found.name, found.classes, *parts, ids=ids, notes=(*found.notes, *notes)))
+
+
+def _whole(found: Listing, how: images.Look) -> Domain:
+    """The domain of a listing with every file in each split, in the order of their names."""
+    x, notes = images.read_images(found.files, how)
+    part, names = Examples(x, found.y), np.array(found.files.names)
+    ids = dict.fromkeys(found.rows._fields, names)
+    return Domain(found.name, found.classes, part, part, part, ids=ids, notes=(*found.notes, *notes))
 
 
 def tree(name: str, files: Files, path: Path | None = None, classes: Mapping[str, str] | None = None) -> Listing:

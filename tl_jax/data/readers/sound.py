@@ -74,13 +74,15 @@ def load(spec: Spec, data_dir: str) -> Domain:
         y, classes = numbered(spec.text, np.array(labels), None, "classes")
     else:
         notes += ("no sub-folders and no label=: the labels are unknown",)
-    if groups is not None and len(set(groups.tolist())) < 3:
+    if groups is not None and len(set(groups.tolist())) < 3 and not spec.whole:
         raise UserError(f"{spec.text}: {len(set(groups))} groups; three splits that share none need at least three.")
-    rows = _of_windows(split(y, groups=groups), waves.owner)
+    every = np.arange(len(y))
+    rows = _of_windows(Rows(every, every, every) if spec.whole else split(y, groups=groups), waves.owner)
     parts = [Examples(waves.x[part], y[waves.owner[part]]) for part in rows]
     ids = {name: _ids(files, waves, part, cut) for name, part in rows._asdict().items()}
     kept = {"modality": "sound", "rate": waves.rate, "ids": ids, "notes": (*notes, *waves.notes)}
-    return checked(Domain(spec.text, classes, *parts, **kept))
+    found = Domain(spec.text, classes, *parts, **kept)
+    return found if spec.whole else checked(found)
 
 
 def _sound_files(spec: Spec, data_dir: str) -> tuple[Files, tuple[str, ...]]:

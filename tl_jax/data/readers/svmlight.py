@@ -57,6 +57,7 @@ def load(spec: Spec, data_dir: str) -> Domain:
         unlabelled=choice(spec, "unlabelled", POLICIES),
         modality="vector",
         notes=notes,
+        whole=spec.whole,
     )
 
 

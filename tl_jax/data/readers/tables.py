@@ -49,6 +49,7 @@ def load(spec: Spec, data_dir: str) -> Domain:
         groups=np.array(column(used["group"])) if "group" in used else None,
         task=task,
         unlabelled=choice(spec, "unlabelled", POLICIES),
+        whole=spec.whole,
     )
     if "text" in used:
         return _of_text(spec, column(used["text"]), finish, notes)

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,12 +31,12 @@ def everything(task: Task, programs: Programs, states: State) -> dict[str, np.nd
     found = {}
     for split, part in task.problem.target.splits.items():
         outputs = np.asarray(predict_all(programs, states, part.x, "target").logits, np.float32)
-        columns = _columns(task.problem, outputs, is_open(task.config))
-        found |= {f"predicted/{split}/{name}": column for name, column in columns.items()}
+        said = columns(task.problem, outputs, is_open(task.config))
+        found |= {f"predicted/{split}/{name}": column for name, column in said.items()}
     return found
 
 
-def _columns(problem: Problem, outputs: np.ndarray, opened: bool) -> dict[str, np.ndarray]:
+def columns(problem: Problem, outputs: np.ndarray, opened: bool) -> dict[str, np.ndarray]:
     """Outputs [T, n, c] in the words of the table."""
     if problem.values:
         center, scale = problem.units
@@ -56,10 +56,10 @@ def write(setup: Setup, directory: RunDirectory) -> None:
             kept[task.job.name] = task, arrays
     if not kept:
         return
-    columns = _names(next(iter(kept.values()))[1])
+    shown = _names(next(iter(kept.values()))[1])
     text = io.StringIO()
     sheet = csv.writer(text, lineterminator="\n")
-    sheet.writerow(["method", "seed", *swept, "step", "split", "example", *columns])
+    sheet.writerow(["method", "seed", *swept, "step", "split", "example", *shown])
     for task, arrays in kept.values():
         last = directory.record(task.job.name, task.job.steps)
         for i, (seed, values) in enumerate(task.job.trials):
@@ -67,7 +67,7 @@ def write(setup: Setup, directory: RunDirectory) -> None:
                 continue
             about = [task.job.name, seed, *(f"{dict(values)[n]:g}" if n in dict(values) else "" for n in swept)]
             for split in setup.problem.target.splits:
-                rows = _rows(setup.problem.target, split, {n: arrays[f"predicted/{split}/{n}"][i] for n in columns})
+                rows = _rows(setup.problem.target, split, {n: arrays[f"predicted/{split}/{n}"][i] for n in shown})
                 sheet.writerows([*about, task.job.steps, split, *row] for row in rows)
     # A file name that is not Unicode is written with its bytes as \udc..: any reader opens the file.
     bring(directory.root / NAME, text.getvalue().encode("utf-8", "backslashreplace"))
@@ -77,22 +77,24 @@ def _names(arrays: Mapping[str, np.ndarray]) -> list[str]:
     return [name.removeprefix("predicted/test/") for name in arrays if name.startswith("predicted/test/")]
 
 
-def _rows(target: Domain, split: str, columns: Mapping[str, np.ndarray]) -> Iterator[tuple[Any, ...]]:
+def _rows(target: Domain, split: str, found: Mapping[str, np.ndarray]) -> Iterator[tuple[Any, ...]]:
     """The example's name (its row number where it has none) and what is predicted of it."""
     names = target.ids.get(split, ())
-    size = len(next(iter(columns.values())))
-    shown = [plain(name) for name in names] if len(names) == size else range(size)
-    classes = [
-        *map(plain, target.classes),
-        "",
-    ]  # the last where nothing is predicted: a prediction that is not a number
+    size = len(next(iter(found.values())))
+    called = [plain(name) for name in names] if len(names) == size else range(size)
+    return zip(called, *texts(found, target.classes).values(), strict=True)
+
+
+def texts(found: Mapping[str, np.ndarray], classes: Sequence[str]) -> dict[str, list[str]]:
+    """Columns [n] as cells of a table; of a prediction that is not a number (-1) the class is empty."""
+    named = [*map(plain, classes), ""]
     text = {
-        "class": lambda x: [classes[c] for c in x],
+        "class": lambda x: [named[c] for c in x],
         "unknown": lambda x: ["yes" if no else "no" for no in x],
-        "probability": lambda x: [f"{p:.6f}" for p in x],
         "value": lambda x: [f"{v:.8g}" for v in x],
     }
-    return zip(shown, *(text[name](column.tolist()) for name, column in columns.items()), strict=True)
+    shares = lambda x: [f"{p:.6f}" for p in x]
+    return {name: text.get(name, shares)(column.tolist()) for name, column in found.items()}
 
 
 def plain(name: Any) -> str:

@@ -1,6 +1,6 @@
 """Every default of a public function is a promise: tests/defaults.txt has them, and docs/ those of methods and flags.
 
-A default changed on purpose changes that file, too: python tests/test_defaults.py
+A default changed on purpose changes that file, too: python tests/test_written_defaults.py
 """
 
 import importlib
@@ -56,7 +56,7 @@ def defaults() -> str:
 
 def test_defaults_are_those_that_are_written_down():
     old, new = WRITTEN.read_text().splitlines(), defaults().splitlines()
-    assert not (set(new) ^ set(old)), "python tests/test_defaults.py writes them anew"
+    assert not (set(new) ^ set(old)), "python tests/test_written_defaults.py writes them anew"
 
 
 if __name__ == "__main__":
