@@ -53,6 +53,13 @@ class Run(NamedTuple):
     traces: list[int]
 
 
+@pytest.fixture
+def unlike(request):
+    """For tests of seconds a method: of those that ask what another one asks as well, that other is enough."""
+    if request.node.callspec.params["run"] in REPEATING:
+        pytest.skip("asks of a run what another method asks as well")
+
+
 def made(name):
     """The method; its views, where there is a choice, are shifts: quickly compiled, and exact in any precision."""
     choice = {"view": "weak"} if "view" in inspect.signature(METHODS[name]).parameters else {}
@@ -211,6 +218,7 @@ def test_under_every_plan_with_shared_statistics_some_pass_of_every_method_updat
 
 
 @pytest.mark.slow  # seconds of compiling a method, for what vmap and the loop promise of every one
+@pytest.mark.usefixtures("unlike")
 def test_a_step_over_trials_in_the_loop_is_the_step_of_each_alone(run):
     # Random bits are the same; images are float32 in either mode, and differ in their last digit.
     close = functools.partial(np.testing.assert_allclose, rtol=1e-6, atol=1e-8)
@@ -332,6 +340,7 @@ def test_equal_domains_and_saturated_logits_are_finite(point):
 
 
 @pytest.mark.slow  # compiles six forward plans of every method; that each passes through every plan is seen above
+@pytest.mark.usefixtures("unlike")
 def test_terms_are_finite_under_every_forward_plan(run, point):
     # What a view adds to an image is no concern of the plan.
     views = {name: view._replace(augment="none") for name, view in run.method.views.items()}
