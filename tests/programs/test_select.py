@@ -58,3 +58,10 @@ def test_what_is_no_run_or_was_not_kept_is_said(run, tmp_path):
         room.select(tmp_path, ())
     with pytest.raises(UserError, match="Did you mean 'entropy'"):
         room.select(run.run_dir, ("entrpy",))
+
+
+def test_a_criterion_of_classes_says_nothing_of_values():
+    by = room.Scoring("r2", None, None, {"source_val": lambda record: 0.0})  # pyright: ignore[reportArgumentType]
+    with pytest.raises(UserError, match="selection criterion of values"):
+        room._criterion("im", True, by)
+    assert room._criterion("source_val", True, by) is by.criteria["source_val"]

@@ -5,9 +5,8 @@ import jax.numpy as jnp
 
 from tl_jax.core.batching import in_batches
 from tl_jax.core.types import Array, At, Batch, Model, Network, Outputs, Tree
-from tl_jax.losses.classes import cross_entropy
 from tl_jax.losses.neighbours import nearest, remembered, replaced, unit
-from tl_jax.methods.contract import Method, Own, Terms, View
+from tl_jax.methods.contract import Method, Own, Terms, View, source_model
 
 
 def aad(neighbours: int = 5, decay: float = 5.0, smoothing: float = 0.1) -> Method:
@@ -19,9 +18,6 @@ def aad(neighbours: int = 5, decay: float = 5.0, smoothing: float = 0.1) -> Meth
     label smoothing, all of which moves. neighbours = 5, decay = 5 (VisDA; 0 to 5 by data set). Yang et al. 2022, arXiv
     2205.04183.
     """
-
-    def source_terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y, smoothing)})
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         p = jax.nn.softmax(out["target"].logits)
@@ -45,5 +41,5 @@ def aad(neighbours: int = 5, decay: float = 5.0, smoothing: float = 0.1) -> Meth
         lam=None,
         refresh=refresh,
         after=after,
-        start=Method(source_terms, views={"source": View("source")}, lam=None),
+        start=source_model(smoothing),
     )

@@ -2,8 +2,8 @@
 
 from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import mlp
-from tl_jax.losses.classes import cross_entropy, domain_logistic, gradient_reversal
-from tl_jax.methods.contract import HEAD_FROZEN, Example, Method, Own, Terms, View
+from tl_jax.losses.classes import domain_logistic, gradient_reversal
+from tl_jax.methods.contract import HEAD_FROZEN, Example, Method, Own, Terms, View, source_model
 
 
 def adda(hidden: int = 500) -> Method:
@@ -14,9 +14,6 @@ def adda(hidden: int = 500) -> Method:
     trains the two in turn with inverted labels; lam = .3. Labels of the source are read for the source model alone.
     Tzeng et al. 2017, arXiv 1702.05464.
     """
-
-    def source_terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y)})
 
     def init(key: Array, example: Example, model: Model) -> Own:
         discriminator = mlp.init(key, (example.features.shape[-1], hidden, hidden, 1))
@@ -36,5 +33,5 @@ def adda(hidden: int = 500) -> Method:
         lam=0.3,
         lam_schedule="dann",
         freeze=HEAD_FROZEN,
-        start=Method(source_terms, views={"source": View("source")}, lam=None),
+        start=source_model(),
     )

@@ -13,7 +13,8 @@ import jax.numpy as jnp
 
 from tl_jax.balancing.contract import Balance
 from tl_jax.core.trees import flatten
-from tl_jax.core.types import Array, Batch, Model, Tree
+from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
+from tl_jax.losses.classes import cross_entropy
 from tl_jax.methods.hooks import (
     AdaptFn,
     AfterFn,
@@ -148,6 +149,20 @@ class Method(NamedTuple):
     def steps(self) -> tuple[Phase, ...]:
         """The phases of one training step; most methods have one, over all parameters."""
         return self.phases or (Phase(self.terms, tuple(self.groups)),)
+
+
+def source_model(smoothing: float = 0.0) -> Method:
+    """L = CE_s with label smoothing, the target unseen: the model that source-free adaptation begins from."""
+
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
+        return Terms({"source": cross_entropy(out["source"].logits, batch.y, smoothing)})
+
+    return Method(terms, views={"source": View("source")}, lam=None)
+
+
+def by_own_batch(network: Network, model: Model, x: Array, domain: str) -> Output:
+    """A `predict`: batch normalisation uses the statistics of x [n, ...] itself, as in training."""
+    return network.apply(model.params, model.stats, x, train=True)[0]
 
 
 NOTHING_LEARNT = Method(

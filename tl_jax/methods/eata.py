@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.trees import flatten, moving_average, unflatten
-from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
+from tl_jax.core.types import Array, At, Batch, Model, Network, Outputs, Tree
 from tl_jax.losses.classes import cross_entropy, entropy
-from tl_jax.methods.contract import NORMALISATION_ALONE, Example, Method, Own, Terms, View, normalising
+from tl_jax.methods.contract import NORMALISATION_ALONE, Example, Method, Own, Terms, View, by_own_batch, normalising
 
 
 def eata(margin: float = 0.4, redundancy: float = 0.05, fisher: float = 2000.0, lr: float = 2.5e-4) -> Method:
@@ -60,9 +60,6 @@ def eata(margin: float = 0.4, redundancy: float = 0.05, fisher: float = 2000.0, 
         moved = jnp.where(old.any(), moving_average(old, mean, 0.9), mean)
         return {**model.memory, "mean": jnp.where(mask.any(), moved, old)}
 
-    def predict(network: Network, model: Model, x: Array, domain: str) -> Output:
-        return network.apply(model.params, model.stats, x, train=True)[0]
-
     return Method(
         terms,
         init=init,
@@ -73,6 +70,6 @@ def eata(margin: float = 0.4, redundancy: float = 0.05, fisher: float = 2000.0, 
         after=after,
         refresh=refresh,
         freeze=NORMALISATION_ALONE,
-        predict=predict,
+        predict=by_own_batch,
         labels="none",
     )

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 
 from tl_jax.core.batching import in_batches
 from tl_jax.core.types import Array, At, Batch, Model, Network, Outputs, Tree
-from tl_jax.losses.classes import cross_entropy, marginal_entropy
+from tl_jax.losses.classes import marginal_entropy
 from tl_jax.losses.neighbours import nearest, remembered, replaced, unit
-from tl_jax.methods.contract import Method, Own, Terms, View
+from tl_jax.methods.contract import Method, Own, Terms, View, source_model
 
 
 def nrc(neighbours: int = 5, extended: int = 5, other: float = 0.1, smoothing: float = 0.1) -> Method:
@@ -18,9 +18,6 @@ def nrc(neighbours: int = 5, extended: int = 5, other: float = 0.1, smoothing: f
     anew once per pass over the target (the authors': never). No source is read: begins from a source model trained with
     label smoothing. neighbours = extended = 5, other = .1 (VisDA). Yang et al. 2021, arXiv 2110.04202.
     """
-
-    def source_terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y, smoothing)})
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         bank, said, mine = own.memory["features"], own.memory["predictions"], batch.target.index
@@ -54,5 +51,5 @@ def nrc(neighbours: int = 5, extended: int = 5, other: float = 0.1, smoothing: f
         lam=None,
         refresh=refresh,
         after=after,
-        start=Method(source_terms, views={"source": View("source")}, lam=None),
+        start=source_model(smoothing),
     )

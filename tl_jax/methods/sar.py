@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.trees import flatten, unflatten
-from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs
+from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses.classes import entropy
 from tl_jax.losses.sharpness import uphill
 from tl_jax.methods.contract import (
@@ -17,6 +17,7 @@ from tl_jax.methods.contract import (
     Restored,
     Terms,
     View,
+    by_own_batch,
     normalising,
 )
 
@@ -59,9 +60,6 @@ def sar(margin: float = 0.4, rho: float = 0.05, recovery: float = 0.2, lr: float
         memory = {"begun": begun, "average": jnp.where(lost, jnp.inf, average)}
         return Restored(unflatten({**now, **back}), memory, lost)
 
-    def predict(network: Network, model: Model, x: Array, domain: str) -> Output:
-        return network.apply(model.params, model.stats, x, train=True)[0]
-
     return Method(
         terms,
         init=init,
@@ -71,6 +69,6 @@ def sar(margin: float = 0.4, rho: float = 0.05, recovery: float = 0.2, lr: float
         lam=None,
         restore=restore,
         freeze=NORMALISATION_ALONE,
-        predict=predict,
+        predict=by_own_batch,
         labels="none",
     )

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from tl_jax.core.batching import in_batches
 from tl_jax.core.types import Array, At, Batch, Model, Network, Outputs, Tree
 from tl_jax.losses.classes import cross_entropy, entropy, marginal_entropy
-from tl_jax.methods.contract import Method, Own, Terms, View
+from tl_jax.methods.contract import Method, Own, Terms, View, source_model
 
 
 def shot(smoothing: float = 0.1) -> Method:
@@ -19,9 +19,6 @@ def shot(smoothing: float = 0.1) -> Method:
     bottleneck without ReLU), the trunk learns as fast as the bottleneck (theirs: a tenth; --freeze='backbone/*=0.1'),
     and the source model is that of the last step (theirs: the best on validation data).
     """
-
-    def source_terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y, smoothing)})
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         logits = out["target"].logits
@@ -40,7 +37,7 @@ def shot(smoothing: float = 0.1) -> Method:
         lam=0.3,
         refresh=refresh,
         freeze=(("head/*", "frozen"),),
-        start=Method(source_terms, views={"source": View("source")}, lam=None),
+        start=source_model(smoothing),
     )
 
 

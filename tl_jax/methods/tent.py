@@ -1,8 +1,8 @@
 """Test entropy minimisation: a trained model follows the stream that it predicts."""
 
-from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs
+from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses.classes import entropy
-from tl_jax.methods.contract import NORMALISATION_ALONE, Method, Own, Terms, View
+from tl_jax.methods.contract import NORMALISATION_ALONE, Method, Own, Terms, View, by_own_batch
 
 
 def tent(lr: float = 1e-3) -> Method:
@@ -17,9 +17,6 @@ def tent(lr: float = 1e-3) -> Method:
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         return Terms({"entropy": entropy(out["target"].logits).mean()})
 
-    def predict(network: Network, model: Model, x: Array, domain: str) -> Output:
-        return network.apply(model.params, model.stats, x, train=True)[0]
-
     return Method(
         terms,
         views={"target": View("target")},
@@ -27,6 +24,6 @@ def tent(lr: float = 1e-3) -> Method:
         values={"lr": lr},
         lam=None,
         freeze=NORMALISATION_ALONE,
-        predict=predict,
+        predict=by_own_batch,
         labels="none",
     )

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tl_jax.core.errors import UserError
-from tl_jax.evaluation.label_free.criteria import NEED_FEATURES, NEED_SOURCE, criterion
+from tl_jax.core.errors import UserError, require
+from tl_jax.evaluation.label_free.criteria import NEED_FEATURES, NEED_SOURCE, Criterion, criterion
 from tl_jax.evaluation.label_free.record import Record
 from tl_jax.evaluation.label_free.selection import refusal
 from tl_jax.kinds.predicting import observe, records, unscored
@@ -48,7 +48,7 @@ def select(root: Path, names: Sequence[str], data_dir: str = "") -> Table:
         raise UserError(f"{root} is a run of {config.kind}: it stores no predictions to choose from.")
     if unscored.is_unscored(setup.problem):
         raise UserError(f"{root}: no label of the target is known, so no choice can be judged.")
-    by = scoring(setup.problem, next((name for name in names if is_own(name) or "(" in name), ""))
+    by = scoring(setup.problem)
     cells, swept = [], False
     for task in setup.tasks:
         grid = gathered(task, RunDirectory(root), names, by)
@@ -86,7 +86,10 @@ def gathered(task: Task, directory: RunDirectory, names: Sequence[str], by: Scor
     over = lambda f: np.array([[f(i, step) for step in steps] for i in alive], float)
     first = seen[alive[0], steps[0]]
     able = names or [name for name in by.criteria if _allows(name, first)]
-    scores = {name: over(lambda i, step, name=name: _score(name, seen[i, step], by)) for name in able}
+    scores = {}
+    for name in able:
+        of_record = _criterion(name, problem.values, by)
+        scores[name] = over(lambda i, step, name=name, f=of_record: _score(name, f, seen[i, step]))
     test = over(lambda i, step: by.of(of(i, step).test.logits, problem.target.test.y))
     known = over(lambda i, step: _or_nan(by.of(of(i, step).validation.logits, problem.target.validation.y)))
     if len(scores) > 1:
@@ -100,9 +103,16 @@ def _allows(name: str, record: Record) -> bool:
     )
 
 
-def _score(name: str, record: Record, by: Scoring) -> float:
+def _criterion(name: str, values: bool, by: Scoring) -> Criterion:
+    """A criterion by its name. Raises UserError for what there is not, or is of classes where labels are values."""
+    if values and not is_own(name):
+        require("selection criterion of values", name, by.criteria)
+    return by.criteria.get(name) or criterion(name)
+
+
+def _score(name: str, of_record: Criterion, record: Record) -> float:
     try:
-        score = float((by.criteria.get(name) or criterion(name))(record))
+        score = float(of_record(record))
     except ValueError as error:
         raise UserError(f"{name}: {error}. --select={name} keeps what it needs when a run is made.") from None
     return float("nan") if refusal(record, score) else score

@@ -95,29 +95,30 @@ def _records(setup: Setup) -> list[dict[str, Any]]:
     x, y, share = _training(problem)
     rows = known(problem.target.test.y)
     test = _flat(problem, problem.target.test.x[rows])
-    found = []
-    for name, model in _models(problem.values, y).items():
-        with threadpool_limits(1), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that a fit ends by its limit of steps
-            outputs = _outputs(model.fit(x, y), test, problem)
+
+    def record(name: str, outputs: np.ndarray, share: str) -> dict[str, Any]:
         metrics = by.every(outputs, problem.target.test.y[rows])
         last = {f"target/{key}": value for key, value in metrics.items() if key not in ("nll", "ece")}
         about = {**setup.config.described(name), "network": "", "baseline": share}
-        found.append({**about, "seed": SEED, "values": {}, "selectors": {"last": {"step": 0, **last}}})
-    return found + _classics(setup, problem)
+        return {**about, "seed": SEED, "values": {}, "selectors": {"last": {"step": 0, **last}}}
+
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a fit ends by its limit of steps
+        models = _models(problem.values, y).items()
+        found = [record(name, _outputs(model.fit(x, y), test, problem), share) for name, model in models]
+        return found + [record(*classic) for classic in _classics(problem, (x, y), test)]
 
 
-def _classics(setup: Setup, problem: Problem) -> list[dict[str, Any]]:
-    """A record of each shallow method on vectors with classes; [] where the test examples alone are too many.
+def _classics(problem: Problem, source: tuple[Any, np.ndarray], test: Any) -> list[tuple[str, np.ndarray, str]]:
+    """(name, log-probabilities of the test examples, of what it is) of each shallow method on vectors with classes.
 
     They see the unlabelled examples of the target that are tested on as well as those of training: what they find for
-    one example is found for all together.
+    one example is found for all together. [] where the test examples alone are too many.
     """
     if problem.values or problem.target.modality != "vector":
         return []
-    x_s, y_s, _ = _training(problem)
-    rows = known(problem.target.test.y)
-    test, more = (_flat(problem, x) for x in (problem.target.test.x[rows], problem.target.train.x))
+    x_s, y_s = source
+    more = _flat(problem, problem.target.train.x)
     most = LARGEST if x_s.shape[1] <= WIDE else LARGEST // 2
     if len(test) > most // 2 or len(np.unique(y_s)) < 2:
         return []
@@ -125,14 +126,12 @@ def _classics(setup: Setup, problem: Problem) -> list[dict[str, Any]]:
     others = np.sort(some(len(more), max(0, most - len(mine) - len(test))))
     total = sum(int(known(source.train.y).sum()) for source in problem.sources)
     share = f"on {len(mine)} of {total} training examples" if len(mine) < total else ""
-    x_t, found = np.concatenate([test, more[others]]), []
+    x_s, y_s, x_t = x_s[mine], y_s[mine], np.concatenate([test, more[others]])
+    found = []
     for name, adapt in SHALLOW.items():
-        z_s, z_t = adapt(x_s[mine], y_s[mine], x_t)
-        said = np.eye(len(problem.target.classes))[nearest(z_s, y_s[mine], z_t[: len(test)])]
-        metrics = scoring(problem).every(np.log(np.maximum(said, 1e-13)), problem.target.test.y[rows])
-        last = {f"target/{key}": value for key, value in metrics.items() if key not in ("nll", "ece")}
-        about = {**setup.config.described(name), "network": "", "baseline": share}
-        found.append({**about, "seed": SEED, "values": {}, "selectors": {"last": {"step": 0, **last}}})
+        z_s, z_t = adapt(x_s, y_s, x_t)
+        said = np.eye(len(problem.target.classes))[nearest(z_s, y_s, z_t[: len(test)])]
+        found.append((name, np.log(np.maximum(said, 1e-13)), share))
     return found
 
 
