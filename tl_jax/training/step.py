@@ -22,7 +22,7 @@ from tl_jax.training import several_losses
 from tl_jax.training.forward import Forward, normalised_modules
 from tl_jax.training.freezing import frozen_modules
 from tl_jax.training.objective import Found, Surroundings, objective
-from tl_jax.training.optimizer import Rates, clip, optimizer
+from tl_jax.training.optimizer import Rates, clip
 from tl_jax.training.recipe import Recipe, drawn, whereabouts
 from tl_jax.training.state import Data, State, model_of, trained_by_group, with_optimizer
 
@@ -154,7 +154,7 @@ def _advance(
     opt, params = dict(state.opt), dict(state.params)
     for group in phase.groups:
         mine = {path: grads[path] for path in groups[group]}
-        updates, opt[group] = optimizer(recipe.optimizer).update(mine, state.opt[group], groups[group], rates)
+        updates, opt[group] = recipe.optimizer.update(mine, state.opt[group], groups[group], rates)
         moved: Any = optax.apply_updates(groups[group], updates)
         params |= moved
     if combined is not None:

@@ -11,6 +11,7 @@ from tl_jax.run.execute.calibration import agreed, choose
 from tl_jax.run.plan.devices import Placement, place
 from tl_jax.run.plan.setup import make_network
 from tl_jax.run.plan.types import Options, Task
+from tl_jax.run.settings.config import optimizer_call
 from tl_jax.training.freezing import resolve
 from tl_jax.training.recipe import Recipe
 from tl_jax.training.state import Data
@@ -89,7 +90,7 @@ def make_recipe(task: Task, mode: str, placement: Placement) -> Recipe:
         network=make_network(config, task.problem, task.job, mode),
         method=method,
         plan=config.forward_plan,
-        optimizer=config.optimizer,
+        optimizer=optimizer_call(config)(),
         total=task.job.steps,
         batch_size=config.batch_size,
         lam_schedule=config.lam_schedule or method.lam_schedule,

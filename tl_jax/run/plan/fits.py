@@ -12,7 +12,7 @@ from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.setup import example, make_network
 from tl_jax.run.plan.types import Options
-from tl_jax.run.settings.config import Config, network_call
+from tl_jax.run.settings.config import Config, network_call, optimizer_call
 from tl_jax.run.settings.forms import MOST_SEED, MOST_SEEDS, NUMBER
 from tl_jax.run.settings.settings import check_number, check_settings, settings
 from tl_jax.training.freezing import parse_action
@@ -21,6 +21,7 @@ from tl_jax.training.freezing import parse_action
 def check(config: Config) -> None:
     """Raises UserError for the first value that no run could use."""
     check_settings(config)
+    optimizer_call(config)
     seeds = config.seeds
     if (
         not seeds
