@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tl_jax.core.types import Output
 from tl_jax.data.domain import Domain
 from tl_jax.evaluation.metrics import log_softmax, predictions
 from tl_jax.evaluation.open_set import rejected
@@ -33,7 +34,7 @@ def everything(task: Task, programs: Programs, states: State) -> dict[str, np.nd
         out = predict_all(programs, states, part.x, "target")
         said = columns(task.problem, np.asarray(out.logits, np.float32))
         if is_open(task.config) and not task.problem.values:
-            said["unknown"] = unknowns(out.logits, out.unknown)
+            said["unknown"] = unknowns(out)
         found |= {f"predicted/{split}/{name}": column for name, column in said.items()}
     return found
 
@@ -47,9 +48,10 @@ def columns(problem: Problem, outputs: np.ndarray) -> dict[str, np.ndarray]:
     return {"class": predictions(outputs).astype(np.int32), "probability": probability}
 
 
-def unknowns(logits: np.ndarray, unknown: np.ndarray | None) -> np.ndarray:
+def unknowns(out: Output) -> np.ndarray:
     """Which of the examples of every trial are called unknown: bool [T, n] of logits [T, n, c] and unknown [T, n]."""
-    return np.stack([rejected(z, None if unknown is None else unknown[i]) for i, z in enumerate(logits)])
+    logits, own = np.asarray(out.logits), None if out.unknown is None else np.asarray(out.unknown)
+    return np.stack([rejected(z, None if own is None else own[i]) for i, z in enumerate(logits)])
 
 
 def write(setup: Setup, directory: RunDirectory) -> None:
