@@ -121,7 +121,7 @@ def test_a_summand_that_weighs_nothing_changes_nothing_and_its_weight_is_swept(t
     }
     assert len(nll) == 4
     assert nll["dann + mcc(lam=0.5)", 0.0] == pytest.approx(nll["dann", None], abs=1e-3)
-    assert nll["dann + mcc(lam=0.5)", 10.0] != pytest.approx(nll["dann", None], abs=1e-2)
+    assert nll["dann + mcc(lam=0.5)", 10.0] != pytest.approx(nll["dann", None], abs=5e-3)
     assert all(np.isfinite(list(nll.values())))
     logged = (tmp_path / "metrics.jsonl").read_text()
     assert '"mcc/confusion"' in logged

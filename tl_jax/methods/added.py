@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from tl_jax.core.errors import UserError
 from tl_jax.core.keys import named
 from tl_jax.core.schedules import LAM_SCHEDULES
-from tl_jax.core.types import Array, At, Batch, Labeled, Model, Network, Outputs, Tree
+from tl_jax.core.types import Array, At, Batch, Model, Network, Outputs, Tree
 from tl_jax.methods.contract import Example, Method, Own, Terms, View
-from tl_jax.methods.hooks import Rate, Restored
+from tl_jax.methods.hooks import Rate, Restored, RestoreFn, SurveyFn
 
 ONCE = ("adapt", "restore", "predict", "between", "survey", "start")
 """What two of the methods cannot both bring."""
@@ -204,18 +204,21 @@ def _of_one(parts: list[_Part]) -> dict[str, Any]:
             found["plain"] = (plain := method.plain) and (lambda of, domain, f=plain, m=model: f(m(of), domain))
         if (between := method.between) is not None:
             found["between"] = lambda of, share, domain, f=between, m=model: f(m(of), share, domain)
-        if (survey := method.survey) is not None:
-
-            def surveyed(network: Network, of: Model, seen: Labeled, f=survey, p=part) -> Tree:
-                return {**of.memory, p.name: f(network, p.model(of), seen)}
-
-            found["survey"] = surveyed
-        if (restore := method.restore) is not None:
-
-            def restored(of: Model, logged: Mapping[str, Array], at: At, f=restore, p=part) -> Restored:
-                mine = {name.removeprefix(f"{p.name}/"): value for name, value in logged.items()}
-                put = f(p.model(of), mine, p.at(at))
-                return put._replace(memory={**of.memory, p.name: put.memory})
-
-            found["restore"] = restored
+        if method.survey is not None:
+            found["survey"] = _survey(part, method.survey)
+        if method.restore is not None:
+            found["restore"] = _restore(part, method.restore)
     return found
+
+
+def _survey(part: _Part, own: SurveyFn) -> SurveyFn:
+    return lambda network, of, seen: {**of.memory, part.name: own(network, part.model(of), seen)}
+
+
+def _restore(part: _Part, own: RestoreFn) -> RestoreFn:
+    def restore(of: Model, logged: Mapping[str, Array], at: At) -> Restored:
+        mine = {name.removeprefix(f"{part.name}/"): value for name, value in logged.items()}
+        put = own(part.model(of), mine, part.at(at))
+        return put._replace(memory={**of.memory, part.name: put.memory})
+
+    return restore
