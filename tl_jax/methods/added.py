@@ -10,8 +10,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.keys import named
 from tl_jax.core.schedules import LAM_SCHEDULES
 from tl_jax.core.types import Array, At, Batch, Model, Network, Outputs, Tree
-from tl_jax.methods.contract import Example, Method, Own, Terms, View
-from tl_jax.methods.hooks import Rate, Restored, RestoreFn, SurveyFn
+from tl_jax.methods.contract import Example, Method, Own, Rate, Restored, RestoreFn, SurveyFn, Terms, View
 
 ONCE = ("adapt", "restore", "predict", "between", "survey", "start")
 """What two of the methods cannot both bring."""
