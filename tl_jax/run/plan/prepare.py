@@ -43,7 +43,7 @@ def prepare(how: Planning, config: Config, options: Options, domains: Mapping[st
     weights = None
     if config.init_from:
         config, weights = _begun(config, problem, first, how.new_head)
-        parts = [part._replace(config=config) for part in parts]
+        parts = [part._replace(config=config, loaded=frozenset(weights.params)) for part in parts]
     # Each job with the data that it sees. A freezing rule without effect anywhere is a mistake: it would be believed.
     tasks = [make_task(part) for part in parts]
     without_effect(config, tasks)

@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from tl_jax.core.errors import UserError
 from tl_jax.run.plan.types import Task
 from tl_jax.run.settings.config import Config
-from tl_jax.training.freezing import decided, matches, no_match
+from tl_jax.training.freezing import Rule, decided, matches, no_match
 
 
 def without_effect(config: Config, tasks: Sequence[Task]) -> list[str]:
-    """A line for every rule of the user's and job in which others decide about all that it matches.
+    """A line for every rule of the user's and job in which others decide about all that it matches, and for every job
+    in which --lr_new is about nothing.
 
     Raises UserError for a rule that matches nothing in any job, or decides about nothing in any.
     """
-    said = []
+    said = _slow(config, tasks)
     for rule in config.freeze:
         matched = [task for task in tasks if matches(rule, _movable(task))]
         if not matched:
@@ -34,6 +35,39 @@ def without_effect(config: Config, tasks: Sequence[Task]) -> list[str]:
             raise UserError(f"{lines[0]} The first rule that matches a parameter decides: leave this one out.")
         said += lines
     return said
+
+
+def faster(task: Task) -> tuple[Rule, ...]:
+    """The rules that --lr_new stands for: behind all others, one a group of parameters that is new as a whole."""
+    if task.config.lr_new == 1 or not task.new:
+        return ()
+    old = {_group(path) for path in task.shapes.keys() - set(task.new)}
+    patterns = [path if _group(path) in old else f"{_group(path)}/*" for path in task.new]
+    return tuple((pattern, f"{task.config.lr_new:g}") for pattern in dict.fromkeys(patterns))
+
+
+def _group(path: str) -> str:
+    """What is named as one: "head", "bottleneck", "backbone", "method/discriminator"."""
+    first, *rest = path.split("/")
+    return f"{first}/{rest[0]}" if first == "method" and len(rest) > 1 else first
+
+
+def _slow(config: Config, tasks: Sequence[Task]) -> list[str]:
+    """A line for every job in which nothing is new, or all. Raises UserError where that is every job."""
+    if config.lr_new == 1:
+        return []
+    every = [one for task in tasks for one in (task.start, task) if one]
+    counts = {one.job.name: bool(one.new) for one in every}
+    if not any(counts.values()):
+        why = "all that is trained comes with the weights"
+        if all(one.new is None for one in every):
+            why = (
+                "no job begins from weights (--init_from, or a model of the source), so all is new. Raise --lr instead"
+            )
+        raise UserError(f"--lr_new={config.lr_new:g} changes nothing: {why}.")
+    shown = [task.job.name for task in tasks]
+    why = {one.job.name: "begins at random" if one.new is None else "begins with weights of all" for one in every}
+    return [f"{name}: {why[name]}, so --lr_new says nothing there." for name in shown if not counts[name]]
 
 
 def _movable(task: Task) -> list[str]:

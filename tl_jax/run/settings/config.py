@@ -124,6 +124,12 @@ class Config:
         "Weight decay, on matrices and kernels: decoupled, but part of the gradient with adam and sgd (papers with sgd "
         "take 0.001 or 0.0005).",
     )
+    lr_new: float = setting(
+        1.0,
+        "Factor of the learning rate of what is new (head, bottleneck, the method's own networks), where a job begins "
+        "from weights; freezing rules come first.",
+        least=1e-6,
+    )
     optimizer: str = setting(
         "adamw",
         "One of {choices}, or a call, as in 'sgd(momentum=0.9, nesterov=False)'; sgdw is sgd with decoupled decay.",
