@@ -7,7 +7,7 @@ from test_freeze_rules import factors, prepared
 from tiny import domain
 
 from tl_jax.core.errors import UserError
-from tl_jax.run.plan.rules import without_effect
+from tl_jax.run.plan.effects import without_effect
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ from tl_jax.data.load import load
 from tl_jax.evaluation.label_free.criteria import CRITERIA, criterion
 from tl_jax.naming.own_code import is_own
 from tl_jax.run.plan.devices import place
+from tl_jax.run.plan.effects import without_effect
 from tl_jax.run.plan.fits import check, check_network, check_options
 from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem
-from tl_jax.run.plan.rules import without_effect
 from tl_jax.run.plan.setup import example, make_network, make_task, plain
 from tl_jax.run.plan.types import Options, Planning, Setup
 from tl_jax.run.plan.weights import Weights, read_weights

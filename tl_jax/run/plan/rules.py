@@ -8,13 +8,12 @@ from tl_jax.run.settings.config import Config
 from tl_jax.training.freezing import Rule, decided, matches, no_match
 
 
-def without_effect(config: Config, tasks: Sequence[Task]) -> list[str]:
-    """A line for every rule of the user's and job in which others decide about all that it matches, and for every job
-    in which --lr_new is about nothing.
+def undecided(config: Config, tasks: Sequence[Task]) -> list[str]:
+    """A line for every rule of the user's and job in which others decide about all that it matches.
 
     Raises UserError for a rule that matches nothing in any job, or decides about nothing in any.
     """
-    said = _slow(config, tasks)
+    said = []
     for rule in config.freeze:
         matched = [task for task in tasks if matches(rule, _movable(task))]
         if not matched:
@@ -50,24 +49,6 @@ def _group(path: str) -> str:
     """What is named as one: "head", "bottleneck", "backbone", "method/discriminator"."""
     first, *rest = path.split("/")
     return f"{first}/{rest[0]}" if first == "method" and len(rest) > 1 else first
-
-
-def _slow(config: Config, tasks: Sequence[Task]) -> list[str]:
-    """A line for every job in which nothing is new, or all. Raises UserError where that is every job."""
-    if config.lr_new == 1:
-        return []
-    every = [one for task in tasks for one in (task.start, task) if one]
-    counts = {one.job.name: bool(one.new) for one in every}
-    if not any(counts.values()):
-        why = "all that is trained comes with the weights"
-        if all(one.new is None for one in every):
-            why = (
-                "no job begins from weights (--init_from, or a model of the source), so all is new. Raise --lr instead"
-            )
-        raise UserError(f"--lr_new={config.lr_new:g} changes nothing: {why}.")
-    shown = [task.job.name for task in tasks]
-    why = {one.job.name: "begins at random" if one.new is None else "begins with weights of all" for one in every}
-    return [f"{name}: {why[name]}, so --lr_new says nothing there." for name in shown if not counts[name]]
 
 
 def _movable(task: Task) -> list[str]:

@@ -138,6 +138,11 @@ class Config:
     batch_size: int = setting(64, "Examples of each domain in a step.", least=2)
     steps: int = setting(600, "Training steps.", least=1)
     clip_norm: float = setting(0.0, "Clip trained gradients to this global norm; 0 does not.")
+    ema: float = setting(
+        0.0,
+        "Decay of a moving average of the weights, with bias correction, that evaluation, predictions and exports go "
+        "by, as in 0.999; 0: by the weights themselves.",
+    )
     freeze: tuple[tuple[str, str], ...] = setting(
         (),
         "Repeatable, first match wins: 'pattern=frozen', 'pattern=0.1' (learning-rate factor), "
