@@ -26,6 +26,7 @@ class Recipe(NamedTuple):
     lam_schedule: str = "constant"
     lr_schedule: str = "constant"
     clip_norm: float = 0.0
+    ema: float = 0.0
     place_batch: Callable[[Batch], Batch] = lambda batch: batch
 
 

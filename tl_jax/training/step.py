@@ -23,6 +23,7 @@ from tl_jax.training.forward import Forward, normalised_modules
 from tl_jax.training.freezing import frozen_modules
 from tl_jax.training.objective import Found, Surroundings, objective
 from tl_jax.training.optimizer import Rates, clip
+from tl_jax.training.predict import average_moved
 from tl_jax.training.recipe import Recipe, drawn, whereabouts
 from tl_jax.training.state import Data, State, model_of, trained_by_group, with_optimizer
 
@@ -113,6 +114,7 @@ def make_update(recipe: Recipe, factors: Mapping[str, float]) -> Callable[[State
             state = state._replace(memory=method.after(model_of(state), outputs, batch, at))
         if method.restore is not None:
             state = _restored(recipe, factors, state, method.restore(model_of(state), logged, at))
+        state = average_moved(state, recipe.ema)
         return state._replace(step=state.step + 1), logged
 
     return update

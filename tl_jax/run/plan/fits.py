@@ -39,6 +39,8 @@ def check(config: Config) -> None:
         parse_action(rule)
     if config.allow_mismatch and not config.init_from:
         raise UserError("--allow_mismatch says what may differ from the weights of --init_from, which is not given.")
+    if config.ema >= 1:
+        raise UserError(f"--ema={config.ema:g}: a decay below 1 is needed, such as 0.999.")
     _check_labels(config)
 
 

@@ -49,7 +49,7 @@ class Config:
     )
     methods: tuple[str, ...] = setting(
         ("source_only", "adabn", "dann", "mcc", "target_only"),
-        "Repeatable. Method or call, as in 'mcc(temperature=2.0)' or 'mine.py:my_method(sharp=2.0)': {choices}.",
+        "Repeatable. Method, call or sum, as in 'dann + mcc(lam=0.3)' or 'mine.py:my_method(sharp=2.0)': {choices}.",
         flag="method",
     )
     seeds: tuple[int, ...] = setting(
@@ -124,6 +124,12 @@ class Config:
         "Weight decay, on matrices and kernels: decoupled, but part of the gradient with adam and sgd (papers with sgd "
         "take 0.001 or 0.0005).",
     )
+    lr_new: float = setting(
+        1.0,
+        "Factor of the learning rate of what is new (head, bottleneck, the method's own networks), where a job begins "
+        "from weights; freezing rules come first.",
+        least=1e-6,
+    )
     optimizer: str = setting(
         "adamw",
         "One of {choices}, or a call, as in 'sgd(momentum=0.9, nesterov=False)'; sgdw is sgd with decoupled decay.",
@@ -132,6 +138,11 @@ class Config:
     batch_size: int = setting(64, "Examples of each domain in a step.", least=2)
     steps: int = setting(600, "Training steps.", least=1)
     clip_norm: float = setting(0.0, "Clip trained gradients to this global norm; 0 does not.")
+    ema: float = setting(
+        0.0,
+        "Decay of a moving average of the weights, with bias correction, that evaluation, predictions and exports go "
+        "by, as in 0.999; 0: by the weights themselves.",
+    )
     freeze: tuple[tuple[str, str], ...] = setting(
         (),
         "Repeatable, first match wins: 'pattern=frozen', 'pattern=0.1' (learning-rate factor), "
