@@ -24,6 +24,7 @@ from tl_jax.training.create import create
 from tl_jax.training.forward import PLANS, Entry, Forward, Weights
 from tl_jax.training.freezing import resolve
 from tl_jax.training.objective import Surroundings, objective, split_params
+from tl_jax.training.optimizer import adamw
 from tl_jax.training.recipe import Recipe
 from tl_jax.training.state import Data, Start, State, with_optimizer
 from tl_jax.training.step import make_run, make_step
@@ -133,7 +134,7 @@ def run(request):
 
         @functools.partial(jax.jit, compiler_options=QUICK)
         def begin(start, data):
-            fresh = lambda s: with_optimizer(create(recipe, data, s), method, "adamw", factors)
+            fresh = lambda s: with_optimizer(create(recipe, data, s), method, adamw(), factors)
             return jax.vmap(fresh)(start)
 
         program = jax.jit(jax.vmap(make_run(make_step(recipe, factors)), (0, None, None)), compiler_options=QUICK)

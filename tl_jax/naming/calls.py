@@ -22,6 +22,7 @@ UNREADABLE = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError, O
 """What Python's own parser raises: besides bad syntax for zero bytes, lone surrogates, nesting and endless numbers."""
 BOUNDS: Mapping[str, tuple[float, float]] = {
     **dict.fromkeys(("dropout", "smoothing"), (0, 0.999)),
+    **dict.fromkeys(("b1", "b2", "momentum"), (0, 0.9999)),
     **dict.fromkeys(("threshold", "decay", "p", "share", "leak", "beta"), (0, 1)),
     **dict.fromkeys(("temperature", "window", "hop", "epsilon", "sharp", "soft"), (1e-12, GREATEST)),
     **dict.fromkeys(("bottleneck", "dense", "block"), (0, GREATEST)),

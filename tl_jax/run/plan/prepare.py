@@ -9,10 +9,10 @@ from tl_jax.data.load import load
 from tl_jax.evaluation.label_free.criteria import CRITERIA, criterion
 from tl_jax.naming.own_code import is_own
 from tl_jax.run.plan.devices import place
+from tl_jax.run.plan.effects import without_effect
 from tl_jax.run.plan.fits import check, check_network, check_options
 from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem
-from tl_jax.run.plan.rules import without_effect
 from tl_jax.run.plan.setup import example, make_network, make_task, plain
 from tl_jax.run.plan.types import Options, Planning, Setup
 from tl_jax.run.plan.weights import Weights, read_weights
@@ -43,7 +43,7 @@ def prepare(how: Planning, config: Config, options: Options, domains: Mapping[st
     weights = None
     if config.init_from:
         config, weights = _begun(config, problem, first, how.new_head)
-        parts = [part._replace(config=config) for part in parts]
+        parts = [part._replace(config=config, loaded=frozenset(weights.params)) for part in parts]
     # Each job with the data that it sees. A freezing rule without effect anywhere is a mistake: it would be believed.
     tasks = [make_task(part) for part in parts]
     without_effect(config, tasks)
