@@ -41,6 +41,7 @@ from tl_jax.methods.contract import Method
 from tl_jax.methods.cotta import cotta
 from tl_jax.methods.daan import daan
 from tl_jax.methods.dan import dan
+from tl_jax.methods.dance import dance
 from tl_jax.methods.dann import dann
 from tl_jax.methods.dare_gram import dare_gram
 from tl_jax.methods.ddc import ddc
@@ -82,6 +83,8 @@ from tl_jax.methods.mme import mme
 from tl_jax.methods.moco import moco
 from tl_jax.methods.no_adaptation import no_adaptation
 from tl_jax.methods.nrc import nrc
+from tl_jax.methods.osbp import osbp
+from tl_jax.methods.ovanet import ovanet
 from tl_jax.methods.pada import pada
 from tl_jax.methods.pixels import pixels
 from tl_jax.methods.pseudo_label import pseudo_label
@@ -106,6 +109,7 @@ from tl_jax.methods.swd import swd
 from tl_jax.methods.t3a import t3a
 from tl_jax.methods.target_only import target_only
 from tl_jax.methods.tent import tent
+from tl_jax.methods.uan import uan
 from tl_jax.methods.untrained import untrained
 from tl_jax.methods.vicreg import vicreg
 from tl_jax.methods.vrex import vrex
@@ -158,6 +162,10 @@ ADAPTATION: Mapping[str, Callable[..., Method]] = {
     "mdan": mdan,
     "aad": aad,
     "nrc": nrc,
+    "osbp": osbp,
+    "ovanet": ovanet,
+    "uan": uan,
+    "dance": dance,
 }
 FINE_TUNING: Mapping[str, Callable[..., Method]] = {
     "fine_tune": fine_tune,

@@ -12,7 +12,7 @@ import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.files import write_atomically
-from tl_jax.core.types import Array, Model, Network, Tree
+from tl_jax.core.types import Array, Model, Network, Output, Tree
 from tl_jax.data.standardise import FURTHEST, Scale
 from tl_jax.kinds.table import prepare
 from tl_jax.models.masks import valid
@@ -41,7 +41,8 @@ def export(root: Path, choice: Choice, out: Path, data_dir: str = "") -> list[Pa
     weights.safetensors is there only where the plain network with them predicts as the model does: low-rank pairs are
     merged, WiSE-FT's two models interpolated, a teacher or a target's statistics taken. model.json says why if not.
 
-    model.json: class names, shape and scale of the input, job, seed, step. model.stablehlo: a serialised
+    model.json: class names, shape and scale of the input, job, seed, step; where the method has a rule of its own for
+    unknown classes, that it is in no file. model.stablehlo: a serialised
     jax.export of x [b, ...] (as the domain stores it, uint8 for images) -> logits [b, classes], with b free; of a
     regression -> values [b, 1] in the labels' own units, center + scale * (what the weights give), both in model.json.
     The weights take standardised features, the program takes them as they are; center and spread are in model.json.
@@ -85,9 +86,10 @@ def _write(out: Path, task: Task, about: tuple[Choice, int], model: Model) -> li
     center, scale = task.problem.units
     features = task.problem.scale
 
-    def logits(x: Array) -> Array:
-        found = predict(network, shown, x, "target") if predict else network.apply(shown.params, shown.stats, x)[0]
-        return found.logits
+    def said(x: Array) -> Output:
+        return predict(network, shown, x, "target") if predict else network.apply(shown.params, shown.stats, x)[0]
+
+    logits = lambda x: said(x).logits
 
     target = task.problem.target
     shape, dtype = target.train.x.shape[1:], target.train.x.dtype
@@ -119,12 +121,14 @@ def _write(out: Path, task: Task, about: tuple[Choice, int], model: Model) -> li
             "naming": choice.naming,
             "weights": None if lacking else WEIGHTS,
             **({"no weights because": lacking} if lacking else {}),
+            **({"unknown": NO_RULE} if jax.eval_shape(said, example).unknown is not None else {}),
         },
     )
     return files[1:] if lacking else files
 
 
 WEIGHTS = "weights.safetensors"
+NO_RULE = "The method rejects by a rule of its own, which is not exported: classes alone are."
 CHECKED = 16
 """Examples on which the weights must say what the program says."""
 

@@ -25,10 +25,11 @@ from tl_jax.training.trials import EVALUATION_BATCH
 
 
 class Outputs(NamedTuple):
-    """Features [n, d] and logits [n, c] in float32 on the host."""
+    """Features [n, d] and logits [n, c] in float32 on the host; unknown [n] of a method with a rule for that."""
 
     features: np.ndarray
     logits: np.ndarray
+    unknown: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -99,7 +100,8 @@ class TrainedModel:
         self._of_classes("rejected")
         if not is_open(self.task.config):
             raise UserError(f"{self.task.job.name} was trained with --label_space={self.task.config.label_space}.")
-        return rejected(self.outputs(self.examples(x), domain).logits)
+        found = self.outputs(self.examples(x), domain)
+        return rejected(found.logits, found.unknown)
 
     def features(self, x: Any, domain: str = "target") -> np.ndarray:
         """What goes into the head: float32 [n, d]."""
@@ -124,7 +126,8 @@ class TrainedModel:
             raise UserError("There is not one example to predict.")
         batch = min(EVALUATION_BATCH, 1 << (len(x) - 1).bit_length())
         found = sent_in_batches(lambda part: self._apply(self.state, part, domain), x, batch=batch)
-        return Outputs(np.asarray(found.features, np.float32), np.asarray(found.logits, np.float32))
+        unknown = None if found.unknown is None else np.asarray(found.unknown, np.float32)
+        return Outputs(np.asarray(found.features, np.float32), np.asarray(found.logits, np.float32), unknown)
 
     def _of_classes(self, what: str) -> None:
         if self.task.problem.values:
