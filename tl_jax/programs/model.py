@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -15,12 +16,13 @@ from tl_jax.evaluation.metrics import log_softmax, predictions
 from tl_jax.evaluation.open_set import rejected
 from tl_jax.kinds.predicting.table import is_open
 from tl_jax.models.tokens import pieces
+from tl_jax.programs.export import Choice, write
 from tl_jax.run.execute.execution import make_recipe
 from tl_jax.run.plan.devices import place
 from tl_jax.run.plan.types import Task
 from tl_jax.run.plan.words import brought
 from tl_jax.training.predict import predicted
-from tl_jax.training.state import State
+from tl_jax.training.state import State, model_of
 from tl_jax.training.trials import EVALUATION_BATCH
 
 
@@ -106,6 +108,11 @@ class TrainedModel:
     def features(self, x: Any, domain: str = "target") -> np.ndarray:
         """What goes into the head: float32 [n, d]."""
         return self.outputs(self.examples(x), domain).features
+
+    def export(self, out: str | Path, naming: str = "plain") -> list[Path]:
+        """Write weights.safetensors, model.json and model.stablehlo, as `launch.export` does; their paths."""
+        choice = Choice(self.task.job.name, self.trial, naming)
+        return write(Path(out), self.task, (choice, self.step), model_of(self.state))
 
     def examples(self, x: Any) -> np.ndarray:
         """x through the door, in the form of the training examples, not standardised yet. Raises UserError.
