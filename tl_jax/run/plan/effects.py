@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tl_jax.core.errors import UserError
+from tl_jax.models.remat import BLOCK
 from tl_jax.run.plan.rules import undecided
 from tl_jax.run.plan.types import Task
 from tl_jax.run.settings.config import Config
@@ -11,7 +12,12 @@ from tl_jax.training.predict import averages
 
 def without_effect(config: Config, tasks: Sequence[Task]) -> list[str]:
     """A line for every setting and job that it says nothing to. Raises UserError where that is every job."""
-    return [*undecided(config, tasks), *_nothing_new(config, tasks), *_not_averaged(config, tasks)]
+    return [
+        *undecided(config, tasks),
+        *_nothing_new(config, tasks),
+        *_not_averaged(config, tasks),
+        *_no_blocks(config, tasks),
+    ]
 
 
 def _all(tasks: Sequence[Task]) -> list[Task]:
@@ -31,6 +37,16 @@ def _nothing_new(config: Config, tasks: Sequence[Task]) -> list[str]:
         raise UserError(f"--lr_new={config.lr_new:g} changes nothing: {why}.")
     why = lambda task: "begins at random" if task.new is None else "begins with weights of all"
     return [f"{task.job.name}: {why(task)}, so --lr_new says nothing there." for task in tasks if not task.new]
+
+
+def _no_blocks(config: Config, tasks: Sequence[Task]) -> list[str]:
+    blocks = lambda task: any(BLOCK.fullmatch(name) for path in task.shapes for name in path.split("/"))
+    if config.remat and not any(map(blocks, tasks)):
+        raise UserError(
+            f"--remat changes nothing: --network={config.network} has no blocks that could be computed again. Use "
+            "--accumulate, or a network of blocks (resnet18, convnext_tiny, vit_tiny, ...)."
+        )
+    return []
 
 
 def _not_averaged(config: Config, tasks: Sequence[Task]) -> list[str]:

@@ -13,6 +13,7 @@ from tl_jax.data.pipeline.rows import balanced, labelled_rows, repeated
 from tl_jax.fine_tuning.layout import Layout, layout
 from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import build
+from tl_jax.models.remat import recomputing
 from tl_jax.models.sharing import SHARING, build_tasks
 from tl_jax.naming.calls import parse
 from tl_jax.run.plan.jobs import Job
@@ -110,6 +111,7 @@ def make_network(config: Config, problem: Problem, job: Job, mode: str, *, form:
     dtype = jnp.dtype(config.precision)
     if problem.tasks:
         widths = {task.group: task.width for task in problem.tasks}
-        return accepting_bytes(build_tasks(call(), widths, parse(config.sharing, SHARING, "sharing")(), dtype, form))
-    built = build(call(), max(1, len(problem.target.classes)), dtype, form)
-    return accepting_bytes(job.strategy.adapt(built))
+        built = build_tasks(call(), widths, parse(config.sharing, SHARING, "sharing")(), dtype, form)
+    else:
+        built = build(call(), max(1, len(problem.target.classes)), dtype, form)
+    return accepting_bytes(job.strategy.adapt(recomputing(built) if config.remat else built))
