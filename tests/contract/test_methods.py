@@ -104,6 +104,7 @@ def watched(net, calls):
 REPEATING = (
     *("dan", "deep_coral", "ddc", "cmd", "homm", "jan", "dsan", "afn", "bnm", "bsp", "mdd", "entropy_minimisation"),
     *("pseudo_label", "adamatch", "deep_jdot", "iwan", "pada", "flexmatch", "nrc", "dare_gram"),
+    *("ovanet", "uan", "dance"),
     *("aad", "cbst", "mme", "swd", "daan", "vrex", "irm", "spectral_decoupling", "eqrm", "source_coral", "source_mmd"),
     *("source_dann", "source_cdann", "rsc", "selfreg", "fish"),
     *("lwf", "bss", "stoch_norm", "simsiam", "moco", "barlow_twins", "vicreg", "dino", "rotation"),

@@ -49,7 +49,7 @@ class Config:
     )
     methods: tuple[str, ...] = setting(
         ("source_only", "adabn", "dann", "mcc", "target_only"),
-        "Repeatable. Method or call, as in 'mcc(temperature=2.0)' or 'mine.py:my_method(sharp=2.0)': {choices}.",
+        "Repeatable. Method, call or sum, as in 'dann + mcc(lam=0.3)' or 'mine.py:my_method(sharp=2.0)': {choices}.",
         flag="method",
     )
     seeds: tuple[int, ...] = setting(

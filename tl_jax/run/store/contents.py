@@ -1,5 +1,6 @@
 """What a run is made of besides its config: digests of the data, the weights and the code that it read."""
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -18,7 +19,9 @@ from tl_jax.core.sealed import digest, opened, seal
 from tl_jax.data.domain import Domain
 from tl_jax.data.pipeline.window import stored
 from tl_jax.naming import own_code
+from tl_jax.naming.sums import summands
 from tl_jax.run.plan.types import Setup
+from tl_jax.run.settings.config import Config
 
 BLOCK = 1 << 24
 """Bytes that one thread reads at a time."""
@@ -37,8 +40,14 @@ def contents(setup: Setup) -> dict[str, Any]:
     return {
         "domains": [of_domain(domain, heads(i)) for i, domain in enumerate(problem.domains)],
         "weights": of_tree(setup.weights._replace(report=None)) if setup.weights else "",
-        "code": dict(code()) | own_code.digests(_texts(tuple(vars(setup.config).values()))),
+        "code": dict(code()) | own_code.digests(_texts(_named(setup.config))),
     }
+
+
+def _named(config: Config) -> tuple[Any, ...]:
+    """What a config's fields name; of methods that are added each."""
+    methods = tuple(one for text in config.methods for one in summands(text))
+    return tuple(vars(dataclasses.replace(config, methods=methods)).values())
 
 
 def _texts(value: Any) -> Iterator[str]:
