@@ -16,9 +16,9 @@ from tl_jax.models.networks import build
 from tl_jax.models.remat import recomputing
 from tl_jax.models.sharing import SHARING, build_tasks
 from tl_jax.naming.calls import parse
+from tl_jax.run.plan.effects import faster
 from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem, check_batches, rows_known
-from tl_jax.run.plan.rules import faster
 from tl_jax.run.plan.types import Part, Task
 from tl_jax.run.settings.config import AMOUNTS, Config, network_call
 from tl_jax.training.create import create
@@ -30,7 +30,7 @@ from tl_jax.training.state import State
 def make_task(part: Part) -> Task:
     """A job's task. Raises UserError for strategies and batches that do not fit.
 
-    Its rules are those of the user's that match any of its parameters (see run/plan/rules.py); the hidden job that
+    Its rules are those of the user's that match any of its parameters (see run/plan/effects.py); the hidden job that
     trains the model it begins from has none of them.
     """
     config, problem, job, before, loaded = part
