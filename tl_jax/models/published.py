@@ -158,7 +158,7 @@ def _modernbert(config: Mapping[str, Any]) -> Sizes:
         epsilon=config.get("norm_eps", 1e-5),
         activation=config.get("hidden_activation", "gelu"),
         pad=config.get("pad_token_id") or 0,
-        local=tuple(kind == "sliding_attention" for kind in kinds),
+        local=tuple(layer == "sliding_attention" for layer in kinds),
         window=config.get("local_attention", 128) // 2,
         theta=(
             base("full_attention", "global_rope_theta", 160_000.0),
