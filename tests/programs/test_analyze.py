@@ -43,7 +43,7 @@ def write(root, target=TARGET, steps=(6, 12), features=True, config=CONFIG):
     directory, kind, draw = RunDirectory(root), KINDS["transductive"], np.random.default_rng(0)
     y = {"target": TARGET.train.y, "target_validation": TARGET.validation.y, "target_test": TARGET.test.y}
     y["source0_val"] = SOURCE.validation.y
-    results = []
+    results, logits = [], {}
     for task in setup.tasks:
         job, name = task.job, task.job.name
         directory.begin(name, "map")
@@ -192,7 +192,7 @@ RULES = [
     (job("m", (0.6,), scores=Scores((0.6,), (0.6,), (0.9,), (10,), (2,))), False, "0.300 under its best step (about"),
     (job("m", (0.6,), scores=Scores((0.6,), (0.9,), (0.9,), (2,), (2,))), True, "take the selected step"),
     (job("m", (0.9,), scores=Scores((0.9,), (0.6,), (0.9,), (2,), (9,))), False, "Try another criterion"),
-    (job("m", (0.8,), said=np.array([0.5, 0.5, 0, 0]), labels=EVEN, names=tuple("abcd")), False, "2 of 4 classes (c, d)"),
+    (job("m", (0.8,), said=np.array([0.5, 0.5, 0, 0]), labels=EVEN, names=tuple("abcd")), False, "2 of 4 classes"),
     (job("m", (0.8,), said=np.array([1.0, 0, 0, 0])), False, "use 1.0 of 4 classes"),
     (job("m", (0.5,) * 3, shares={"source": {9: 0.999}, "domain": {9: 0.001}}), False, "domain of m is never over"),
     (job("m", (0.5,) * 3, shares={"source": {9: 0.05}, "domain": {9: 0.95}}), False, "domain is 95% of the loss"),
@@ -233,6 +233,8 @@ def test_the_shares_of_the_classes_are_estimated_where_only_they_differ():
     (source, y_s), (target, y_t) = of([400, 400, 400]), of([840, 240, 120])
     found = measures.shift((source, y_s), target, y_t)
     assert found is not None
+    assert found.estimated is not None
+    assert found.true is not None
     np.testing.assert_allclose(found.estimated, [0.7, 0.2, 0.1], atol=1e-6)
     np.testing.assert_allclose(found.true, [0.7, 0.2, 0.1])
 

@@ -15,10 +15,12 @@ from tl_jax.data.standardise import Scale, scaled
 from tl_jax.evaluation.metrics import log_softmax, predictions
 from tl_jax.evaluation.open_set import rejected
 from tl_jax.kinds.predicting.table import is_open
+from tl_jax.models.tokens import pieces
 from tl_jax.programs.export import Choice, write
 from tl_jax.run.execute.execution import make_recipe
 from tl_jax.run.plan.devices import place
 from tl_jax.run.plan.types import Task
+from tl_jax.run.plan.words import brought
 from tl_jax.training.predict import predicted
 from tl_jax.training.state import State, model_of
 from tl_jax.training.trials import EVALUATION_BATCH
@@ -113,8 +115,14 @@ class TrainedModel:
         return write(Path(out), self.task, (choice, self.step), model_of(self.state))
 
     def examples(self, x: Any) -> np.ndarray:
-        """x through the door, in the form of the training examples, not standardised yet. Raises UserError."""
-        return given(x, self.task.problem.target).train.x
+        """x through the door, in the form of the training examples, not standardised yet. Raises UserError.
+
+        A network with word pieces of its own takes texts, cut to the longest of training.
+        """
+        first = self.task.problem.target
+        if len(x) and all(isinstance(one, str) for one in x) and (of := brought(self.task.config)):
+            x = pieces(of, list(x), first.train.x.shape[1])[0]
+        return given(x, first).train.x
 
     def outputs(self, x: np.ndarray, domain: str = "target") -> Outputs:
         """What the model says of x in the form of the training examples, not standardised yet."""

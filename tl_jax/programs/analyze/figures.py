@@ -18,12 +18,11 @@ from tl_jax.run.report.projection import projected
 from tl_jax.run.report.table import NAMES
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 INK = "#123457"
 """What the page's colour takes the place of."""
-LOOK = {
+LOOK: Any = {
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
     **dict.fromkeys(("figure.facecolor", "axes.facecolor", "legend.facecolor", "savefig.facecolor"), "none"),
     "font.size": 8,
@@ -92,7 +91,7 @@ def losses(job: Numbers) -> "Figure":
     for name, curve in job.logged.items():
         steps = sorted(curve)
         if name != "grad_norm" and "/" not in name:
-            style = {"color": INK, "linestyle": ":"} if name == "total" else {}
+            style: dict[str, Any] = {"color": INK, "linestyle": ":"} if name == "total" else {}
             first.plot(steps, [curve[s] for s in steps], label=plain(name), **style)
     first.set(xlabel="step", title="as logged, mean over seeds")
     positive = all(v > 0 for n, c in job.logged.items() if n != "grad_norm" and "/" not in n for v in c.values())
@@ -155,12 +154,16 @@ def plane(job: Numbers) -> "Figure":
 def over_time(jobs: Sequence[Numbers], panels: Mapping[str, Callable[[Numbers], Mapping[int, float]]]) -> "Figure":
     """Several numbers over steps, a panel each, a line a job."""
     figure = blank(2.6 * len(panels) + 1.2, 2.2)
-    grid: Sequence[Axes] = np.atleast_1d(figure.subplots(1, len(panels)))
+    grid: Any = np.atleast_1d(figure.subplots(1, len(panels)))
     for panel, (title, of) in zip(grid, panels.items(), strict=True):
         for i, job in enumerate(jobs):
             curve = of(job)
             steps = sorted(curve)
-            style = {"marker": "." if len(steps) > 1 else "D", "color": f"C{i % 10}", "label": plain(job.label)}
+            style: dict[str, Any] = {
+                "marker": "." if len(steps) > 1 else "D",
+                "color": f"C{i % 10}",
+                "label": plain(job.label),
+            }
             panel.plot(steps, [curve[s] for s in steps], **style)
         panel.set(title=title, xlabel="step")
         panel.grid(alpha=0.25)

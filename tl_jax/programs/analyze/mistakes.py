@@ -55,7 +55,7 @@ def most_confused(confusion: np.ndarray, names: Sequence[str], most: int = 10) -
     """(true, predicted, how many, share of the true class's) of the pairs off the diagonal, the most frequent first."""
     off = confusion - np.diag(np.diag(confusion))
     order = np.argsort(-off, axis=None, kind="stable")[:most]
-    pairs = [np.unravel_index(k, off.shape) for k in order]
+    pairs = [divmod(int(k), len(off)) for k in order]
     return [
         (names[i], names[j], float(off[i, j]), float(off[i, j] / confusion[i].sum())) for i, j in pairs if off[i, j] > 0
     ]

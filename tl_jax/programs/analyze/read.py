@@ -38,7 +38,7 @@ class Known(NamedTuple):
     classes: tuple[str, ...]
     y: np.ndarray
     source_y: np.ndarray
-    names: Sequence[Any]
+    names: Any
     values: bool = False
     opened: bool = False
     units: tuple[float, float] | None = None
