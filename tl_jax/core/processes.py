@@ -25,7 +25,8 @@ LEAVING = 20
 LEAST = 1024
 """Bytes of an exchange, or a power of two times as many: few sizes, each a compiled program."""
 
-T, P = TypeVar("T"), ParamSpec("P")
+T = TypeVar("T")
+P = ParamSpec("P")
 
 
 def join(distributed: str) -> None:
