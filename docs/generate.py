@@ -17,6 +17,7 @@ from tl_jax.balancing.table import STRATEGIES as BALANCING
 from tl_jax.evaluation.label_free.criteria import CRITERIA
 from tl_jax.fine_tuning.strategies import STRATEGIES as FINE_TUNING
 from tl_jax.methods.contract import Method
+from tl_jax.training.optimizer import OPTIMIZERS
 
 PAGE = Path(__file__).parent / "methods.md"
 INTRODUCTION = """# Methods
@@ -62,6 +63,12 @@ TABLES: tuple[tuple[str, str, Mapping[str, Callable[..., Any]]], ...] = (
         "At test time",
         "A trained model, and a stream that is predicted before it is learnt from.",
         methods.TEST_TIME,
+    ),
+    (
+        "Optimisers",
+        "`--optimizer`. Learning rate, weight decay (k) and factors by path are arrays: they are swept, the arguments "
+        "here are not. Decay falls on matrices and kernels alone.",
+        OPTIMIZERS,
     ),
     (
         "Criteria of selection",

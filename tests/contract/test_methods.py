@@ -24,6 +24,7 @@ from tl_jax.training.create import create
 from tl_jax.training.forward import PLANS, Entry, Forward, Weights
 from tl_jax.training.freezing import resolve
 from tl_jax.training.objective import Surroundings, objective, split_params
+from tl_jax.training.optimizer import adamw
 from tl_jax.training.recipe import Recipe
 from tl_jax.training.state import Data, Start, State, with_optimizer
 from tl_jax.training.step import make_run, make_step
@@ -103,6 +104,7 @@ def watched(net, calls):
 REPEATING = (
     *("dan", "deep_coral", "ddc", "cmd", "homm", "jan", "dsan", "afn", "bnm", "bsp", "mdd", "entropy_minimisation"),
     *("pseudo_label", "adamatch", "deep_jdot", "iwan", "pada", "flexmatch", "nrc", "dare_gram"),
+    *("ovanet", "uan", "dance"),
     *("aad", "cbst", "mme", "swd", "daan", "vrex", "irm", "spectral_decoupling", "eqrm", "source_coral", "source_mmd"),
     *("source_dann", "source_cdann", "rsc", "selfreg", "fish"),
     *("lwf", "bss", "stoch_norm", "simsiam", "moco", "barlow_twins", "vicreg", "dino", "rotation"),
@@ -133,7 +135,7 @@ def run(request):
 
         @functools.partial(jax.jit, compiler_options=QUICK)
         def begin(start, data):
-            fresh = lambda s: with_optimizer(create(recipe, data, s), method, "adamw", factors)
+            fresh = lambda s: with_optimizer(create(recipe, data, s), method, adamw(), factors)
             return jax.vmap(fresh)(start)
 
         program = jax.jit(jax.vmap(make_run(make_step(recipe, factors)), (0, None, None)), compiler_options=QUICK)

@@ -88,6 +88,7 @@ def test_regression_is_summed_up():
         (("a", "b"), ("b", "a"), None),
         (("a", "b", "c"), ("b", "a"), "use --label_space=partial"),
         (("a", "b"), ("b", "a", "c"), "use --label_space=open"),
+        (("a", "b"), ("b", "c"), "use --label_space=universal"),
         (("back_pack", "mug"), ("Backpack", "mug"), "Spelled differently? 'back_pack' and 'backpack'"),
         (("a", "b"), ("0", "1"), "rename the classes"),
     ],

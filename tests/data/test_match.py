@@ -100,6 +100,12 @@ def test_partial_and_open_label_spaces():
     assert [target.classes[c] if c < 3 else None for c in target.train.y] == known
     assert target.train.y.max() == 3
     assert "nothing in common" in said([source], domain(("0", "1", "2"), name="numbers"), label_space="open")
+    other = domain(("x", "a", "c"), name="other")
+    for space in ("open", "partial", "closed"):
+        assert "Use --label_space=universal" in said([source], other, label_space=space)
+    for among in (source, few, more, other):
+        assert matched([source], among, label_space="universal")[1].classes == source.classes
+    assert matched([source], other, label_space="universal")[1].train.y.max() == 3
     assert "Only in t: ['d']" in said([source, domain(("a", "b", "d"), name="t")], source, label_space="open")
 
 

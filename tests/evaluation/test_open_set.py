@@ -26,6 +26,12 @@ def test_scores_are_those_of_the_formulae():
     assert 0 < scores["hos"] < 1
 
 
+def test_a_rule_of_the_method_s_own_goes_before_the_entropy():
+    sure, unknown = np.eye(3)[[0, 1, 2, 2]] * 50, np.array([-1.0, 0.0, 2.0, np.nan])
+    np.testing.assert_array_equal(rejected(sure, unknown), [False, False, True, True])
+    assert open_set(sure, np.array([0, 1, 2, 3]), unknown) == {"os_star": 2 / 3, "unknown_recall": 1.0, "hos": 0.8}
+
+
 def test_what_has_no_example_has_no_score():
     sure = np.eye(3) * 50
     assert open_set(sure, np.arange(3)) == {"os_star": 1.0}

@@ -23,6 +23,7 @@ from tl_jax.run.plan.setup import make_task
 from tl_jax.run.plan.types import Options, Part
 from tl_jax.training.create import create
 from tl_jax.training.freezing import resolve
+from tl_jax.training.optimizer import adamw
 from tl_jax.training.state import with_optimizer
 from tl_jax.training.step import make_step
 
@@ -51,7 +52,7 @@ def traced(task):
     factors = resolve(task.rules, task.shapes)
     recipe = make_recipe(task, "map", place(1, 1, 16, False))
     start = jax.tree.map(lambda x: jnp.asarray(x[0]), task.starts())
-    begin = lambda data: with_optimizer(create(recipe, data, start), recipe.method, "adamw", factors)
+    begin = lambda data: with_optimizer(create(recipe, data, start), recipe.method, adamw(), factors)
     _, logged = jax.eval_shape(lambda data: make_step(recipe, factors)(begin(data), data), task.data)
     assert all(value.shape == () for value in logged.values())
 

@@ -23,7 +23,7 @@ STRANGE = domain("strange", 1.0, ("a", "b", "c", "d"), 80)
 
 
 def test_own_classes_of_the_target_have_scores_of_their_own(tmp_path):
-    methods = ["source_only", "dann", "target_only"]
+    methods = ["source_only", "osbp", "target_only"]
     result = tl_jax.fit(SOURCE, STRANGE, methods, run_dir=str(tmp_path), label_space="open", **QUICK)
     assert "HOS" in result.table
     assert "of the classes that the source has" in result.table
@@ -33,6 +33,13 @@ def test_own_classes_of_the_target_have_scores_of_their_own(tmp_path):
     y, scores = STRANGE.test.y, result.records[0]["selectors"]["last"]
     assert scores["target/accuracy"] == pytest.approx((logits.argmax(1) == y)[y < 3].mean())
     assert 0 <= scores["target/unknown_recall"] <= 1
+    stored, scores = records(tmp_path), result.records[1]["selectors"]["last"]
+    unknown = stored["osbp/00000006.npz/target_test/unknown"][0] > 0
+    assert scores["target/unknown_recall"] == pytest.approx(unknown[y == 3].mean())
+    assert "source_only/00000006.npz/target_test/unknown" not in stored
+    lines = (tmp_path / "predictions.csv").read_text().splitlines()
+    said = [line.endswith(",yes") for line in lines if line.startswith("osbp,") and ",test," in line]
+    np.testing.assert_array_equal(said, unknown)
 
 
 def test_a_class_that_the_network_lacks_is_never_drawn_with_its_label():

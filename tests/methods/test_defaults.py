@@ -52,6 +52,10 @@ ARGUMENTS = {
     "mdan": {"gamma": 10.0, "hidden": 256},  # Zhao et al. 2018: 10
     "aad": {"neighbours": 5, "decay": 5.0, "smoothing": 0.1},  # Yang et al. 2022
     "nrc": {"neighbours": 5, "extended": 5, "other": 0.1, "smoothing": 0.1},  # Yang et al. 2021
+    "osbp": {"boundary": 0.5},  # Saito et al. 2018: t = .5
+    "ovanet": {},
+    "uan": {"temperature": 10.0, "threshold": -0.5, "hidden": 256},  # You et al. 2019
+    "dance": {"temperature": 0.05, "margin": 0.5},  # Saito et al. 2020
     "erm": {},
     "mldg": {"inner": 5e-4},  # Li et al. 2018: alpha = 5e-4
     "vrex": {"anneal": 0.1},  # DomainBed: 500 of 5000 steps
@@ -144,6 +148,10 @@ TRADE_OFFS = {
     "daan": (0.3, "dann"),
     "mdan": (0.3, "dann"),
     "mme": (0.1, "constant"),  # Saito et al. 2019
+    "osbp": (1.0, "constant"),
+    "ovanet": (0.1, "constant"),  # Saito & Saenko 2021
+    "uan": (0.3, "dann"),
+    "dance": (0.05, "constant"),  # Saito et al. 2020
     "mldg": (1.0, "constant"),  # Li et al. 2018: beta = 1
     "vrex": (10.0, "constant"),  # DomainBed
     "irm": (100.0, "constant"),  # DomainBed

@@ -20,6 +20,7 @@ from tl_jax.methods.t3a import t3a
 from tl_jax.models.networks import NETWORKS, build
 from tl_jax.training.create import create
 from tl_jax.training.freezing import resolve
+from tl_jax.training.optimizer import adamw
 from tl_jax.training.recipe import Recipe
 from tl_jax.training.state import Data, Start, with_optimizer
 from tl_jax.training.stream import make_stream
@@ -189,7 +190,7 @@ def test_a_stream_of_single_examples_stays_finite_and_keeps_the_shape_of_the_mem
 
         @lambda f: jax.jit(f, **QUICK)
         def go(x):
-            state = with_optimizer(begin(x), method, "adamw", factors)
+            state = with_optimizer(begin(x), method, adamw(), factors)
             return state, make_stream(recipe, factors)(state, x)
 
         state, found = go(x)

@@ -22,7 +22,7 @@ from tl_jax.programs.opened import Wanted, open_model
 from tl_jax.run.plan import prepare
 
 DOMAINS = {domain.name: domain for domain in (tiny.SOURCE, tiny.TARGET)}
-HOW = {**tiny.FAST, "steps": 9, "eval_every": 3, "seeds": 2, "devices": 1, "trials": "map"}
+HOW = {**tiny.FAST, "steps": 9, "eval_every": 3, "seeds": 2, "devices": 1, "trials": "map", "ema": 0.9}
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from tiny import NETWORK, SOURCE, TARGET
 
 from tl_jax.core.errors import UserError
 from tl_jax.kinds.table import prepare
-from tl_jax.run.plan.rules import without_effect
+from tl_jax.run.plan.effects import without_effect
 from tl_jax.run.plan.types import Options
 from tl_jax.run.settings.config import Config
 from tl_jax.training.freezing import resolve
@@ -58,6 +58,17 @@ def test_a_rule_behind_those_that_decide_everything_it_matches_is_said_or_refuse
     assert factors(both.tasks[0])["head/kernel"] == 0.1
     with pytest.raises(UserError, match=r"'\*/bias=2' decides about no parameter: '\*=0\.5' first"):
         prepared(("source_only",), ("*", "0.5"), ("*/bias", "2"))
+
+
+def test_averages_are_for_those_that_predict_by_the_weights_in_training():
+    setup = prepared(("source_only", "mean_teacher", "adabn"), ema=0.99)
+    lines = without_effect(setup.config, setup.tasks)
+    assert [line.split(":")[0] for line in lines] == ["mean_teacher", "adabn"]
+    assert lines[0].endswith("predicts by what it remembers of the weights in training, so --ema says nothing there.")
+    with pytest.raises(UserError, match=r"--ema=0.99 changes nothing: mean_teacher predicts by"):
+        prepared(("mean_teacher",), ema=0.99)
+    with pytest.raises(UserError, match=r"--ema=1: a decay below 1"):
+        prepared(("source_only",), ema=1.0)
 
 
 def test_a_rule_about_a_trunk_that_is_passed_once_is_no_rule_about_it():

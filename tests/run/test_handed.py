@@ -102,7 +102,7 @@ WILD = {
     ],
     "freeze": [5, [5], ["head"], {"nothing": "frozen"}, "=frozen"],
     "select": [None, 5],
-    "optimizer": [None, "sgdd"],
+    "optimizer": [None, "sgdd", "sgd(momentum=1.0)", "sgd(nesterov=1)", "mine.py:f"],
     "balanced": [1, "yes"],
     "kind": [None, "x"],
     "device_bytes": [1, -1, "a"],

@@ -10,12 +10,12 @@ import tl_jax
 from tl_jax.run.execute.pace import GROWTH, SECONDS, Pace
 from tl_jax.run.store.stops import Stops
 
-HOW = {**FAST, "steps": 8, "eval_every": 4, "seeds": 2, "devices": 1}
+HOW = {**FAST, "steps": 8, "eval_every": 4, "seeds": 2, "devices": 1, "ema": 0.7}
 STOPS = ("shot: source model step 2/8", "shot step 5/8")
 
 
 def fit(run_dir):
-    """A job that begins from a hidden one, with refreshes of its memory, and parameters that move from step 3 on."""
+    """A job that begins from a hidden one, with refreshes of its memory, weights averaged, some from step 3 on."""
     rules = [("backbone/dense1/*", "frozen@3")]
     return tl_jax.fit(SOURCE, TARGET, "shot", run_dir=str(run_dir), freeze=rules, trials="vmap", **HOW)
 

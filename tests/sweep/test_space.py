@@ -10,6 +10,8 @@ def test_a_grid_crosses_everything_and_calls_stay_texts():
     found = points(Asked(over=["method=dann, cdan(entropy=True)", "lam=0.1, 1", "network=cnn"]))
     assert found[1] == {"method": ("dann",), "lam": 1.0, "network": "cnn"}
     assert [p["method"] for p in found] == [("dann",), ("dann",), ("cdan(entropy=True)",), ("cdan(entropy=True)",)]
+    (added,) = points(Asked(over=["method=dann + mcc(lam=0.1)"]))
+    assert added == {"method": ("dann + mcc(lam=0.1)",)}
 
 
 def test_functions_give_the_values_of_numbers():

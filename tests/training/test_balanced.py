@@ -16,6 +16,7 @@ from tl_jax.training.create import create
 from tl_jax.training.forward import Forward
 from tl_jax.training.freezing import carry_over, resolve
 from tl_jax.training.objective import Surroundings, unweighted
+from tl_jax.training.optimizer import adamw
 from tl_jax.training.recipe import Recipe, whereabouts
 from tl_jax.training.state import Data, Start, shared, with_optimizer
 from tl_jax.training.step import make_run, make_step, sample
@@ -41,7 +42,7 @@ def begin(network, tasks, strategy, rules=(), plan="separate", **how):
     start = Start(jnp.uint32(3), {name: jnp.float32(v) for name, v in values.items()})
     state = create(recipe, DATA[tasks], start)
     factors = resolve(rules, state.params)
-    return recipe, with_optimizer(state, made, "adamw", factors), factors
+    return recipe, with_optimizer(state, made, adamw(), factors), factors
 
 
 def at_once(recipe, state, factors, tasks):
@@ -132,7 +133,7 @@ def test_the_memory_survives_a_change_of_what_is_trained(network):
     recipe, state, factors = begin(network, TWO, "db_mtl", rules)
     assert set(state.opt["balance"].gradients) == {"backbone/norm1/scale"}
     state, _ = make_step(recipe, factors)(state, DATA[TWO])
-    fresh = with_optimizer(state, recipe.method, "adamw", resolve(rules, state.params, 2))
+    fresh = with_optimizer(state, recipe.method, adamw(), resolve(rules, state.params, 2))
     opt = carry_over(fresh.opt, state.opt)
     np.testing.assert_array_equal(
         opt["balance"].gradients["backbone/norm1/scale"], state.opt["balance"].gradients["backbone/norm1/scale"]
@@ -176,7 +177,7 @@ def test_tasks_on_inputs_of_their_own_cost_what_their_sum_costs():
         start = Start(jnp.uint32(0), {"lr": jnp.float32(0.1), "weight_decay": jnp.float32(0)})
         state = create(recipe, data, start)
         factors = resolve((), state.params)
-        state = with_optimizer(state, made, "adamw", factors)
+        state = with_optimizer(state, made, adamw(), factors)
         program = jax.jit(make_step(recipe, factors)).lower(state, data).compile()
         return program.cost_analysis()["flops"]
 

@@ -20,7 +20,7 @@ from tl_jax.training.freezing import (
     parse_action,
     resolve,
 )
-from tl_jax.training.optimizer import Rates, optimizer
+from tl_jax.training.optimizer import Rates, adamw
 from tl_jax.training.recipe import Recipe
 from tl_jax.training.state import Data, Start, with_optimizer
 from tl_jax.training.step import make_step
@@ -95,7 +95,7 @@ def test_parameter_groups():
 
 
 def test_a_change_of_rules_keeps_moments_and_counts_of_what_is_still_trained():
-    opt, rates = optimizer("adamw"), Rates(jnp.float32(0.1), jnp.float32(0.0), dict.fromkeys(PATHS, 1.0))
+    opt, rates = adamw(), Rates(jnp.float32(0.1), jnp.float32(0.0), dict.fromkeys(PATHS, 1.0))
     params = {path: jnp.ones(2) for path in PATHS}
     head = {path: params[path] for path in PATHS[3:]}
     _, old = opt.update(jax.tree.map(lambda x: 3 * x, head), opt.init(head), head, rates)
@@ -115,7 +115,7 @@ def test_a_change_of_rules_keeps_moments_and_counts_of_what_is_still_trained():
 
 @pytest.mark.parametrize("frozen", [1, 50, 5000])
 def test_a_parameter_thawed_after_any_number_of_steps_begins_like_a_fresh_one(frozen):
-    opt, rates = optimizer("adamw"), Rates(jnp.float32(0.1), jnp.float32(0.0), dict.fromkeys(PATHS, 1.0))
+    opt, rates = adamw(), Rates(jnp.float32(0.1), jnp.float32(0.0), dict.fromkeys(PATHS, 1.0))
     params = {path: jnp.ones(2) for path in PATHS}
     first, last = PATHS[3:], PATHS[1:]
     begun = opt.init({path: params[path] for path in first})
@@ -154,7 +154,7 @@ def lenet():
 
     def compiled(*rules):
         factors = resolve(rules, begin.params)
-        state = with_optimizer(begin, recipe.method, "adamw", factors)
+        state = with_optimizer(begin, recipe.method, recipe.optimizer, factors)
         return state, jax.jit(make_step(recipe, factors)).lower(state, data).compile(), factors
 
     return net, data, compiled

@@ -9,6 +9,7 @@ from tl_jax.core.types import Output
 from tl_jax.methods.contract import Method, Own, Terms
 from tl_jax.methods.source_only import source_only
 from tl_jax.training.create import create
+from tl_jax.training.optimizer import adamw
 from tl_jax.training.recipe import Recipe
 from tl_jax.training.state import Data, Start, model_of, target_model, with_optimizer
 
@@ -63,7 +64,7 @@ def test_optimiser_state_is_kept_by_group_and_only_for_trained_parameters(networ
     method = method_with_own()._replace(groups={"heads": ("head/*", "method/*"), "trunk": ("*",)})
     state = begin(network, method)
     factors = {path: 0.0 if path == "head/bias" else 1.0 for path in state.params}
-    opt = with_optimizer(state, method, "adamw", factors).opt
+    opt = with_optimizer(state, method, adamw(), factors).opt
     assert set(opt["heads"].mu) == {"head/kernel", "method/scale"}
     assert set(opt["trunk"].mu) == {"backbone/norm1/scale", "backbone/norm1/bias"}
 

@@ -14,6 +14,7 @@ from tl_jax.methods.wdgrl import wdgrl
 from tl_jax.training.create import create, refreshed
 from tl_jax.training.freezing import resolve
 from tl_jax.training.objective import split_params
+from tl_jax.training.optimizer import sgd
 from tl_jax.training.recipe import Recipe, whereabouts
 from tl_jax.training.state import Data, Start, with_optimizer
 from tl_jax.training.step import all_finite, make_run, make_step, sample
@@ -85,7 +86,7 @@ def test_progress_the_scheduled_trade_off_and_the_key_are_functions_of_seed_and_
 
 
 def test_the_learning_rate_follows_its_schedule(network):
-    recipe = Recipe(network, source_only(), optimizer="sgd", total=4, batch_size=4)
+    recipe = Recipe(network, source_only(), optimizer=sgd(), total=4, batch_size=4)
     state, factors = begin(recipe)
     moved = {}
     for schedule in ("constant", "cosine"):
@@ -257,5 +258,5 @@ def test_the_network_is_applied_in_training_mode(network):
     recipe = Recipe(network._replace(apply=apply), source_only(), batch_size=4)
     state, _ = begin(Recipe(network, source_only()))
     factors = resolve((("backbone/*", "frozen"),), state.params)
-    jax.eval_shape(make_step(recipe, factors), with_optimizer(state, recipe.method, "adamw", factors), DATA)
+    jax.eval_shape(make_step(recipe, factors), with_optimizer(state, recipe.method, recipe.optimizer, factors), DATA)
     assert seen == [(True, True, frozenset({"backbone/norm1"}))]

@@ -9,6 +9,7 @@ from tl_jax.methods.source_only import source_only
 from tl_jax.methods.tent import tent
 from tl_jax.training.create import create
 from tl_jax.training.freezing import resolve
+from tl_jax.training.optimizer import sgd
 from tl_jax.training.recipe import Recipe
 from tl_jax.training.state import Data, Start, with_optimizer
 from tl_jax.training.stream import make_stream
@@ -20,11 +21,11 @@ QUICK = {"compiler_options": {"xla_backend_optimization_level": 0}}
 
 def begin(network, method, lr=LR, plan="per_domain"):
     """A recipe, factors, and a state that knows of no source."""
-    recipe = Recipe(network, method, plan, "sgd", total=3, batch_size=SIZE)
+    recipe = Recipe(network, method, plan, sgd(), total=3, batch_size=SIZE)
     values = {"lr": jnp.float32(lr), "weight_decay": jnp.float32(0.1)}
     state = create(recipe, Data((), jnp.asarray(X)), Start(jnp.uint32(0), values))
     factors = resolve(method.freeze, state.params)
-    return recipe, factors, with_optimizer(state, method, "sgd", factors)
+    return recipe, factors, with_optimizer(state, method, recipe.optimizer, factors)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from tl_jax.methods.dann import dann
 from tl_jax.methods.erm import erm
 from tl_jax.training.create import create
 from tl_jax.training.freezing import resolve
+from tl_jax.training.optimizer import adamw
 from tl_jax.training.predict import predicted
 from tl_jax.training.recipe import Recipe
 from tl_jax.training.state import Data, Start, with_optimizer
@@ -28,7 +29,7 @@ def begin(network, method, plan="per_domain"):
     values = {name: jnp.float32(v) for name, v in {"lam": 1, "lr": 0.05, "weight_decay": 0, **method.values}.items()}
     state = create(recipe, DATA, Start(jnp.uint32(0), values))
     factors = resolve((), state.params)
-    return recipe, with_optimizer(state, method, "adamw", factors), factors
+    return recipe, with_optimizer(state, method, adamw(), factors), factors
 
 
 def test_a_batch_has_no_target_and_the_sources_are_drawn_as_beside_one(network):

@@ -70,10 +70,14 @@ class Batch(NamedTuple, Generic[Target]):
 
 
 class Output(NamedTuple):
-    """What a network says of n examples: features [n, d], logits [n, c]."""
+    """What a network says of n examples: features [n, d], logits [n, c].
+
+    unknown: [n], above zero for an example of no class, where a method's `predict` has a rule of its own for that.
+    """
 
     features: Array
     logits: Array
+    unknown: Array | None = None
 
 
 Outputs = Mapping[str, Output]

@@ -7,8 +7,9 @@ import numpy as np
 from tl_jax.core.errors import UserError, require
 from tl_jax.data.domain import UNKNOWN, Domain, Examples, changed, known
 
-LABEL_SPACES = ("closed", "partial", "open")
-"""closed: equal sets of classes; partial: the target has some of the source's; open: it has others besides."""
+LABEL_SPACES = ("closed", "partial", "open", "universal")
+"""closed: equal sets of classes; partial: the target has some of the source's; open: it has others besides; universal:
+it has some of the source's, and may have others."""
 
 
 def matched(
@@ -20,8 +21,8 @@ def matched(
     A domain none of whose labels is known takes the classes of the first that has some (of values: y is NaN).
 
     Images take the first source's size, and colour if any domain has it; waves and texts are padded to the longest.
-    partial: the target's labels are numbered among all the source's. open: the target's own classes are all
-    numbered len(classes), which is no output of a network: training sees no target label, and evaluation may
+    partial: the target's labels are numbered among all the source's. open, universal: the target's own classes are
+    all numbered len(classes), which is no output of a network: training sees no target label, and evaluation may
     count that number as "unknown". Raises UserError where modalities, widths, rates or class sets do not fit.
     """
     require("label space", label_space, LABEL_SPACES)
@@ -130,15 +131,21 @@ def _same_labels(first: Domain, other: Domain, label_space: str) -> None:
         raise UserError(f"{first.name} has {kinds[0]} as labels, {other.name} {kinds[1]}: they cannot be matched.")
     ours, theirs = set(first.classes), set(other.classes)
     fits = fitting(first.classes, other.classes)
-    if label_space == fits or fits == "closed" or (label_space == "open" and ours & theirs):
+    if label_space == fits or fits == "closed" or (label_space == "universal" and fits):
         return
     only = lambda mine, others: _some(sorted(mine - others))
     hint = {
         "partial": "Use --label_space=partial",
         "open": "Use --label_space=open",
+        "universal": "Use --label_space=universal",
         "": "Their names have nothing in common: is one of them numbers, or spelled otherwise?",
     }[fits]
-    needs = {"closed": "equal sets", "partial": "target classes that the source has", "open": "common classes"}
+    needs = {
+        "closed": "equal sets",
+        "partial": "target classes that the source has",
+        "open": "a target with all classes of the source and others",
+        "universal": "common classes",
+    }
     if shift := _shifted(first.classes, other.classes):
         hint = f"The numbers look shifted by {shift}: count from the same number in both. If they are right: {hint}"
     raise UserError(
@@ -162,7 +169,7 @@ def fitting(source: Sequence[str], target: Sequence[str]) -> str:
     ours, theirs = set(source), set(target)
     if ours == theirs:
         return "closed"
-    return "partial" if theirs < ours else "open" if ours & theirs else ""
+    return "partial" if theirs < ours else "open" if ours < theirs else "universal" if ours & theirs else ""
 
 
 def _some(names: Sequence[str]) -> str:

@@ -10,8 +10,8 @@ The way in are the tables below, one for each sort of label that is given: `ADAP
 (the target's), `SELF_SUPERVISION` and `BASELINES` (none).
 
 Open first: `dann.py` (28 lines: terms, parameters of its own, a weight, a schedule) and `mcc.py` (two terms, one value
-that can be swept); then `contract.py` for everything that a method may say. `aligned.py` and `multitask.py` make
-methods of methods and of strategies.
+that can be swept); then `contract.py` for everything that a method may say. `added.py`, `aligned.py` and
+`multitask.py` make methods of methods and of strategies.
 
 A new method is one file and one line in a table: docs/adding_a_method.md. tests/contract picks it up by its name.
 """
@@ -23,6 +23,7 @@ from tl_jax.methods.aad import aad
 from tl_jax.methods.adabn import adabn
 from tl_jax.methods.adamatch import adamatch
 from tl_jax.methods.adda import adda
+from tl_jax.methods.added import added
 from tl_jax.methods.afn import afn
 from tl_jax.methods.atdoc import atdoc
 from tl_jax.methods.barlow_twins import barlow_twins
@@ -40,6 +41,7 @@ from tl_jax.methods.contract import Method
 from tl_jax.methods.cotta import cotta
 from tl_jax.methods.daan import daan
 from tl_jax.methods.dan import dan
+from tl_jax.methods.dance import dance
 from tl_jax.methods.dann import dann
 from tl_jax.methods.dare_gram import dare_gram
 from tl_jax.methods.ddc import ddc
@@ -81,6 +83,8 @@ from tl_jax.methods.mme import mme
 from tl_jax.methods.moco import moco
 from tl_jax.methods.no_adaptation import no_adaptation
 from tl_jax.methods.nrc import nrc
+from tl_jax.methods.osbp import osbp
+from tl_jax.methods.ovanet import ovanet
 from tl_jax.methods.pada import pada
 from tl_jax.methods.pixels import pixels
 from tl_jax.methods.pseudo_label import pseudo_label
@@ -105,12 +109,14 @@ from tl_jax.methods.swd import swd
 from tl_jax.methods.t3a import t3a
 from tl_jax.methods.target_only import target_only
 from tl_jax.methods.tent import tent
+from tl_jax.methods.uan import uan
 from tl_jax.methods.untrained import untrained
 from tl_jax.methods.vicreg import vicreg
 from tl_jax.methods.vrex import vrex
 from tl_jax.methods.wdgrl import wdgrl
 from tl_jax.methods.wise_ft import wise_ft
-from tl_jax.naming.calls import Call
+from tl_jax.naming.calls import Call, parse
+from tl_jax.naming.sums import WEIGHT, summands, weighed
 
 ADAPTATION: Mapping[str, Callable[..., Method]] = {
     "source_only": source_only,
@@ -156,6 +162,10 @@ ADAPTATION: Mapping[str, Callable[..., Method]] = {
     "mdan": mdan,
     "aad": aad,
     "nrc": nrc,
+    "osbp": osbp,
+    "ovanet": ovanet,
+    "uan": uan,
+    "dance": dance,
 }
 FINE_TUNING: Mapping[str, Callable[..., Method]] = {
     "fine_tune": fine_tune,
@@ -231,3 +241,24 @@ def made(call: Call, table: Mapping[str, Callable[..., Method]]) -> Method:
             f"{call.text} is trained on labels of '{method.labels}' (Method.labels). Here it can be: {', '.join(able)}."
         )
     return method
+
+
+def named_method(text: str, table: Mapping[str, Callable[..., Method]]) -> tuple[str, Method]:
+    """'mcc', or the sum 'cdan + mcc(lam=0.1)' -> its canonical text, and the method.
+
+    Raises UserError as `parse`, `made` and `added` do, and for a method that is added to itself.
+    """
+    if len(texts := summands(text)) == 1:
+        call = parse(text, table, "method", (Method,))
+        return call.text, made(call, table)
+    shown, methods, lams = [], {}, {}
+    for one, lam in map(weighed, texts):
+        call = parse(one, table, "method", (Method,))
+        name, method = call.name.rpartition(":")[2], made(call, table)
+        if name in methods:
+            raise UserError(f"'{text}' names {name} twice. Weigh it instead: {name}(lam=2).")
+        methods[name] = method
+        if lam is not None and lam != method.lam:
+            lams[name], call = lam, call._replace(arguments={**call.arguments, WEIGHT: lam})
+        shown.append(call.text)
+    return " + ".join(shown), added(methods, lams)

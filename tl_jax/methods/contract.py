@@ -31,6 +31,7 @@ from tl_jax.methods.hooks import (
     TermsFn,
     WeightsFn,
 )
+from tl_jax.methods.hooks import Rate as Rate
 from tl_jax.methods.hooks import Restored as Restored
 from tl_jax.methods.hooks import Slope as Slope
 

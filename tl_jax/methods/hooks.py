@@ -158,7 +158,10 @@ class PredictFn(Protocol):
     """Inference where it is not the plain head."""
 
     def __call__(self, network: Network, model: Model, x: Array, domain: str, /) -> Output:
-        """Outputs on x [n, ...]; model.stats are those of `domain` ("source0", "source1", ... or "target")."""
+        """Outputs on x [n, ...]; model.stats are those of `domain` ("source0", "source1", ... or "target").
+
+        Output.unknown [n] is the method's own rule for examples of no known class: above zero it rejects.
+        """
         ...
 
 

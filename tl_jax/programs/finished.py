@@ -14,6 +14,7 @@ from tl_jax.run.store.checkpoints import Checkpoints
 from tl_jax.run.store.names import slug
 from tl_jax.run.store.rundir import RunDirectory
 from tl_jax.training.freezing import carry_over, resolve
+from tl_jax.training.predict import averaged
 from tl_jax.training.state import State
 
 
@@ -42,7 +43,7 @@ def restored(root: Path, task: Task, weights: Weights | None, at: int | None = N
 
 def last(root: Path, task: Task, model: Any, at: int | None = None) -> tuple[int, State]:
     """The step and the states [T, ...] of a task's last checkpoint, or of that of a step; model: something like what
-    its trials began from.
+    its trials began from. Its parameters are the averaged ones, where these are what it predicts by.
 
     Raises UserError where there is none.
     """
@@ -58,7 +59,7 @@ def last(root: Path, task: Task, model: Any, at: int | None = None) -> tuple[int
         if factors != how.factors:
             fresh = jax.eval_shape(how.build(factors).renew, like)
             like = like._replace(opt=jax.eval_shape(carry_over, fresh.opt, like.opt))
-        return step, checkpoints.restore(step, like)
+        return step, averaged(checkpoints.restore(step, like))
     finally:
         checkpoints.close()
 

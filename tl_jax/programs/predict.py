@@ -18,6 +18,7 @@ from tl_jax.kinds.predicting.predictions import columns, plain, texts
 from tl_jax.kinds.predicting.scoring import scoring
 from tl_jax.kinds.predicting.table import is_open
 from tl_jax.programs.model import Outputs, TrainedModel
+from tl_jax.run.plan.words import brought, in_pieces
 from tl_jax.run.report.table import NAMES
 
 MOST = 20
@@ -44,6 +45,8 @@ def predict(model: TrainedModel, text: str, domain: str = "target", data_dir: st
     """Every example of a spec or a path, in its order. Raises UserError for data that the model cannot take."""
     first = model.task.problem.target
     read = everything(text, data_dir, model.task.config.target, first)
+    if of := brought(model.task.config):
+        read = in_pieces(read, of, length=first.train.x.shape[1])
     found: Domain = like(read, first)
     y, said = labels_like(found, first)
     outputs = model.outputs(found.train.x, domain)
@@ -62,12 +65,12 @@ def table(found: Predicted, every: bool = False) -> dict[str, np.ndarray]:
     opened = is_open(model.task.config) and not problem.values
     if found.labelled:
         cells["label"] = found.labels
-    cells |= {name: column[0] for name, column in columns(problem, logits[None], opened).items()}
+    cells |= {name: column[0] for name, column in columns(problem, logits[None]).items()}
     if problem.values:
         return cells
     log_p = log_softmax(logits)
     p = np.exp(log_p)
-    unknown = {"unknown": cells.pop("unknown")} if opened else {}
+    unknown = {"unknown": rejected(logits, found.outputs.unknown)} if opened else {}
     cells |= {"entropy": -(p * log_p).sum(-1), **unknown}
     return cells | ({f"p({name})": p[:, i] for i, name in enumerate(classes)} if every else {})
 
@@ -131,12 +134,14 @@ def scores(found: Predicted) -> list[str]:
     if not rows.any():
         return []
     y, logits = found.y[rows], logits[rows]
-    metrics = scoring(problem).every(logits, y)
+    unknown = None if found.outputs.unknown is None else found.outputs.unknown[rows]
+    metrics = scoring(problem).every(logits, y, unknown)
     shown = ", ".join(f"{NAMES.get(name, name.replace('_', ' '))} {value:.4g}" for name, value in metrics.items())
     lines = [f"{shown} of {len(y)} labelled examples"]
     if problem.values:
         return lines
-    got = np.where(rejected(logits), len(found.model.classes), predictions(logits)) if opened else predictions(logits)
+    got = predictions(logits)
+    got = np.where(rejected(logits, unknown), len(found.model.classes), got) if opened else got
     return lines + _confusion(y, got, [*found.model.classes, "unknown"])
 
 

@@ -13,6 +13,7 @@ from tl_jax.run.execute.execution import execution
 from tl_jax.run.kind import Kind
 from tl_jax.run.plan.types import Options, Setup, Task
 from tl_jax.run.settings.config import Config
+from tl_jax.training.predict import averaged
 from tl_jax.training.state import State
 
 STEPS, REPEATS = 4, 3
@@ -45,7 +46,7 @@ def measured(kind: Kind, setup: Setup) -> list[JobCost]:
             name = task.start.job.name
             if name not in models:
                 one, states = _timed(kind, task.start, setup.options, from_file(task.start, setup.weights))
-                models[name] = states.params, states.stats
+                models[name] = averaged(states).params, states.stats
                 found.append(one._replace(hidden=True))
             model = pretrained(task, models[name])
         if task.job.strategy.cached:

@@ -13,9 +13,9 @@ from tl_jax.run.execute.begin import from_file, on_features, pretrained
 from tl_jax.run.execute.execution import check_bytes, execution
 from tl_jax.run.kind import Kind
 from tl_jax.run.loop import StoppedError, run_job
+from tl_jax.run.plan.effects import without_effect
 from tl_jax.run.plan.prepare import prepare
 from tl_jax.run.plan.problem import describe
-from tl_jax.run.plan.rules import without_effect
 from tl_jax.run.plan.types import Options, Setup, Task
 from tl_jax.run.report.reporter import Reporter, StopRequest
 from tl_jax.run.settings.config import Config
@@ -26,6 +26,7 @@ from tl_jax.run.store.resume import every_job, inspect
 from tl_jax.run.store.rundir import FEATURES, RunDirectory, packed
 from tl_jax.run.store.stops import Stops
 from tl_jax.run.work import Work
+from tl_jax.training.predict import averaged
 from tl_jax.training.state import State
 from tl_jax.training.trials import Programs, half_as_many
 
@@ -124,7 +125,7 @@ def _finish(at: Running, task: Task, models: dict[str, Any]) -> None:
         name = task.start.job.name
         if name not in models:
             states, _ = _train(at, task.start, from_file(task.start, weights))
-            models[name] = states.params, states.stats
+            models[name] = averaged(states).params, states.stats
         model = pretrained(task, models[name])
     # Where the trunk never moves, its features are computed once and the head alone is trained on them.
     if task.job.strategy.cached:

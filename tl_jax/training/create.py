@@ -32,7 +32,7 @@ def create(recipe: Recipe, data: Data, start: Start) -> State:
     head = unflatten(source_head)[SOURCE_HEAD[:-1]] if source_head else params["head"]
     model = Model(params, stats, {}, {"head": head})
     shown, _ = network.apply(params, stats_of(stats, "target"), example, train=False)
-    own = method.init(named(key, "method"), Example(*shown, example, len(data.sources)), model)
+    own = method.init(named(key, "method"), Example(shown.features, shown.logits, example, len(data.sources)), model)
     flat = flatten(params) | flatten(own.params, "method")
     step = jnp.zeros((), jnp.int32)
     seed = jnp.asarray(start.seed, jnp.uint32)

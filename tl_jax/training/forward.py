@@ -110,7 +110,7 @@ class Forward(NamedTuple):
         cuts = [0]
         for entry in entries:
             cuts.append(cuts[-1] + len(entry.x))
-        split = [Output(*(a[i:j] for a in out)) for i, j in itertools.pairwise(cuts)]
+        split = [jax.tree.map(lambda a, i=i, j=j: a[i:j], out) for i, j in itertools.pairwise(cuts)]
         return split, {"all": stats}
 
     def _source_then_together(self, weights: Weights, entries: Sequence[Entry]) -> tuple[list[Output], dict[str, Any]]:
@@ -145,6 +145,9 @@ def _by_view(entries: Sequence[Entry], outputs: Sequence[Output]) -> dict[str, O
     views: dict[str, list[Output]] = {}
     for entry, out in zip(entries, outputs, strict=True):
         views.setdefault(entry.view, []).append(out)
-    return {
-        view: Output(*(jnp.concatenate(parts) for parts in zip(*outs, strict=True))) for view, outs in views.items()
-    }
+    return {view: joined(outs) for view, outs in views.items()}
+
+
+def joined(outputs: Sequence[Output]) -> Output:
+    """One after the other."""
+    return jax.tree.map(lambda *parts: jnp.concatenate(parts), *outputs)

@@ -1,10 +1,9 @@
 """The one equation: min over theta of sum_k w_k(step) L_k(theta), usually L_S + lambda L_T."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.keys import of_view
@@ -13,7 +12,7 @@ from tl_jax.core.types import Array, At, Batch, Output, Outputs, Tree
 from tl_jax.data.views.augment import augment
 from tl_jax.methods.contract import Method, Own, View
 from tl_jax.methods.hooks import Rate, TermsFn
-from tl_jax.training.forward import Entry, Forward, Weights, stats_of
+from tl_jax.training.forward import Entry, Forward, Weights, joined, stats_of
 
 
 class Surroundings(NamedTuple):
@@ -138,17 +137,12 @@ def _teacher(forward: Forward, view: View, entries: list[Entry], around: Surroun
     if not view.train:
         return _inference(forward, (params, stats), entries)
     weights = Weights(params, stats, around.at.key)
-    return _joined(
-        forward.one_pass(weights, stats_of(stats, one.domain), one.x, f"teacher {one.view}{one.domain if i else ''}")[0]
-        for i, one in enumerate(entries)
-    )
+    name = lambda i, one: f"teacher {one.view}{one.domain if i else ''}"
+    passed = lambda i, one: forward.one_pass(weights, stats_of(stats, one.domain), one.x, name(i, one))[0]
+    return joined([passed(i, one) for i, one in enumerate(entries)])
 
 
 def _inference(forward: Forward, model: tuple[Tree, Mapping[str, Tree]], entries: list[Entry]) -> Output:
     """Each entry as the model predicts it, with the statistics of its domain; several are joined."""
     params, stats = model
-    return _joined(forward.network.apply(params, stats_of(stats, one.domain), one.x)[0] for one in entries)
-
-
-def _joined(outputs: Iterable[Output]) -> Output:
-    return Output(*(jnp.concatenate(parts) for parts in zip(*outputs, strict=True)))
+    return joined([forward.network.apply(params, stats_of(stats, one.domain), one.x)[0] for one in entries])

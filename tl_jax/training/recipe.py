@@ -10,6 +10,7 @@ from tl_jax.core.keys import named
 from tl_jax.core.schedules import LAM_SCHEDULES
 from tl_jax.core.types import Array, At, Batch, Network
 from tl_jax.methods.contract import Method
+from tl_jax.training.optimizer import Optimizer, adamw
 from tl_jax.training.state import State
 
 
@@ -19,12 +20,13 @@ class Recipe(NamedTuple):
     network: Network
     method: Method
     plan: str = "joint"
-    optimizer: str = "adamw"
+    optimizer: Optimizer = adamw()
     total: int = 600
     batch_size: int = 64
     lam_schedule: str = "constant"
     lr_schedule: str = "constant"
     clip_norm: float = 0.0
+    ema: float = 0.0
     place_batch: Callable[[Batch], Batch] = lambda batch: batch
 
 

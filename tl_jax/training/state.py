@@ -8,7 +8,7 @@ from tl_jax.methods.contract import Method
 from tl_jax.training.forward import stats_of
 from tl_jax.training.freezing import in_group
 from tl_jax.training.objective import split_params
-from tl_jax.training.optimizer import optimizer
+from tl_jax.training.optimizer import Optimizer
 
 
 class State(NamedTuple):
@@ -91,10 +91,10 @@ def shared(params: Mapping[str, Any]) -> dict[str, Any]:
     return {path: x for path, x in params.items() if not path.startswith("head/")}
 
 
-def with_optimizer(state: State, method: Method, name: str, factors: Mapping[str, float]) -> State:
+def with_optimizer(state: State, method: Method, optimizer: Optimizer, factors: Mapping[str, float]) -> State:
     """Fresh optimiser state for the trained parameters only: frozen ones cost no memory."""
     groups = trained_by_group(state.params, method, factors)
-    opt = {group: optimizer(name).init(params) for group, params in groups.items()}
+    opt = {group: optimizer.init(params) for group, params in groups.items()}
     if method.balancing is not None:
         opt["balance"] = method.balancing.balance.init(len(method.balancing.terms), shared(groups["all"]))
     return state._replace(opt=opt)

@@ -22,7 +22,8 @@ from tl_jax.training import several_losses
 from tl_jax.training.forward import Forward, normalised_modules
 from tl_jax.training.freezing import frozen_modules
 from tl_jax.training.objective import Found, Surroundings, objective
-from tl_jax.training.optimizer import Rates, clip, optimizer
+from tl_jax.training.optimizer import Rates, clip
+from tl_jax.training.predict import average_moved
 from tl_jax.training.recipe import Recipe, drawn, whereabouts
 from tl_jax.training.state import Data, State, model_of, trained_by_group, with_optimizer
 
@@ -113,6 +114,7 @@ def make_update(recipe: Recipe, factors: Mapping[str, float]) -> Callable[[State
             state = state._replace(memory=method.after(model_of(state), outputs, batch, at))
         if method.restore is not None:
             state = _restored(recipe, factors, state, method.restore(model_of(state), logged, at))
+        state = average_moved(state, recipe.ema)
         return state._replace(step=state.step + 1), logged
 
     return update
@@ -154,7 +156,7 @@ def _advance(
     opt, params = dict(state.opt), dict(state.params)
     for group in phase.groups:
         mine = {path: grads[path] for path in groups[group]}
-        updates, opt[group] = optimizer(recipe.optimizer).update(mine, state.opt[group], groups[group], rates)
+        updates, opt[group] = recipe.optimizer.update(mine, state.opt[group], groups[group], rates)
         moved: Any = optax.apply_updates(groups[group], updates)
         params |= moved
     if combined is not None:

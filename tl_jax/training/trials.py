@@ -9,7 +9,7 @@ import numpy as np
 from tl_jax.core.batching import sent_in_batches
 from tl_jax.core.types import Array, Output, Tree
 from tl_jax.training.create import create, refreshed
-from tl_jax.training.predict import predicted
+from tl_jax.training.predict import predicted, with_average
 from tl_jax.training.recipe import Recipe
 from tl_jax.training.state import Data, Start, State, with_optimizer
 from tl_jax.training.step import Progress, make_run, make_step, no_progress
@@ -74,7 +74,8 @@ def programs(recipe: Recipe, factors: Mapping[str, float], mode: str) -> Program
         return zeros._replace(bad_step=zeros.bad_step - 1, finite=~zeros.finite)
 
     def renew(state: State) -> State:
-        return with_optimizer(state, recipe.method, recipe.optimizer, factors)
+        fresh = with_optimizer(state, recipe.method, recipe.optimizer, factors)
+        return with_average(fresh, recipe.ema, factors)
 
     def begin(start: Start, data: Data) -> State:
         return renew(create(recipe, data, start))

@@ -52,7 +52,7 @@ def _classes(source: Domain, target: Domain) -> tuple[list[str], list[str]]:
         if (match := difflib.get_close_matches(name.lower(), [t.lower() for t in theirs - ours], 1, 0.8))
     ]
     space = fitting(source.classes, target.classes)
-    fix = {"partial": "use --label_space=partial", "open": "use --label_space=open"}.get(space, "rename the classes")
+    fix = f"use --label_space={space}" if space else "rename the classes"
     spelling = f" Spelled differently? {'; '.join(near[:5])}." if near else ""
     warning = (
         f"the class sets differ. Only in {source.name}: {sorted(ours - theirs)[:5]}. Only in {target.name}: "

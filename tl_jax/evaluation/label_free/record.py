@@ -6,10 +6,14 @@ import numpy as np
 
 
 class Seen(NamedTuple):
-    """What a model says of examples: logits [n, c]; features [n, d], None where they were not stored."""
+    """What a model says of examples: logits [n, c]; features [n, d], None where they were not stored.
+
+    unknown: [n], above zero where it rejects an example, if it has a rule of its own for that.
+    """
 
     logits: np.ndarray
     features: np.ndarray | None = None
+    unknown: np.ndarray | None = None
 
 
 class Labelled(NamedTuple):

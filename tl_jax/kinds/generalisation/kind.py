@@ -7,8 +7,8 @@ from tl_jax.data.domain import Domain
 from tl_jax.kinds.predicting.kind import predicting
 from tl_jax.kinds.predicting.plan import pair
 from tl_jax.kinds.predicting.table import Reading, beside
-from tl_jax.methods import GENERALISATION, made
-from tl_jax.run.plan.jobs import calls, jobs
+from tl_jax.methods import GENERALISATION
+from tl_jax.run.plan.jobs import jobs, methods
 from tl_jax.run.plan.types import Plan, Planning
 from tl_jax.run.settings.config import STREAMED, Config
 
@@ -34,7 +34,7 @@ WITHOUT = ("strategies", "sharing", "pretrain_steps", "pretrain_on", "view", "al
 
 
 def _plan(config: Config, read: Callable[[str], Domain]) -> Plan:
-    named = [(call.text, made(call, GENERALISATION)) for call in calls(config.methods, GENERALISATION, "method")]
+    named = methods(config.methods, GENERALISATION)
     return pair(config, read, jobs(config, named), GENERALISATION, unseen=True)
 
 

@@ -4,9 +4,9 @@ import dataclasses
 
 from tl_jax.core.errors import UserError
 from tl_jax.fine_tuning.strategies import STRATEGIES, Strategy
-from tl_jax.methods import ADAPTATION, FINE_TUNING, made
+from tl_jax.methods import ADAPTATION, FINE_TUNING
 from tl_jax.methods.contract import Method
-from tl_jax.run.plan.jobs import Job, calls, check_swept, make_job, values_of
+from tl_jax.run.plan.jobs import Job, calls, check_swept, make_job, methods, values_of
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.settings.config import Config
 
@@ -16,7 +16,7 @@ def fine_tuning_jobs(config: Config) -> list[Job]:
 
     Raises UserError for unknown or repeated methods and strategies, and for a swept name that no method has.
     """
-    named = [(call.text, made(call, FINE_TUNING)) for call in calls(config.methods, FINE_TUNING, "method")]
+    named = methods(config.methods, FINE_TUNING)
     strategies = [(call.text, call()) for call in calls(config.strategies, STRATEGIES, "strategy", Strategy)]
     check_swept(config, [method for _, method in named])
     todo = []

@@ -28,6 +28,7 @@ WITHOUT = (
     "allow_mismatch",
     "lam",
     "lam_schedule",
+    "lr_new",
     *LABELS,
     "pretrain_steps",
     "pretrain_on",

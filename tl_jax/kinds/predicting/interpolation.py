@@ -16,6 +16,7 @@ from tl_jax.run.report.figures import blank
 from tl_jax.run.report.plots import band
 from tl_jax.run.report.table import mean_std
 from tl_jax.training.forward import stats_of
+from tl_jax.training.predict import averaged
 from tl_jax.training.state import State, model_of
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def measured(task: Task, states: State) -> dict[str, np.ndarray]:
     network = make_network(task.config, task.problem, task.job, "vmap")
 
     def curve(state: State, x: jax.Array, y: jax.Array) -> jax.Array:
-        model = model_of(state)
+        model = model_of(averaged(state))
         model = model._replace(stats=stats_of(model.stats, "target"))
 
         def accuracy(share: jax.Array) -> jax.Array:

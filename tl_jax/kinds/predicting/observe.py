@@ -40,7 +40,8 @@ def observe(task: Task, programs: Programs, states: State) -> dict[str, np.ndarr
         out = predict_all(programs, states, x, domain)
         read = needs_features(select) and not name.startswith("target_")
         features = np.asarray(out.features, np.float32) if read else None
-        sets[name] = Seen(np.asarray(out.logits, np.float32), features)
+        unknown = None if out.unknown is None else np.asarray(out.unknown, np.float32)
+        sets[name] = Seen(np.asarray(out.logits, np.float32), features, unknown)
     return records.stored(sets)
 
 
@@ -135,7 +136,7 @@ def _selectors(config: Config, problem: Problem, stored: Mapping[int, Evaluated]
 
 
 def _metrics(seen: Evaluated, problem: Problem, by: Scoring) -> dict[str, float]:
-    target = by.every(seen.test.logits, problem.target.test.y)
+    target = by.every(seen.test.logits, problem.target.test.y, seen.test.unknown)
     scores = {f"target/{name}": value for name, value in target.items()}
     source = seen.of_sources(problem.source_labels())
     # Not where a head was trained on the target's features alone.

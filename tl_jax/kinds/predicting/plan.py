@@ -10,6 +10,7 @@ from tl_jax.data.domain import Domain, known
 from tl_jax.data.match import check_labelled, matched
 from tl_jax.evaluation.label_free.criteria import CRITERIA, NEED_SOURCE
 from tl_jax.kinds.predicting.scoring import scoring, tried
+from tl_jax.kinds.predicting.table import is_open
 from tl_jax.methods.contract import Method
 from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.networks import resolved
@@ -57,7 +58,7 @@ def _with_labels(config: Config, target: Domain, todo: list[Job], needed: bool) 
             )
         return todo, ()
     none = f"{target.name}: no training example has a label"
-    if config.label_space == "open" and known(target.train.y).any():
+    if is_open(config) and known(target.train.y).any():
         none += " of the source's classes"
     for name in AMOUNTS:
         if getattr(config, name) and not needed:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tl_jax.core.types import Output
 from tl_jax.data.domain import Domain
 from tl_jax.evaluation.metrics import log_softmax, predictions
 from tl_jax.evaluation.open_set import rejected
@@ -30,20 +31,27 @@ def everything(task: Task, programs: Programs, states: State) -> dict[str, np.nd
     """
     found = {}
     for split, part in task.problem.target.splits.items():
-        outputs = np.asarray(predict_all(programs, states, part.x, "target").logits, np.float32)
-        said = columns(task.problem, outputs, is_open(task.config))
+        out = predict_all(programs, states, part.x, "target")
+        said = columns(task.problem, np.asarray(out.logits, np.float32))
+        if is_open(task.config) and not task.problem.values:
+            said["unknown"] = unknowns(out)
         found |= {f"predicted/{split}/{name}": column for name, column in said.items()}
     return found
 
 
-def columns(problem: Problem, outputs: np.ndarray, opened: bool) -> dict[str, np.ndarray]:
+def columns(problem: Problem, outputs: np.ndarray) -> dict[str, np.ndarray]:
     """Outputs [T, n, c] in the words of the table."""
     if problem.values:
         center, scale = problem.units
         return {"value": center + scale * outputs[..., 0].astype(np.float64)}
     probability = np.exp(log_softmax(outputs).max(-1)).astype(np.float32)
-    found = {"class": predictions(outputs).astype(np.int32), "probability": probability}
-    return found | ({"unknown": np.stack([rejected(logits) for logits in outputs])} if opened else {})
+    return {"class": predictions(outputs).astype(np.int32), "probability": probability}
+
+
+def unknowns(out: Output) -> np.ndarray:
+    """Which of the examples of every trial are called unknown: bool [T, n] of logits [T, n, c] and unknown [T, n]."""
+    logits, own = np.asarray(out.logits), None if out.unknown is None else np.asarray(out.unknown)
+    return np.stack([rejected(z, None if own is None else own[i]) for i, z in enumerate(logits)])
 
 
 def write(setup: Setup, directory: RunDirectory) -> None:

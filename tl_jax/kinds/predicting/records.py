@@ -54,7 +54,8 @@ def stored(sets: Mapping[str, Seen]) -> dict[str, np.ndarray]:
 
 def evaluated(arrays: Arrays) -> Evaluated:
     """Back from a file, whose other arrays are left alone."""
-    seen = lambda name: Seen(arrays[f"{name}/logits"], arrays.get(f"{name}/features"))
+    parts = lambda name: (arrays.get(f"{name}/{part}") for part in ("features", "unknown"))
+    seen = lambda name: Seen(arrays[f"{name}/logits"], *parts(name))
     count = sum(name.startswith("source") and name.endswith("_val/logits") for name in arrays)
     target = seen("target") if "target/logits" in arrays else None
     # By number: in the order of names 10 would come before 2.

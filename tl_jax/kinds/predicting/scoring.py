@@ -20,13 +20,13 @@ Metrics = dict[str, float]
 class Scoring(NamedTuple):
     """shown: the metric of tables and curves, HIGHER IS BETTER. of(outputs [n, c], labels [n]) -> that metric, or None.
 
-    every(outputs, labels) -> all of the target's metrics by name, those that the known labels allow, and "n", how many
-    they are, where they are not all; criteria: what may choose a step.
+    every(outputs, labels, unknown=None) -> all of the target's metrics by name, those that the known labels allow, and
+    "n", how many they are, where they are not all; criteria: what may choose a step.
     """
 
     shown: str
     of: Callable[[np.ndarray, np.ndarray], float | None]
-    every: Callable[[np.ndarray, np.ndarray], Metrics]
+    every: Callable[..., Metrics]
     criteria: Mapping[str, Criterion]
 
 
@@ -37,11 +37,11 @@ def scoring(problem: Problem, select: str = "") -> Scoring:
     """
     own = {select: criterion(select)} if is_own(select) or "(" in select else {}
     if not problem.values:
-        metrics = lambda logits, y: _of_known(_classes, logits, y)
+        metrics = lambda logits, y, unknown=None: _of_known(_classes, y, logits, unknown)
         return Scoring("accuracy", _accuracy, metrics, {**CRITERIA, **own})
     center, scale = problem.units
-    scores = lambda outputs, y: _values(center + scale * outputs[:, 0].astype(np.float64), y)
-    every = lambda outputs, y: _of_known(scores, outputs, y)
+    scores = lambda y, outputs: _values(center + scale * outputs[:, 0].astype(np.float64), y)
+    every = lambda outputs, y, unknown=None: _of_known(scores, y, outputs)
     r2 = lambda outputs, y: every(outputs, y).get("r2")
     on_source: Criterion = lambda record: every(*_labelled(record))["r2"]
     return Scoring("r2", r2, every, {"source_val": on_source, **(own if is_own(select) else {})})
@@ -75,12 +75,13 @@ def label_free_scores(by: Scoring, record: Record) -> dict[str, float | None]:
     return {f"label_free/{name}": of(record) for name, of in able.items()}
 
 
-def _of_known(scores: Callable[..., Metrics], outputs: np.ndarray, labels: np.ndarray) -> Metrics:
+def _of_known(scores: Callable[..., Metrics], labels: np.ndarray, *outputs: np.ndarray | None) -> Metrics:
     """Scores of the examples whose label is known; none of none."""
     rows = known(labels)
     if not rows.any():
         return {}
-    return scores(outputs[rows], labels[rows]) | ({} if rows.all() else {"n": int(rows.sum())})
+    of_known = (x if x is None else x[rows] for x in outputs)
+    return scores(labels[rows], *of_known) | ({} if rows.all() else {"n": int(rows.sum())})
 
 
 def _values(found: np.ndarray, wanted: np.ndarray) -> Metrics:
@@ -88,8 +89,8 @@ def _values(found: np.ndarray, wanted: np.ndarray) -> Metrics:
     return scores if np.ptp(wanted) else {name: x for name, x in scores.items() if name != "r2"}  # which has no value
 
 
-def _classes(logits: np.ndarray, labels: np.ndarray) -> Metrics:
-    opened = open_set(logits, labels) if labels.max() == logits.shape[1] else {}
+def _classes(labels: np.ndarray, logits: np.ndarray, unknown: np.ndarray | None) -> Metrics:
+    opened = open_set(logits, labels, unknown) if labels.max() == logits.shape[1] else {}
     inside = _inside(logits, labels)
     return (evaluate(logits[inside], labels[inside]) if inside.any() else {}) | opened
 

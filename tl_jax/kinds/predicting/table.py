@@ -145,7 +145,7 @@ def cells(config: Config, table: Iterable[Row], by: tuple[Reading, str]) -> list
 
 def is_open(config: Config) -> bool:
     """Whether the target may have classes of its own that count as unknown."""
-    return config.label_space == "open"
+    return config.label_space in ("open", "universal")
 
 
 def footnote(config: Config, by: tuple[Reading, str]) -> str:
@@ -158,8 +158,9 @@ def footnote(config: Config, by: tuple[Reading, str]) -> str:
     elif is_open(config):
         of = ", of the classes that the source has"
         how += (
-            " OS*, unknown recall and their harmonic mean HOS, at the last step: an example is called unknown where "
-            "the entropy of its prediction is over half its maximum; OS* is accuracy averaged over the known classes."
+            " OS*, unknown recall and their harmonic mean HOS (H-score), at the last step: an example is called "
+            "unknown as its method says, or, where that has no rule, where the entropy of its prediction is over half "
+            "its maximum; OS* is accuracy averaged over the known classes of the target."
         )
     pair = f"{' + '.join(config.source) or config.init_from} -> {config.target}"
     return (

@@ -11,9 +11,9 @@ from tl_jax.kinds.test_time import observe
 from tl_jax.kinds.test_time.jobs import streaming
 from tl_jax.kinds.test_time.streams import stream
 from tl_jax.kinds.test_time.table import table
-from tl_jax.methods import TEST_TIME, made
+from tl_jax.methods import TEST_TIME
 from tl_jax.run.kind import Kind
-from tl_jax.run.plan.jobs import calls
+from tl_jax.run.plan.jobs import methods
 from tl_jax.run.plan.networks import resolved
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.scaling import chosen, scaled
@@ -42,7 +42,7 @@ def _check(config: Config) -> None:
 
 
 def _plan(config: Config, read: Callable[[str], Domain]) -> Plan:
-    named_methods = [(call.text, made(call, TEST_TIME)) for call in calls(config.methods, TEST_TIME, "method")]
+    named_methods = methods(config.methods, TEST_TIME)
     todo = streaming(config, named_methods)
     problem = Problem(*matched([read(spec) for spec in config.source], read(config.target), True, config.label_space))
     check_labelled(problem.sources)

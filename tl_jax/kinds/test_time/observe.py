@@ -19,7 +19,7 @@ from tl_jax.kinds.test_time.streams import segments, stream
 from tl_jax.run.execute import divergence
 from tl_jax.run.plan.setup import make_network
 from tl_jax.run.plan.types import Setup, Task
-from tl_jax.run.settings.config import Config
+from tl_jax.run.settings.config import Config, optimizer_call
 from tl_jax.run.store.rundir import RunDirectory
 from tl_jax.training.create import create
 from tl_jax.training.freezing import resolve
@@ -91,7 +91,7 @@ def _programs(task: Task, job: Streaming, batch: int, total: int) -> Streams:
         network=make_network(config, task.problem, job, "vmap"),
         method=job.adapts,
         plan=config.forward_plan,
-        optimizer=config.optimizer,
+        optimizer=optimizer_call(config)(),
         total=total,
         batch_size=batch,
         lam_schedule=config.lam_schedule or job.adapts.lam_schedule,
@@ -105,7 +105,7 @@ def _programs(task: Task, job: Streaming, batch: int, total: int) -> Streams:
     streamed = make_stream(recipe, factors)
 
     def begin(start: Start) -> State:
-        return with_optimizer(bare(start), job.adapts, config.optimizer, factors)
+        return with_optimizer(bare(start), job.adapts, recipe.optimizer, factors)
 
     def go(state: State, rows: jax.Array, x: jax.Array):
         out = streamed(state, x[rows])

@@ -29,7 +29,7 @@ VALUES = 10_000_000
 """Training examples, and numbers in them, beyond which some examples are drawn once."""
 OF_TRAINING = (
     *("network", "methods", "seeds", "sweep", "steps", "batch_size", "eval_every", "select", "freeze", "clip_norm"),
-    *("lam", "lam_schedule", "lr", "lr_schedule", "weight_decay", "optimizer", "precision", "pretrain_steps"),
+    *("lam", "lam_schedule", "lr", "lr_schedule", "weight_decay", "optimizer", "lr_new", "precision", "pretrain_steps"),
 )
 """The settings that say nothing to a baseline."""
 SEED = None

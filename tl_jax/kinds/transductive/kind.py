@@ -7,14 +7,14 @@ from tl_jax.kinds.predicting.kind import predicting
 from tl_jax.kinds.predicting.plan import pair
 from tl_jax.kinds.transductive import baselines
 from tl_jax.kinds.transductive.reading import READING
-from tl_jax.methods import ADAPTATION, made
-from tl_jax.run.plan.jobs import calls, jobs
+from tl_jax.methods import ADAPTATION
+from tl_jax.run.plan.jobs import jobs, methods
 from tl_jax.run.plan.types import Plan, Planning
 from tl_jax.run.settings.config import STREAMED, Config
 
 
 def _plan(config: Config, read: Callable[[str], Domain]) -> Plan:
-    named = [(call.text, made(call, ADAPTATION)) for call in calls(config.methods, ADAPTATION, "method")]
+    named = methods(config.methods, ADAPTATION)
     return pair(config, read, jobs(config, named), ADAPTATION)
 
 

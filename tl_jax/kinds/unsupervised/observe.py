@@ -26,6 +26,7 @@ from tl_jax.run.store.names import slug
 from tl_jax.run.store.rundir import RunDirectory, read_lines
 from tl_jax.training.forward import stats_of
 from tl_jax.training.objective import split_params
+from tl_jax.training.predict import averaged
 from tl_jax.training.state import State
 from tl_jax.training.trials import Programs, predict_all
 
@@ -143,7 +144,7 @@ def keep(task: Task, directory: RunDirectory, states: State) -> None:
     if not job.method.trained:
         return
     own: Any = job.method.predict and states.memory
-    params, stats = (own["params"], own["stats"]) if own else (split_params(states.params)[0], states.stats)
+    params, stats = (own["params"], own["stats"]) if own else (split_params(averaged(states).params)[0], states.stats)
     trunk = {group: tree for group, tree in params.items() if group != "head"}
     first = jax.tree.map(lambda x: np.asarray(x[0]), (trunk, stats_of(stats, "target")))
     path = trunk_path(directory, job.name)

@@ -16,7 +16,7 @@ from tl_jax.core.processes import on_host
 from tl_jax.data.domain import Examples, changed
 from tl_jax.fine_tuning.strategies import full
 from tl_jax.run.plan.problem import Problem
-from tl_jax.run.plan.setup import make_network, make_task
+from tl_jax.run.plan.setup import make_network, make_task, taken_over
 from tl_jax.run.plan.types import Part, Task
 from tl_jax.run.plan.weights import Weights, for_trials
 from tl_jax.run.settings.config import network_call
@@ -37,8 +37,7 @@ def pretrained(task: Task, model: Any) -> Any:
     """
     assert task.start is not None
     params, stats = on_host(model)
-    same = task.start.problem.target.classes == task.problem.target.classes
-    kept = {path: x for path, x in params.items() if path in task.shapes and (same or not path.startswith("head/"))}
+    kept = {path: params[path] for path in sorted(taken_over(task))}
     if task.job.method.source_head:
         kept |= {f"source_{path}": x for path, x in params.items() if path.startswith("head/")}
     if "all" not in stats:  # a domain that the first model was not trained on begins where its target stood
@@ -79,7 +78,8 @@ def on_features(task: Task, model: Any) -> Task:
     network = f"{HEAD_ALONE[:-1]}, head='{network_call(task.config)().head}')"
     config = dataclasses.replace(task.config, network=network)
     job = dataclasses.replace(task.job, strategy=full(), start=None)
-    return make_task(Part(config, Problem((), changed(target, **seen), units=task.problem.units), job))
+    problem = Problem((), changed(target, **seen), units=task.problem.units)
+    return make_task(Part(config, problem, job, loaded=frozenset()))  # its head is new, as it was above the trunk
 
 
 def _kept(cache: Path, sizes: dict[str, int]) -> dict[str, np.ndarray] | None:

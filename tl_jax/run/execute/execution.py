@@ -11,7 +11,9 @@ from tl_jax.run.execute.calibration import agreed, choose
 from tl_jax.run.plan.devices import Placement, place
 from tl_jax.run.plan.setup import make_network
 from tl_jax.run.plan.types import Options, Task
+from tl_jax.run.settings.config import optimizer_call
 from tl_jax.training.freezing import resolve
+from tl_jax.training.predict import averages
 from tl_jax.training.recipe import Recipe
 from tl_jax.training.state import Data
 from tl_jax.training.trials import Programs, programs
@@ -89,12 +91,13 @@ def make_recipe(task: Task, mode: str, placement: Placement) -> Recipe:
         network=make_network(config, task.problem, task.job, mode),
         method=method,
         plan=config.forward_plan,
-        optimizer=config.optimizer,
+        optimizer=optimizer_call(config)(),
         total=task.job.steps,
         batch_size=config.batch_size,
         lam_schedule=config.lam_schedule or method.lam_schedule,
         lr_schedule=config.lr_schedule,
         clip_norm=config.clip_norm,
+        ema=config.ema if averages(method) else 0.0,
         place_batch=placement.batch(),
     )
 

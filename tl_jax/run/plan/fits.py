@@ -12,7 +12,8 @@ from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.setup import example, make_network
 from tl_jax.run.plan.types import Options
-from tl_jax.run.settings.config import Config, network_call
+from tl_jax.run.plan.words import begins_from
+from tl_jax.run.settings.config import Config, network_call, optimizer_call
 from tl_jax.run.settings.forms import MOST_SEED, MOST_SEEDS, NUMBER
 from tl_jax.run.settings.settings import check_number, check_settings, settings
 from tl_jax.training.freezing import parse_action
@@ -21,6 +22,7 @@ from tl_jax.training.freezing import parse_action
 def check(config: Config) -> None:
     """Raises UserError for the first value that no run could use."""
     check_settings(config)
+    optimizer_call(config)
     seeds = config.seeds
     if (
         not seeds
@@ -36,8 +38,10 @@ def check(config: Config) -> None:
     _check_swept(config)
     for rule in config.freeze:
         parse_action(rule)
-    if config.allow_mismatch and not config.init_from:
+    if config.allow_mismatch and not begins_from(config):
         raise UserError("--allow_mismatch says what may differ from the weights of --init_from, which is not given.")
+    if config.ema >= 1:
+        raise UserError(f"--ema={config.ema:g}: a decay below 1 is needed, such as 0.999.")
     _check_labels(config)
 
 

@@ -3,16 +3,19 @@
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from tl_jax.core.errors import UserError, unknown
 from tl_jax.fine_tuning.layout import Layout
 from tl_jax.fine_tuning.strategies import Strategy, full
+from tl_jax.methods import named_method
 from tl_jax.methods.contract import Method
 from tl_jax.naming.calls import Call, parse
 from tl_jax.run.settings.config import AMOUNTS, Config
 from tl_jax.training.freezing import Rule
 
 FULL = full()
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,19 @@ def calls(texts: Sequence[str], table: Mapping[str, Callable], kind: str, makes:
     """Calls of a table's functions, or of the user's own. Raises UserError for unknown and for repeated ones, and where
     there is none."""
     found = [parse(text, table, kind, (makes,)) for text in texts]
-    named = [call.text for call in found]
-    if not named or len(set(named)) != len(named):
-        raise UserError(f"--{kind}={named}: name at least one, each only once.")
-    return found
+    return [call for _, call in _once(kind, [(call.text, call) for call in found])]
+
+
+def _once(kind: str, named: list[tuple[str, T]]) -> list[tuple[str, T]]:
+    texts = [text for text, _ in named]
+    if not texts or len(set(texts)) != len(texts):
+        raise UserError(f"--{kind}={texts}: name at least one, each only once.")
+    return named
+
+
+def methods(texts: Sequence[str], table: Mapping[str, Callable[..., Method]]) -> list[tuple[str, Method]]:
+    """The methods of these texts, and sums of methods, by their canonical text. Raises UserError as `calls` does."""
+    return _once("method", [named_method(text, table) for text in texts])
 
 
 def values_of(config: Config, method: Method) -> dict[str, float]:

@@ -9,13 +9,14 @@ from tl_jax.data.load import load
 from tl_jax.evaluation.label_free.criteria import CRITERIA, criterion
 from tl_jax.naming.own_code import is_own
 from tl_jax.run.plan.devices import place
+from tl_jax.run.plan.effects import without_effect
 from tl_jax.run.plan.fits import check, check_network, check_options
 from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem
-from tl_jax.run.plan.rules import without_effect
 from tl_jax.run.plan.setup import example, make_network, make_task, plain
 from tl_jax.run.plan.types import Options, Planning, Setup
 from tl_jax.run.plan.weights import Weights, read_weights
+from tl_jax.run.plan.words import begun, reading
 from tl_jax.run.settings.config import AUTO, Config, network_call
 
 
@@ -26,15 +27,14 @@ def prepare(how: Planning, config: Config, options: Options, domains: Mapping[st
     """
     # What needs no data.
     check(config)
+    if config.network != AUTO:
+        config = begun(config, how.without)
     _check_of_kind(how, config)
     how.check(config)
-    if config.network != AUTO:
-        network_call(config)
     check_options(options)
     # The data, what `auto` stands for with them, and the jobs.
-    config, problem, parts, notes = how.plan(
-        config, lambda spec: domains[spec] if spec in domains else load(spec, options.data_dir)
-    )
+    read = lambda spec: domains[spec] if spec in domains else load(spec, options.data_dir)
+    config, problem, parts, notes = how.plan(config, reading(config, read))
     # The machine and the network. The weights of a file may change the config (a bottleneck that it lacks is left out).
     for part in parts:
         place(options.devices, len(part.job.trials), config.batch_size, options.trials == "vmap")
@@ -43,7 +43,7 @@ def prepare(how: Planning, config: Config, options: Options, domains: Mapping[st
     weights = None
     if config.init_from:
         config, weights = _begun(config, problem, first, how.new_head)
-        parts = [part._replace(config=config) for part in parts]
+        parts = [part._replace(config=config, loaded=frozenset(weights.params)) for part in parts]
     # Each job with the data that it sees. A freezing rule without effect anywhere is a mistake: it would be believed.
     tasks = [make_task(part) for part in parts]
     without_effect(config, tasks)

@@ -17,6 +17,7 @@ from tl_jax.models.sharing import SHARING, build_tasks
 from tl_jax.naming.calls import parse
 from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem, check_batches, rows_known
+from tl_jax.run.plan.rules import faster
 from tl_jax.run.plan.types import Part, Task
 from tl_jax.run.settings.config import AMOUNTS, Config, network_call
 from tl_jax.training.create import create
@@ -31,10 +32,10 @@ def make_task(part: Part) -> Task:
     Its rules are those of the user's that match any of its parameters (see run/plan/rules.py); the hidden job that
     trains the model it begins from has none of them.
     """
-    config, problem, job, before = part
+    config, problem, job, before, loaded = part
     start = None
     if job.start is not None:
-        start = make_task(Part(dataclasses.replace(config, freeze=()), before or problem, job.start))
+        start = make_task(Part(dataclasses.replace(config, freeze=()), before or problem, job.start, loaded=loaded))
     rows = _rows(problem, job, config)
     check_batches(problem, config.batch_size, job.method, partly=rows is not None)
     net = make_network(config, problem, job, "map")
@@ -43,9 +44,25 @@ def make_task(part: Part) -> Task:
     begin = lambda one, data: create(Recipe(net, job.method, config.forward_plan), data, one)
     state: State = jax.eval_shape(begin, jax.tree.map(lambda x: x[0], task.starts()), task.data)
     mine = tuple(rule for rule in config.freeze if matches(rule, state.params))
-    rules = job.rules(dataclasses.replace(config, freeze=mine), blocks)
+    task = task._replace(shapes=state.params)
+    task = task._replace(new=_new(task, loaded))
+    rules = (*job.rules(dataclasses.replace(config, freeze=mine), blocks), *faster(task))
     resolve(rules, state.params)
-    return task._replace(shapes=state.params, rules=rules)
+    return task._replace(rules=rules)
+
+
+def _new(task: Task, loaded: frozenset[str] | None) -> tuple[str, ...] | None:
+    """The parameters that the task begins at random, in order; None where all are."""
+    given = taken_over(task) if task.start is not None else loaded if task.job.strategy.pretrained else None
+    return None if given is None else tuple(path for path in task.shapes if path not in given)
+
+
+def taken_over(task: Task) -> frozenset[str]:
+    """The parameters that a task takes over from its start: the head only where the classes are the same."""
+    assert task.start is not None
+    same = task.start.problem.target.classes == task.problem.target.classes
+    shared = task.start.shapes.keys() & task.shapes.keys()
+    return frozenset(path for path in shared if same or not path.startswith("head/"))
 
 
 def _blocks(config: Config, problem: Problem, job: Job) -> Layout:

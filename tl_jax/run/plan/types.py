@@ -56,12 +56,13 @@ class Options:
 
 class Part(NamedTuple):
     """A job with the config and the problem as it sees them; before: the problem of the job that trains the model it
-    begins from (None: the same)."""
+    begins from (None: the same); loaded: the parameters that weights of a file give (None: there is none)."""
 
     config: Config
     problem: Problem
     job: Job
     before: Problem | None = None
+    loaded: frozenset[str] | None = None
 
 
 class Plan(NamedTuple):
@@ -100,7 +101,8 @@ class Task(NamedTuple):
     """A job with the problem as it sees it.
 
     shapes: {path: shape of a parameter}; rules: the freezing rules in force; rows: labelled rows of the
-    target by trial [T, L], or None for all; start: the task that trains the model this one begins from.
+    target by trial [T, L], or None for all; start: the task that trains the model this one begins from; new: the
+    parameters that this model, or a file, does not give (None: it begins from nothing).
     """
 
     job: Job
@@ -110,6 +112,7 @@ class Task(NamedTuple):
     rules: tuple[Rule, ...]
     rows: np.ndarray | None
     start: "Task | None"
+    new: tuple[str, ...] | None = None
 
     @property
     def data(self) -> Data:

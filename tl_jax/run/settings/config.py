@@ -11,11 +11,11 @@ from tl_jax.evaluation.label_free.criteria import CRITERIA
 from tl_jax.methods.aligned import ALIGNMENTS
 from tl_jax.models.networks import NETWORKS, network
 from tl_jax.models.sharing import SHARING
-from tl_jax.naming.calls import Call
+from tl_jax.naming.calls import Call, parse
 from tl_jax.run.settings.forms import NUMBERS, RULES, SEEDS, SWEEP, WHOLES
 from tl_jax.run.settings.settings import setting
 from tl_jax.training.forward import PLANS
-from tl_jax.training.optimizer import RULES as OPTIMIZERS
+from tl_jax.training.optimizer import OPTIMIZERS
 
 PRECISIONS = ("float32", "bfloat16")
 AUTO = "auto"
@@ -49,7 +49,7 @@ class Config:
     )
     methods: tuple[str, ...] = setting(
         ("source_only", "adabn", "dann", "mcc", "target_only"),
-        "Repeatable. Method or call, as in 'mcc(temperature=2.0)' or 'mine.py:my_method(sharp=2.0)': {choices}.",
+        "Repeatable. Method, call or sum, as in 'dann + mcc(lam=0.3)' or 'mine.py:my_method(sharp=2.0)': {choices}.",
         flag="method",
     )
     seeds: tuple[int, ...] = setting(
@@ -119,11 +119,30 @@ class Config:
     lr_schedule: str = setting(
         "cosine", "How it moves over the run: {choices}.", choices=LR_SCHEDULES, word="learning-rate schedule"
     )
-    weight_decay: float = setting(1e-2, "Decoupled weight decay, on matrices and kernels.")
-    optimizer: str = setting("adamw", "One of {choices}.", choices=OPTIMIZERS, word="optimizer")
+    weight_decay: float = setting(
+        1e-2,
+        "Weight decay, on matrices and kernels: decoupled, but part of the gradient with adam and sgd (papers with sgd "
+        "take 0.001 or 0.0005).",
+    )
+    lr_new: float = setting(
+        1.0,
+        "Factor of the learning rate of what is new (head, bottleneck, the method's own networks), where a job begins "
+        "from weights; freezing rules come first.",
+        least=1e-6,
+    )
+    optimizer: str = setting(
+        "adamw",
+        "One of {choices}, or a call, as in 'sgd(momentum=0.9, nesterov=False)'; sgdw is sgd with decoupled decay.",
+        choices=OPTIMIZERS,
+    )
     batch_size: int = setting(64, "Examples of each domain in a step.", least=2)
     steps: int = setting(600, "Training steps.", least=1)
     clip_norm: float = setting(0.0, "Clip trained gradients to this global norm; 0 does not.")
+    ema: float = setting(
+        0.0,
+        "Decay of a moving average of the weights, with bias correction, that evaluation, predictions and exports go "
+        "by, as in 0.999; 0: by the weights themselves.",
+    )
     freeze: tuple[tuple[str, str], ...] = setting(
         (),
         "Repeatable, first match wins: 'pattern=frozen', 'pattern=0.1' (learning-rate factor), "
@@ -186,6 +205,11 @@ class Config:
     def digest(self) -> str:
         """Eight hex digits that name this configuration."""
         return hashlib.sha256(json.dumps(self.given(), sort_keys=True).encode()).hexdigest()[:8]
+
+
+def optimizer_call(config: Config) -> Call:
+    """The optimiser named by the config. Raises UserError if there is none."""
+    return parse(config.optimizer, OPTIMIZERS, "optimizer")
 
 
 def network_call(config: Config) -> Call:

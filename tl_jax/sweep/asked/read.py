@@ -60,7 +60,7 @@ def literal(flag: str, text: str, node: ast.expr) -> Any:
     """A literal; names and calls are the texts that they are."""
     if isinstance(node, ast.Tuple):
         return tuple(literal(flag, text, each) for each in node.elts)
-    if isinstance(node, ast.Name | ast.Call):
+    if _is_sum(node):
         return ast.unparse(node)
     try:
         return ast.literal_eval(node)
@@ -75,3 +75,10 @@ def numbers_of(flag: str, text: str, node: ast.expr) -> list[Any]:
     if node.keywords or not all(type(one) in (int, float) for one in found):
         raise UserError(f"--{flag}='{text}': {function_of(node)}(...) takes numbers.")
     return found
+
+
+def _is_sum(node: ast.expr) -> bool:
+    """Whether it is names and calls with plus signs between them: methods that are added."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return _is_sum(node.left) and _is_sum(node.right)
+    return isinstance(node, ast.Name | ast.Call)

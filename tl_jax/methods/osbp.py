@@ -1,0 +1,48 @@
+"""Open-set domain adaptation by backpropagation: one more class, whose share of the target is fought over."""
+
+import jax
+import jax.numpy as jnp
+
+from tl_jax.core.keys import named
+from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs
+from tl_jax.losses import heads, mlp
+from tl_jax.losses.classes import cross_entropy, gradient_reversal
+from tl_jax.methods.contract import Example, Method, Own, Terms
+
+
+def osbp(boundary: float = 0.5) -> Method:
+    """L = CE_s over K + 1 classes - mean_t (b log u + (1 - b) log(1 - u)),  u = p_{K+1} of the target, f_t reversed.
+
+    The head wants u = b for every target; the trunk, whose gradient is reversed with coefficient lam, away from it, to
+    a known class or to the unknown one. Class K + 1 is a linear unit of the method's own beside the network's head; no
+    source has it. Rejected is what it wins. boundary b = .5, lam = 1. Saito et al. 2018, arXiv 1804.10427.
+    """
+
+    def init(key: Array, example: Example, model: Model) -> Own:
+        return Own({"unknown": mlp.init(key, (example.features.shape[-1], 1))}, {})
+
+    def extended(logits: Array, params: mlp.Params, features: Array) -> Array:
+        return jnp.concatenate([logits, mlp.apply(params, features)], axis=1)
+
+    def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
+        f_t, s = gradient_reversal(out["target"].features, at.lam), out["source"]
+        of_target = heads.apply(own.network["head"], f_t, named(at.key, "head"))
+        z = extended(of_target, own.params["unknown"], f_t)
+        total, b = jax.nn.logsumexp(z, axis=1), at.values["boundary"]
+        # log(1 - u) is the sum over the known classes: nothing is subtracted from 1.
+        log_u, log_rest = z[:, -1] - total, jax.nn.logsumexp(z[:, :-1], axis=1) - total
+        supervised = cross_entropy(extended(s.logits, own.params["unknown"], s.features), batch.y)
+        return Terms({"classes": supervised, "boundary": -(b * log_u + (1 - b) * log_rest).mean()})
+
+    def predict(network: Network, model: Model, x: Array, domain: str) -> Output:
+        out, _ = network.apply(model.params, model.stats, x)
+        unknown = mlp.apply(model.own["unknown"], out.features)[:, 0]
+        return out._replace(unknown=unknown - out.logits.max(1))
+
+    return Method(
+        terms,
+        init,
+        weights=lambda at: {"classes": 1.0, "boundary": 1.0},
+        values={"boundary": boundary},
+        predict=predict,
+    )
