@@ -71,6 +71,14 @@ def test_averages_are_for_those_that_predict_by_the_weights_in_training():
         prepared(("source_only",), ema=1.0)
 
 
+def test_a_batch_is_cut_into_equal_parts_and_only_blocks_are_computed_again():
+    for parts in (3, 16):
+        with pytest.raises(UserError, match=rf"--accumulate={parts}: the batch of 16 does not divide"):
+            prepared(("source_only",), accumulate=parts)
+    with pytest.raises(UserError, match=r"--remat changes nothing: --network=mlp.* has no blocks"):
+        prepared(("source_only",), remat=True)
+
+
 def test_a_rule_about_a_trunk_that_is_passed_once_is_no_rule_about_it():
     how = {
         "kind": "inductive",

@@ -40,6 +40,11 @@ def check(config: Config) -> None:
         parse_action(rule)
     if config.allow_mismatch and not begins_from(config):
         raise UserError("--allow_mismatch says what may differ from the weights of --init_from, which is not given.")
+    if config.batch_size % config.accumulate or (config.accumulate > 1 and config.batch_size < 2 * config.accumulate):
+        raise UserError(
+            f"--accumulate={config.accumulate}: the batch of {config.batch_size} does not divide into as many equal "
+            "parts of two or more examples."
+        )
     if config.ema >= 1:
         raise UserError(f"--ema={config.ema:g}: a decay below 1 is needed, such as 0.999.")
     _check_labels(config)

@@ -37,7 +37,7 @@ def prepare(how: Planning, config: Config, options: Options, domains: Mapping[st
     config, problem, parts, notes = how.plan(config, reading(config, read))
     # The machine and the network. The weights of a file may change the config (a bottleneck that it lacks is left out).
     for part in parts:
-        place(options.devices, len(part.job.trials), config.batch_size, options.trials == "vmap")
+        place(options.devices, len(part.job.trials), config.batch_size // config.accumulate, options.trials == "vmap")
     first = plain(parts[0].job)
     check_network(config, problem, first)
     weights = None

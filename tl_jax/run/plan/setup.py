@@ -13,11 +13,12 @@ from tl_jax.data.pipeline.rows import balanced, labelled_rows, repeated
 from tl_jax.fine_tuning.layout import Layout, layout
 from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import build
+from tl_jax.models.remat import recomputing
 from tl_jax.models.sharing import SHARING, build_tasks
 from tl_jax.naming.calls import parse
+from tl_jax.run.plan.effects import faster
 from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem, check_batches, rows_known
-from tl_jax.run.plan.rules import faster
 from tl_jax.run.plan.types import Part, Task
 from tl_jax.run.settings.config import AMOUNTS, Config, network_call
 from tl_jax.training.create import create
@@ -29,7 +30,7 @@ from tl_jax.training.state import State
 def make_task(part: Part) -> Task:
     """A job's task. Raises UserError for strategies and batches that do not fit.
 
-    Its rules are those of the user's that match any of its parameters (see run/plan/rules.py); the hidden job that
+    Its rules are those of the user's that match any of its parameters (see run/plan/effects.py); the hidden job that
     trains the model it begins from has none of them.
     """
     config, problem, job, before, loaded = part
@@ -110,6 +111,7 @@ def make_network(config: Config, problem: Problem, job: Job, mode: str, *, form:
     dtype = jnp.dtype(config.precision)
     if problem.tasks:
         widths = {task.group: task.width for task in problem.tasks}
-        return accepting_bytes(build_tasks(call(), widths, parse(config.sharing, SHARING, "sharing")(), dtype, form))
-    built = build(call(), max(1, len(problem.target.classes)), dtype, form)
-    return accepting_bytes(job.strategy.adapt(built))
+        built = build_tasks(call(), widths, parse(config.sharing, SHARING, "sharing")(), dtype, form)
+    else:
+        built = build(call(), max(1, len(problem.target.classes)), dtype, form)
+    return accepting_bytes(job.strategy.adapt(recomputing(built) if config.remat else built))

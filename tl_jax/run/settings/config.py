@@ -136,6 +136,15 @@ class Config:
         choices=OPTIMIZERS,
     )
     batch_size: int = setting(64, "Examples of each domain in a step.", least=2)
+    accumulate: int = setting(
+        1,
+        "Parts of a batch that are passed one after the other, their gradients averaged: less memory. Statistics of "
+        "batch normalisation, and what a method compares across the batch, are then of each part.",
+        least=1,
+    )
+    remat: bool = setting(
+        False, "Compute activations between a network's blocks again in the backward pass: less memory, more time."
+    )
     steps: int = setting(600, "Training steps.", least=1)
     clip_norm: float = setting(0.0, "Clip trained gradients to this global norm; 0 does not.")
     ema: float = setting(
