@@ -63,7 +63,9 @@ def unweighted(method: Method, forward: Forward, terms: TermsFn) -> Callable:
             move = rate(slope) if callable(rate) else {path: -rate * g for path, g in slope.items()}
             return at({path: x + move[path] for path, x in here.items()})
 
-        at = around.at._replace(view_keys={name: _keys(of, around.at) for name, of in passes.entries.items()})
+        at = around.at._replace(
+            view_keys={name: _keys(views[name], of, around.at) for name, of in passes.entries.items()}
+        )
         losses, metrics = terms(Own(own, around.memory, network, lookahead), outputs, around.batch, at)
         return losses, Found(stats, {**losses, **metrics}, outputs)
 
@@ -153,14 +155,14 @@ def _entries(name: str, view: View, around: Surroundings) -> list[Entry]:
     of_sources = dict(zip(batch.domains, batch.sources, strict=True))
     parts = of_sources if view.domain == "source" else {"target": batch.target}
     return [
-        Entry(name, domain, augment(view.augment, of_view(at.key, name, domain), part.x))
+        Entry(name, domain, augment(view.augment, of_view(at.key, view.drawn or name, domain), part.x))
         for domain, part in parts.items()
     ]
 
 
-def _keys(entries: list[Entry], at: At) -> tuple[Array, ...]:
+def _keys(view: View, entries: list[Entry], at: At) -> tuple[Array, ...]:
     """The keys that they were drawn by."""
-    return tuple(of_view(at.key, entry.view, entry.domain) for entry in entries)
+    return tuple(of_view(at.key, view.drawn or entry.view, entry.domain) for entry in entries)
 
 
 def _teacher(forward: Forward, view: View, entries: list[Entry], around: Surroundings) -> Output:

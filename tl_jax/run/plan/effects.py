@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tl_jax.core.errors import UserError
+from tl_jax.methods.contract import PLAIN
 from tl_jax.models.remat import BLOCK
 from tl_jax.run.plan.types import Task
 from tl_jax.run.settings.config import Config
@@ -17,6 +18,7 @@ def without_effect(config: Config, tasks: Sequence[Task]) -> list[str]:
         *_nothing_new(config, tasks),
         *_not_averaged(config, tasks),
         *_no_blocks(config, tasks),
+        *_not_augmented(config, tasks),
     ]
 
 
@@ -37,6 +39,17 @@ def _nothing_new(config: Config, tasks: Sequence[Task]) -> list[str]:
         raise UserError(f"--lr_new={config.lr_new:g} changes nothing: {why}.")
     why = lambda task: "begins at random" if task.new is None else "begins with weights of all"
     return [f"{task.job.name}: {why(task)}, so --lr_new says nothing there." for task in tasks if not task.new]
+
+
+def _not_augmented(config: Config, tasks: Sequence[Task]) -> list[str]:
+    if config.augment == "none":
+        return []
+    plain = lambda task: any(view.drawn == PLAIN for view in task.job.method.views.values())
+    idle = [task.job.name for task in tasks if task.job.method.trained and not plain(task)]
+    why = "has no plain pass, or computes the features of each example once"
+    if not any(map(plain, _all(tasks))):
+        raise UserError(f"--augment={config.augment} changes nothing: {', '.join(idle)} {why}. Leave it out.")
+    return [f"{name}: {why}, so --augment says nothing there." for name in idle]
 
 
 def _no_blocks(config: Config, tasks: Sequence[Task]) -> list[str]:

@@ -10,7 +10,9 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.floats import accepting_bytes
 from tl_jax.core.types import Network
 from tl_jax.data.pipeline.rows import balanced, labelled_rows, repeated
+from tl_jax.data.views.augment import VIEWS
 from tl_jax.fine_tuning.layout import Layout, layout
+from tl_jax.methods.contract import augmented
 from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import build
 from tl_jax.models.remat import recomputing
@@ -20,7 +22,7 @@ from tl_jax.run.plan.effects import faster
 from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem, check_batches, rows_known
 from tl_jax.run.plan.types import Part, Task
-from tl_jax.run.settings.config import AMOUNTS, Config, network_call
+from tl_jax.run.settings.config import AMOUNTS, AUGMENTS, Config, network_call
 from tl_jax.training.create import create
 from tl_jax.training.freezing import matches, resolve
 from tl_jax.training.recipe import Recipe
@@ -34,6 +36,7 @@ def make_task(part: Part) -> Task:
     trains the model it begins from has none of them.
     """
     config, problem, job, before, loaded = part
+    job = _varied(job, config, problem)
     start = None
     if job.start is not None:
         start = make_task(Part(dataclasses.replace(config, freeze=()), before or problem, job.start, loaded=loaded))
@@ -50,6 +53,21 @@ def make_task(part: Part) -> Task:
     rules = (*job.rules(dataclasses.replace(config, freeze=mine), blocks), *faster(task))
     resolve(rules, state.params)
     return task._replace(rules=rules)
+
+
+def _varied(job: Job, config: Config, problem: Problem) -> Job:
+    """The job with its plain passes augmented as --augment says, unless the trunk sees every example once.
+
+    Raises UserError where the examples have no such view.
+    """
+    views = VIEWS[problem.target.modality]
+    if config.augment not in ("none", *views):
+        raise UserError(
+            f"--augment={config.augment}: {problem.target.name} holds {problem.target.modality}, which has the views "
+            f"{', '.join(view for view in AUGMENTS if view == 'none' or view in views)}."
+        )
+    how = "none" if job.strategy.cached else config.augment
+    return dataclasses.replace(job, method=augmented(job.method, how))
 
 
 def _new(task: Task, loaded: frozenset[str] | None) -> tuple[str, ...] | None:

@@ -25,6 +25,7 @@ TARGET_VAL = "target_val"
 """Selection by the target's validation labels: allowed where the target is labelled."""
 STANDARDISE = ("none", "source", "per_domain")
 """On whose training examples the scale of vectors' and series' features is fitted (see run/plan/scaling.py)."""
+AUGMENTS = ("none", "weak", "strong", "flip", "crop_flip", "colour", "randaugment")
 PRETRAIN_ON = ("both", "source", "target")
 AMOUNTS = ("labels_per_class", "label_fraction")
 STREAMED = ("corrupt", "stream")
@@ -134,6 +135,13 @@ class Config:
         "adamw",
         "One of {choices}, or a call, as in 'sgd(momentum=0.9, nesterov=False)'; sgdw is sgd with decoupled decay.",
         choices=OPTIMIZERS,
+    )
+    augment: str = setting(
+        "none",
+        "How the examples of plain passes vary in training: {choices} (of what is no image weak or strong); views that "
+        "a method varies by itself stay, evaluation is of examples as they are.",
+        choices=AUGMENTS,
+        word="way to augment",
     )
     batch_size: int = setting(64, "Examples of each domain in a step.", least=2)
     accumulate: int = setting(
