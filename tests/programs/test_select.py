@@ -60,6 +60,13 @@ def test_what_is_no_run_or_was_not_kept_is_said(run, tmp_path):
         room.select(run.run_dir, ("entrpy",))
 
 
+def test_a_run_that_kept_nothing_for_criteria_to_read_is_said(run, monkeypatch):
+    whole = room.records.of_trial
+    monkeypatch.setattr(room.records, "of_trial", lambda arrays, i: whole(arrays, i)._replace(target=None))
+    with pytest.raises(UserError, match="--select=target_val keeps none"):
+        room.select(run.run_dir, ())
+
+
 def test_a_criterion_of_classes_says_nothing_of_values():
     by = room.Scoring("r2", None, None, {"source_val": lambda record: 0.0})  # pyright: ignore[reportArgumentType]
     with pytest.raises(UserError, match="selection criterion of values"):

@@ -87,6 +87,11 @@ def gathered(task: Task, directory: RunDirectory, names: Sequence[str], by: Scor
     problem = task.problem
     of = lambda i, step: records.of_trial(stored[step], i)
     labels = problem.source_labels()
+    if of(alive[0], steps[0]).target is None and not problem.unseen:
+        raise UserError(
+            f"{directory.root}: its evaluations keep no predictions of the target's training examples, which "
+            "criteria read (--select=target_val keeps none). Train it with another --select."
+        )
     seen = {(i, step): of(i, step).record(labels) for i in alive for step in steps}
     over = lambda f: np.array([[f(i, step) for step in steps] for i in alive], float)
     first = seen[alive[0], steps[0]]

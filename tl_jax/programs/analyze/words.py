@@ -62,7 +62,7 @@ def gain(job: Numbers, base: Numbers | None) -> list[Finding]:
     if by > 0 and by > spread:
         return [Finding(True, f"{job.label} ends {amount} above {base.label}: {_mean(job)}.", "curves")]
     text = f"{job.label} is within the seeds' spread of {base.label} ({by:+.3f} ± {spread:.3f})"
-    return [Finding(False, f"{text}: nothing is shown by that. Try more seeds, or another lam.", "curves")]
+    return [Finding(False, f"{text}: nothing is shown by that. Try more seeds.", "curves")]
 
 
 def stopped(job: Numbers, base: Numbers | None) -> list[Finding]:
