@@ -27,6 +27,7 @@ from tl_jax.methods.added import added
 from tl_jax.methods.afn import afn
 from tl_jax.methods.atdoc import atdoc
 from tl_jax.methods.barlow_twins import barlow_twins
+from tl_jax.methods.bbse import bbse
 from tl_jax.methods.bi_tuning import bi_tuning
 from tl_jax.methods.bn_adapt import bn_adapt
 from tl_jax.methods.bnm import bnm
@@ -79,6 +80,7 @@ from tl_jax.methods.mdd import mdd
 from tl_jax.methods.mean_teacher import mean_teacher
 from tl_jax.methods.mixstyle import mixstyle
 from tl_jax.methods.mldg import mldg
+from tl_jax.methods.mlls import mlls
 from tl_jax.methods.mme import mme
 from tl_jax.methods.moco import moco
 from tl_jax.methods.no_adaptation import no_adaptation
@@ -166,6 +168,8 @@ ADAPTATION: Mapping[str, Callable[..., Method]] = {
     "ovanet": ovanet,
     "uan": uan,
     "dance": dance,
+    "bbse": bbse,
+    "mlls": mlls,
 }
 FINE_TUNING: Mapping[str, Callable[..., Method]] = {
     "fine_tune": fine_tune,

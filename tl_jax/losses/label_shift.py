@@ -1,0 +1,52 @@
+"""The shares of the classes in a target, from what a classifier of the source says of it; and what is held out."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+
+from tl_jax.core.types import Array
+
+
+def held_out(domains: Sequence[str], rows: Sequence[Array], share: float) -> Array:
+    """Which examples of several labelled sets are kept from training, bool [n]: of "target" none.
+
+    Args: the sets' names; rows: of each the rows [n_k] in it; share: about how much of any set, always the same rows.
+    Drawn row by row: every k-th of a sorted or periodic set would be of few classes.
+    """
+    draw = jax.vmap(lambda row: jax.random.uniform(jax.random.fold_in(jax.random.key(0), row), dtype=jnp.float32))
+    parts = zip(domains, rows, strict=True)
+    return jnp.concatenate([(draw(of) < share) & (domain != "target") for domain, of in parts])
+
+
+def by_confusion(joint: Array, predicted: Array, ridge: float = 1e-4) -> Array:
+    """How many times more frequent each class is in the target: w = argmin |c C w - c m|^2 + ridge |w - 1|^2, w >= 0.
+
+    C_ij = P_s(prediction i, class j), m_i = P_t(prediction i): C w = m where p(x | y) is the same in both domains.
+    Negative ones are 0, then the target's shares w_j P_s(j) are brought to the sum 1.
+
+    Args: joint [c, c] of any positive sum; predicted [c]. Returns [c]. Lipton et al. 2018, arXiv 1802.03916; the ridge
+    towards no shift as Azizzadenesheli et al. 2019, arXiv 1903.09734.
+    """
+    c = len(predicted)
+    joint = joint / joint.sum()
+    a, b, eye = c * joint, c * predicted, jnp.eye(c, dtype=joint.dtype)
+    product = lambda x, y: jnp.matmul(x, y, precision="highest")
+    w = jnp.maximum(jnp.linalg.solve(product(a.T, a) + ridge * eye, product(a.T, b) + ridge), 0.0)
+    return w / product(joint.sum(0), w)
+
+
+def by_likelihood(log_p: Array, log_prior: Array, iterations: int = 100) -> Array:
+    """log q [c], the shares of classes in the target that make its examples most likely, by EM.
+
+    q_j <- (1/m) sum_i r_ij,   r_ij = (q_j / pi_j) p_ij / sum_k (q_k / pi_k) p_ik
+
+    Args: log_p [m, c], log-probabilities of a classifier whose classes have the shares pi; log_prior = log pi [c].
+    From q = pi. Saerens et al. 2002 (Neural Computation 14).
+    """
+
+    def better(_: Array, log_q: Array) -> Array:
+        log_r = jax.nn.log_softmax(log_p + (log_q - log_prior)[None, :])
+        return jax.nn.logsumexp(log_r, axis=0) - jnp.log(len(log_p)).astype(log_q.dtype)
+
+    return jax.lax.fori_loop(0, iterations, better, log_prior)
