@@ -1,5 +1,6 @@
 """The scripts of examples/: short, checked to the last word without training, and run whole behind a marker."""
 
+import json
 import runpy
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from tl_jax.training.state import Data, Start, with_optimizer
 from tl_jax.training.step import make_update, sample
 
 FOLDER = Path(__file__).parents[1] / "examples"
+DOCS = Path(__file__).parents[1] / "docs"
 SHORT = sorted(path.name for path in FOLDER.glob("*.py") if path.name != "dann_on_one_page.py")
 
 
@@ -48,6 +50,24 @@ def test_an_example_asks_for_what_there_is(name, monkeypatch, tmp_path, capsys):
 def test_an_example_runs(name, capsys):
     runpy.run_path(str(FOLDER / name), run_name="__main__")
     assert "digits" in (printed := capsys.readouterr().out) or "source_only" in printed
+
+
+def test_the_notebook_is_that_of_its_script():
+    """Its cells, that is; what they print is of the machine that ran them."""
+    writer = runpy.run_path(str(DOCS / "write_notebook.py"))
+    cells = json.loads((DOCS / "notebook.ipynb").read_text())["cells"]
+    kept = [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
+    assert kept == writer["cells"]((DOCS / "notebook.py").read_text()), "run: python docs/write_notebook.py"
+
+
+@pytest.mark.slow
+def test_every_cell_of_the_notebook_runs():
+    writer = runpy.run_path(str(DOCS / "write_notebook.py"))
+    made = writer["notebook"]((DOCS / "notebook.py").read_text())
+    printed = "".join("".join(one.get("text", "")) for cell in made["cells"] for one in cell.get("outputs", ()))
+    assert "here -0.118772, NumPy -0.118772" in printed
+    assert "certain_and_diverse" in printed
+    assert any("image/png" in one.get("data", ()) for cell in made["cells"] for one in cell.get("outputs", ()))
 
 
 def test_dann_on_one_page_is_the_library_s(monkeypatch):

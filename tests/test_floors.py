@@ -55,7 +55,7 @@ ROOMS = {
     "fine_tuning": {"core", "methods", "training"},
     # Nothing below asks for the name of a kind of transfer.
     "run/settings": BELOW_RUN,
-    "run/plan": BELOW_RUN | {"data/pipeline", "run/settings"},
+    "run/plan": BELOW_RUN | {"data/pipeline", "data/views", "run/settings"},
     "run/store": PLANNED,
     "run/report": PLANNED,
     "run/execute": PLANNED | {"run/store"},

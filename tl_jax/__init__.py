@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tl_jax.api import fit, fit_tasks, load
     from tl_jax.data.domain import Domain, Examples
+    from tl_jax.estimator import Adapted
     from tl_jax.programs.model import TrainedModel
     from tl_jax.run.conclude import Result
 
-__all__ = ["Domain", "Examples", "Result", "TrainedModel", "fit", "fit_tasks", "load"]
+__all__ = ["Adapted", "Domain", "Examples", "Result", "TrainedModel", "fit", "fit_tasks", "load"]
 # Imported when they are asked for: a worker of a sweep listens to signals before JAX is loaded, which takes seconds.
 _HOMES = {
+    "Adapted": "tl_jax.estimator",
     "fit": "tl_jax.api",
     "fit_tasks": "tl_jax.api",
     "load": "tl_jax.api",

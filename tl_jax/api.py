@@ -11,7 +11,7 @@ from absl import logging
 from tl_jax.core.errors import require
 from tl_jax.core.files import temporary_folder
 from tl_jax.data.domain import Domain
-from tl_jax.handed import domain_names, one_domain, setting, several
+from tl_jax.handed import domain_names, named_objects, one_domain, setting, several
 from tl_jax.kinds.table import KINDS, run
 from tl_jax.naming import own_code
 from tl_jax.programs.model import TrainedModel
@@ -105,13 +105,15 @@ def load(
     source: Any = None,
     target: Any = None,
     data_dir: str = "",
+    **objects: Any,
 ) -> TrainedModel:
     """A trained model of a run directory, with `predict(x)`, `probabilities(x)`, `features(x)` and `classes`.
 
     job: as in the run's table, needed if there are several; seed: the first by default; values: swept ones; or trial,
     their number in results.json. select: "last" or "selected" (the step that the run's criterion chose, if its
     checkpoint is kept). source, target: what `fit` was given, where it was no spec; the data are needed for their scale
-    and classes. Raises UserError with the message that the launch script would print.
+    and classes. objects: methods, network, select or strategies, where `fit` was given objects instead of names.
+    Raises UserError with the message that the launch script would print.
     """
     own_code.forget()
     handed = [*(several(source, "source") if source is not None else ())]
@@ -119,7 +121,7 @@ def load(
     setup_devices()
     wanted = Wanted(job, plain(seed), dict(values or {}), plain(trial), select)
     with _silent():
-        return open_model(Path(run), wanted, domain_names(handed)[1], data_dir)
+        return open_model(Path(run), wanted, domain_names(handed)[1], data_dir, named_objects(objects))
 
 
 def _options(settings: dict[str, Any]) -> dict[str, Any]:

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tl_jax.balancing.contract import Balance
-from tl_jax.core.errors import UserError
+from tl_jax.core.errors import UserError, require
 from tl_jax.data.domain import Domain, Examples, changed
 from tl_jax.data.splits import split
 from tl_jax.fine_tuning.strategies import Strategy
 from tl_jax.methods.contract import Method
 from tl_jax.models.networks import TRUNKS
-from tl_jax.naming.from_python import handed
+from tl_jax.naming.from_python import Handed, handed
 from tl_jax.run.settings.config import Config
 from tl_jax.run.settings.forms import many, plain
 from tl_jax.run.settings.settings import taken
@@ -76,6 +76,15 @@ def _objects(name: str, value: Any) -> Any:
     found: list[Any] = []
     for one in many(value):
         found.append(named(one, found))
+    return found
+
+
+def named_objects(given: Mapping[str, Any]) -> dict[str, Handed]:
+    """{the name in configs: the object} of what settings were handed. Raises UserError for one that takes none."""
+    found: dict[str, Handed] = {}
+    for name, value in given.items():
+        require("setting that takes objects", name, OBJECTS)
+        found |= {str(one): one for one in many(setting(name, value)) if isinstance(one, Handed)}
     return found
 
 

@@ -168,16 +168,16 @@ def test_what_is_cancelled_stays_so_and_the_same_line_goes_on(cluster, sweep):
 def test_a_job_goes_on_past_its_time_limit_again_and_again(cluster, sweep):
     """Each time it stands still until SLURM itself warns it."""
     job, stood = submit(sweep, "limited", "time=3", "signal=USR1@60"), 0
-    for passed in range(2):
+    for passed in range(4):
         pid = worker(sweep, "limited", stood)
         requeued = lambda: restarts(cluster, f"{job}_0") > passed  # noqa: B023
-        until(lambda: warned(pid) or requeued(), "a warning")  # noqa: B023
+        until(lambda: warned(pid) or requeued(), "a warning", 300)  # noqa: B023
         with contextlib.suppress(ProcessLookupError):  # SLURM 22.05 has continued it itself
             os.kill(pid, signal.SIGCONT)
         until(requeued, "the job is requeued")
         stood = sweep.standing("limited")
     assert_as_undisturbed(sweep, "limited")
-    assert restarts(cluster, f"{job}_0") >= 2
+    assert restarts(cluster, f"{job}_0") >= 4
 
 
 def test_a_job_whose_node_fails_is_requeued_and_nothing_runs_twice(cluster, sweep):

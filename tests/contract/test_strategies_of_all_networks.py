@@ -15,7 +15,11 @@ from tl_jax.models.networks import NETWORKS, build
 from tl_jax.training.freezing import resolve
 
 IDS, SERIES, IMAGE = ((2, 9), jnp.int32), ((2, 20, 3), jnp.float32), ((2, 32, 32, 3), jnp.float32)
-INPUTS = {"gru": IDS, "text_cnn": IDS, "text_transformer": IDS, "conv1d": SERIES, "audio_cnn": ((2, 4000), jnp.float32)}
+INPUTS = {
+    **dict.fromkeys(("gru", "text_cnn", "text_transformer", "bert", "roberta", "distilbert", "minilm"), IDS),
+    "conv1d": SERIES,
+    "audio_cnn": ((2, 4000), jnp.float32),
+}
 FOUR = ["conv1 norm1", "stage1", "stage2", "stage3"]
 VIT = ["embed class_token position", *(f"block{i}" for i in range(1, 12)), "block12 norm"]
 BLOCKS = {
@@ -32,10 +36,13 @@ BLOCKS = {
     "conv1d": ["conv1 norm1", "conv2 norm2", "conv3 norm3"],
     "text_cnn": ["embedding", "conv3", "conv4", "conv5"],
     "text_transformer": ["embedding", "block1", "block2 norm"],
+    **{name: ["embed", *(f"block{i}" for i in range(1, 13))] for name in ("bert", "roberta")},
+    **{name: ["embed", *(f"block{i}" for i in range(1, 7))] for name in ("distilbert", "minilm")},
     "audio_cnn": ["conv1 norm1", "conv2 norm2", "conv3 norm3"],
 }
 """What stands under the bottleneck, from the input on."""
 ALIKE = {"resnet34": "resnet18", "resnet101": "resnet50", "vit_small": "vit_tiny", "vit_base": "vit_tiny"}
+ALIKE |= {"roberta": "bert", "minilm": "distilbert"}
 """Networks whose parameters have the names of another's, but for the number of blocks in a stage."""
 SHOWN = sorted(set(NETWORKS) - set(ALIKE))
 

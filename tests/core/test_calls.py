@@ -72,6 +72,35 @@ def test_a_mistake_says_what_exists(text, message):
         parse(text, TABLE, "method")
 
 
+def begin(*, from_: str = "", length: int = 3):
+    return from_, length
+
+
+@pytest.mark.parametrize(
+    "text", ["f(from='a, from=b')", 'f( from = "a, from=b" )', 'f(\n  length=3,\n from="a, from=b")']
+)
+def test_an_argument_may_be_called_like_a_word_of_python(text):
+    call = parse(text, {"f": begin}, "network")
+    assert call.text == "f(from='a, from=b')"
+    assert call() == ("a, from=b", 3)
+    assert parse(call.text, {"f": begin}, "network") == call
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("f(form='a')", "no argument 'form'. Did you mean 'from'\\? Arguments: from='', length=3"),
+        ("f(lambda=1)", "no argument 'lambda'"),
+        ("f(from=1)", "'from' takes a str such as '', not 1"),
+        ("f(from='a', from='b')", "gives 'from' twice"),
+        ("f(from)", "Cannot read the network"),
+    ],
+)
+def test_what_is_said_of_such_an_argument_calls_it_as_it_is_written(text, message):
+    with pytest.raises(UserError, match=message):
+        parse(text, {"f": begin}, "network")
+
+
 @hypothesis.given(st.one_of(st.text(), st.text("mcctemperatu=()1.,'*[]{} ")))
 @hypothesis.settings(max_examples=100, deadline=None)
 def test_any_text_is_a_call_or_a_mistake_a_user_can_read(text):

@@ -78,6 +78,16 @@ def test_the_masked_view_hides_five_of_eight_patches_and_needs_sides_that_divide
         augment("masked", KEY, np.zeros((2, 68, 64, 3), np.float32))
 
 
+def test_the_cropping_view_shows_a_part_of_the_image_and_turns_half_of_them():
+    ramp = np.tile(np.linspace(-1, 1, 33, dtype=np.float32)[None, None, :, None], (256, 33, 1, 1))
+    view = np.asarray(jax.jit(lambda x: augment("crop_flip", KEY, x))(ramp))[:, 0, :, 0]
+    share = (view[:, -1] - view[:, 0]) / 2  # of the width that is seen, negative where it is turned
+    np.testing.assert_allclose(np.diff(view, axis=1), np.repeat(share[:, None] / 16, 32, 1), atol=1e-5)
+    assert 96 < (share < 0).sum() < 160
+    assert np.sqrt(0.08 * 3 / 4) - 1e-3 < np.abs(share).min() < 0.4
+    assert 0.95 < np.abs(share).max() <= 1
+
+
 def test_the_flip_view_turns_half_of_the_images_and_shifts_like_the_weak_one():
     x = np.random.default_rng(1).normal(size=(64, 8, 8, 1)).astype(np.float32)
     view = np.asarray(jax.jit(lambda x: augment("flip", KEY, x))(x))

@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import sweeps
 import trials
 
 pytestmark = pytest.mark.faults
@@ -63,3 +64,12 @@ def test_killed_at_a_random_moment_the_same_line_gives_the_same_numbers(share, b
 def test_several_at_once_do_each_other_no_harm(count, bases, tmp_path):
     trial = trials.together(tmp_path / "run", bases[1], count)
     assert trial.outcome == "right", trial
+
+
+def test_a_sweep_that_is_killed_again_and_again_ends_as_one_that_is_not(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert sweeps.begin(tmp_path / "undisturbed").wait() == 0
+    right = sweeps.numbers(tmp_path / "undisturbed")
+    found = sweeps.sweep(tmp_path / "killed", right, 4, 20, random.Random(0))
+    assert found
+    assert not [kill for kill in found if kill.wrong]

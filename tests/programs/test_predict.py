@@ -1,6 +1,7 @@
 """What a trained model says of examples: as the run said it, and of others through the same door."""
 
 import csv
+import dataclasses
 import io
 
 import numpy as np
@@ -15,11 +16,16 @@ from tl_jax.core.printable import printable
 from tl_jax.data.like import given, joined, labels_like, like
 from tl_jax.data.load import everything
 from tl_jax.evaluation.metrics import log_softmax
+from tl_jax.handed import named_objects
 from tl_jax.kinds.predicting import observe
+from tl_jax.methods import ADAPTATION, named_method
+from tl_jax.methods.contract import Method
+from tl_jax.methods.source_only import source_only
 from tl_jax.programs import opened
 from tl_jax.programs import predict as program
 from tl_jax.programs.opened import Wanted, open_model
 from tl_jax.run.plan import prepare
+from tl_jax.run.settings.config import Config
 
 DOMAINS = {domain.name: domain for domain in (tiny.SOURCE, tiny.TARGET)}
 HOW = {**tiny.FAST, "steps": 9, "eval_every": 3, "seeds": 2, "devices": 1, "trials": "map", "ema": 0.9}
@@ -280,3 +286,17 @@ def test_the_command_prints_rows_alone_or_writes_them(run, tmp_path, monkeypatch
             script.main(*words)
     with pytest.raises(UserError, match="Name a run directory and a spec"):
         script.main(words[0])
+
+
+def test_objects_from_python_stand_for_their_names_again():
+    def own() -> Method:
+        return source_only()
+
+    objects = named_objects({"methods": ["mcc", own]})
+    (name,) = objects
+    config = dataclasses.replace(Config(), methods=("mcc", name))
+    again = opened.with_objects(config, objects)
+    assert again == config
+    assert named_method(again.methods[1], ADAPTATION)[1].lam is None
+    with pytest.raises(UserError, match="steps"):
+        named_objects({"steps": 3})

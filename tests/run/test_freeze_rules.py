@@ -71,6 +71,29 @@ def test_averages_are_for_those_that_predict_by_the_weights_in_training():
         prepared(("source_only",), ema=1.0)
 
 
+def test_a_batch_is_cut_into_equal_parts_and_only_blocks_are_computed_again():
+    for parts in (3, 16):
+        with pytest.raises(UserError, match=rf"--accumulate={parts}: the batch of 16 does not divide"):
+            prepared(("source_only",), accumulate=parts)
+    with pytest.raises(UserError, match=r"--remat changes nothing: --network=mlp.* has no blocks"):
+        prepared(("source_only",), remat=True)
+
+
+def test_plain_passes_alone_are_augmented_also_those_of_the_source_model():
+    setup = prepared(("shot", "fixmatch", "source_only"), augment="weak")
+    shot, fixmatch, plain = setup.tasks
+    views = lambda task: {(name, view.augment, view.drawn) for name, view in task.job.method.views.items()}
+    assert views(plain) == views(shot.start) == {("source", "weak", "plain")}
+    assert all(not drawn for _, _, drawn in views(fixmatch))
+    assert without_effect(setup.config, setup.tasks) == [
+        "fixmatch: has no plain pass, or computes the features of each example once, so --augment says nothing there."
+    ]
+    with pytest.raises(UserError, match=r"--augment=crop_flip: far holds vector, .* the views none, weak, strong"):
+        prepared(("source_only",), augment="crop_flip")
+    with pytest.raises(UserError, match=r"--augment=weak changes nothing: fixmatch has no plain pass"):
+        prepared(("fixmatch",), augment="weak")
+
+
 def test_a_rule_about_a_trunk_that_is_passed_once_is_no_rule_about_it():
     how = {
         "kind": "inductive",

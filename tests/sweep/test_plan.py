@@ -39,6 +39,11 @@ def test_a_program_is_one_run_and_a_value_that_a_method_lacks_is_dropped():
     assert len({r.name for r in runs}) == 6
 
 
+def test_a_long_list_of_methods_leaves_room_for_the_pair_in_a_runs_name():
+    (run,) = planned("method=(source_only, dann, cdan, mcc, bnm, afn)", "source=far", "target=near")
+    assert run.name.startswith("source_only-dann-cdan-mc-far-near-")
+
+
 def test_labels_and_what_the_kind_of_transfer_sweeps_itself_are_trials_too():
     base = dataclasses.replace(BASE, sweep=(("lr", (0.01, 0.02)),), methods=("dann",))
     ready = lambda config: prepare(config, Options(devices=1), DOMAINS)

@@ -16,8 +16,10 @@ from tl_jax.sweep.tables.files import as_csv, keep_rows
 from tl_jax.sweep.tables.pages import as_latex, as_markdown
 from tl_jax.sweep.tables.pivot import Asked, pivot
 from tl_jax.sweep.tables.render import table as shown
+from tl_jax.sweep.tables.words import shortened
 
 LAM = Asked(best=("lam",))
+SCORE = "last/target/accuracy"
 
 
 def record(method, seed, lam, score, accuracy, target="far", **more) -> dict:
@@ -168,6 +170,21 @@ def test_a_run_that_is_not_complete_is_said_and_an_empty_folder_refused(tmp_path
     for root, message in ((tmp_path / "empty", "no results.json"), (tmp_path / "nowhere", "is no directory")):
         with pytest.raises(UserError, match=message):
             collect([root])
+
+
+def test_rows_of_domains_are_marked_along_themselves_and_averaged_and_say_what_all_share_once():
+    rows = [
+        {"method": method, "seed": 0, "pair": f"office/{a} -> office/{b}", "digest": "d", "run_dir": "r", SCORE: score}
+        for a, b, scores in (("a", "b", (0.5, 0.6)), ("b", "a", (0.9, 0.8)))
+        for method, score in zip(("dann", "mcc"), scores, strict=True)
+    ]
+    page = as_markdown(pivot(rows, Asked(rows=("pair",), columns=("method",))))
+    assert "| a -&gt; b | <u>0.500</u> | **0.600** |" in page.replace("a -> b", "a -&gt; b")
+    assert "**0.900** | <u>0.800</u> |" in page
+    assert "| average | 0.700 | 0.700 |" in page
+    assert "Domains are of office." in page
+    assert shortened(("pair",), [("a -> b",)]) == ([("a -> b",)], "")
+    assert shortened(("pair",), [("x:a + x:c -> x:b",)]) == ([("a + c -> b",)], "x:")
 
 
 def test_methods_are_compared_over_seeds_and_pairs_and_corrected():

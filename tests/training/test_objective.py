@@ -7,7 +7,8 @@ import pytest
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.types import At, Batch, Labeled, Unlabeled
-from tl_jax.methods.contract import Method, Terms, View
+from tl_jax.data.views.augment import augment
+from tl_jax.methods.contract import Method, Terms, View, augmented
 from tl_jax.training.forward import Forward
 from tl_jax.training.objective import Surroundings, objective, split_params
 
@@ -131,3 +132,22 @@ def test_views_are_augmented_as_they_say_each_with_its_own_draw(network):
     np.testing.assert_allclose(plain, IMAGES / 127.5 - 1, atol=1e-6)
     assert (weak != plain).any()
     assert (weak != again).any()
+
+
+def test_plain_passes_of_one_domain_see_one_augmented_example_and_other_views_their_own(network):
+    seen = {}
+
+    def terms(own, out, batch, at):
+        seen.update({name: np.asarray(one.features) for name, one in out.items()}, keys=at.view_keys)
+        return Terms({"source": jnp.float32(0)})
+
+    still = View("source", train=False)
+    method = Method(terms, views={"one": still, "two": still, "own": View("source", "weak", train=False)})
+    params, here = around(network)
+    for made in (method, augmented(method, "weak")):
+        objective(made, Forward(network, "joint"), terms)(params, here)
+        np.testing.assert_array_equal(seen["one"], seen["two"])
+        drawn = augment("weak", seen["keys"]["one"][0], jnp.asarray(X_S))
+        np.testing.assert_allclose(seen["one"], X_S if made is method else drawn, rtol=1e-6)
+        np.testing.assert_allclose(seen["own"], augment("weak", seen["keys"]["own"][0], jnp.asarray(X_S)), rtol=1e-6)
+        assert np.abs(seen["own"] - seen["one"]).max() > 1e-3

@@ -43,7 +43,8 @@ class Domain:
 
     modality: as the examples' type and rank say unless it is given. classes: () for regression, and of a domain
     none of whose labels is known (y int32, all -1): such a target takes the source's. ids: {split: what its examples
-    are called [n]} (file names, row numbers), for predictions; features: the names of the columns of vectors.
+    are called [n]} (file names, row numbers), for predictions; texts: {split: what its ids were read from [n]}, for
+    networks with word pieces of their own; features: the names of the columns of vectors.
     notes: what was left out, changed or guessed in reading it, each with its count; a run prints them.
 
     What is handed over is checked and brought to this form (see door.py): a split may be (x, y) or x alone, x and y
@@ -60,6 +61,7 @@ class Domain:
     rate: int = field(default=0, kw_only=True)
     vocabulary: int = field(default=0, kw_only=True)
     ids: Mapping[str, np.ndarray] = field(default_factory=dict, kw_only=True)
+    texts: Mapping[str, np.ndarray] = field(default_factory=dict, kw_only=True)
     features: tuple[str, ...] = field(default=(), kw_only=True)
     notes: tuple[str, ...] = field(default=(), kw_only=True)
 
@@ -78,11 +80,10 @@ class Domain:
                 "by default a tenth of each class is for validation and a fifth for test."
             )
         classes, y = labels(self.name, {split: part[1] for split, part in parts.items()}, sizes, self.classes)
-        for split, names in self.ids.items():
-            if split not in sizes or len(names) != sizes[split]:
-                raise UserError(
-                    f"{self.name}: {len(names)} names of examples in {split}, which has {sizes.get(split)}."
-                )
+        for what, told in (("names of examples", self.ids), ("texts", self.texts)):
+            for split, some in told.items():
+                if split not in sizes or len(some) != sizes[split]:
+                    raise UserError(f"{self.name}: {len(some)} {what} in {split}, which has {sizes.get(split)}.")
         done = {split: Examples(x[split], y[split]) for split in parts}
         for key, value in {"modality": modality, "features": columns, "classes": classes, **done}.items():
             object.__setattr__(self, key, value)

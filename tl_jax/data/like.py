@@ -9,18 +9,21 @@ from tl_jax.data.domain import Domain, Examples, changed, known
 from tl_jax.data.door import inputs
 from tl_jax.data.match import brought, in_order, renamed, same_kind
 
+NONE = np.zeros(0, object)
+
 
 def given(x: Any, first: Domain) -> Domain:
     """What Python hands over as x through the door, in the form of `first` (see `like`): all of it in train."""
     modality, arrays, columns = inputs("x", {"train": x}, first.modality, first.vocabulary, ())
     part = Examples(arrays["train"], np.full(len(arrays["train"]), -1, np.int32))
-    fields: dict[str, Any] = {"name": "x", "modality": modality, "features": columns, "ids": {}, "notes": ()}
+    fields: dict[str, Any] = {"name": "x", "modality": modality, "features": columns}
+    fields |= {"ids": {}, "texts": {}, "notes": ()}
     return like(_of_one(changed(first, **fields), part), first)
 
 
 def joined(domain: Domain) -> Domain:
     """The domain with the examples of all splits in train, each once: one of two splits is known by its name."""
-    kept, names = [], []
+    kept, names, texts = [], [], []
     seen: dict[str, np.ndarray] = {}
     twice = lambda name, x: name in seen and np.array_equal(seen[name], x)
     for split, part in domain.splits.items():
@@ -28,11 +31,13 @@ def joined(domain: Domain) -> Domain:
         rows = [i for i, name in enumerate(ids) if not twice(name, part.x[i])]
         seen |= {ids[i]: part.x[i] for i in rows}
         names += [ids[i] for i in rows]
+        texts += [domain.texts[split][i] for i in rows] if domain.texts else []
         every = len(rows) == len(ids)
         kept.append(part if every else Examples(part.x[rows], part.y[rows]))
     kept = [part for part in kept if len(part.x)]
     whole = kept[0] if len(kept) == 1 else Examples(*map(np.concatenate, zip(*kept, strict=True)))
-    return changed(_of_one(domain, whole), ids={"train": np.array(names, np.str_)})
+    written = {"train": np.array(texts, object), "validation": NONE, "test": NONE} if texts else {}
+    return changed(_of_one(domain, whole), ids={"train": np.array(names, np.str_)}, texts=written)
 
 
 def _of_one(domain: Domain, part: Examples) -> Domain:

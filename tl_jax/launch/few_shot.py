@@ -18,6 +18,7 @@ from tl_jax.launch.flags import FLAGS, SPECS, define, options, without
 from tl_jax.programs.few_shot import FEW_SHOT, Asked, few_shot, plan
 from tl_jax.programs.preview import dry_run, parameters
 from tl_jax.run.plan.devices import setup as setup_devices
+from tl_jax.run.plan.words import begins_from
 
 WITHOUT = ("methods", "strategies", "labels_per_class", "label_fraction", "select", "steps", "lam", "lam_schedule")
 SAYS = {
@@ -45,7 +46,7 @@ def main() -> None:
     """Flags to a run to episodes."""
     setup_devices(FLAGS.platform, FLAGS.devices)
     config = asked()
-    if FLAGS.init_from and not FLAGS["source"].present:
+    if begins_from(config) and not FLAGS["source"].present:
         config = dataclasses.replace(config, source=())
     episodes = Asked(whole("ways"), whole("shots"), FLAGS.queries, FLAGS.episodes)
     planned = plan(config, options(), episodes, FLAGS.novel)

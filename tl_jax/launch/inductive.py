@@ -18,6 +18,7 @@ from absl import flags
 from tl_jax.fine_tuning.strategies import STRATEGIES
 from tl_jax.kinds.table import KINDS
 from tl_jax.launch.flags import FLAGS, SPECS, define, names, train, without
+from tl_jax.run.plan.words import begins_from
 from tl_jax.run.store.names import readable, slug
 
 KIND = KINDS["inductive"]
@@ -34,7 +35,7 @@ asked = define(KIND.defaults, (*without(KIND), "target"), SAYS)
 def main() -> None:
     """Flags to config to run, for every target."""
     config = asked()
-    if FLAGS.init_from and not FLAGS["source"].present:
+    if begins_from(config) and not FLAGS["source"].present:
         config = dataclasses.replace(config, source=())
     plain = [readable(target) for target in FLAGS.target]
     named = readable if len(set(plain)) == len(plain) else slug

@@ -36,6 +36,7 @@ from tl_jax.launch.flags import FLAGS, define, without
 from tl_jax.launch.report import define as define_report
 from tl_jax.launch.report import report
 from tl_jax.launch.sweep_line import grown, of_a_line, plan_of, searching
+from tl_jax.run.plan.words import begins_from
 from tl_jax.run.settings.config import Config
 from tl_jax.run.store.lock import locked
 from tl_jax.sweep import halving as rungs
@@ -84,7 +85,7 @@ def main(*words: str) -> None:
 def _sweep(sweep: SweepDirectory, base: Config) -> None:
     if FLAGS.run_dir or FLAGS.list_params:
         raise UserError("--run_dir and --list_params are of a single run: leave them out.")
-    if kind_of(base).planning.new_head and base.init_from and not FLAGS["source"].present:
+    if kind_of(base).planning.new_head and begins_from(base) and not FLAGS["source"].present:
         base = dataclasses.replace(base, source=())
     sweep.refuse_foreign()
     limit = hours_of(FLAGS.budget) if FLAGS.budget else 0.0

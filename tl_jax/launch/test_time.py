@@ -13,6 +13,7 @@ import dataclasses
 
 from tl_jax.kinds.table import KINDS
 from tl_jax.launch.flags import FLAGS, SPECS, define, train, without
+from tl_jax.run.plan.words import begins_from
 
 KIND = KINDS["test_time"]
 SAYS = {
@@ -27,6 +28,6 @@ asked = define(KIND.defaults, without(KIND), SAYS)
 def main() -> None:
     """Flags to config to run; a model from a file needs no source."""
     config = asked()
-    if FLAGS.init_from and not FLAGS["source"].present:
+    if begins_from(config) and not FLAGS["source"].present:
         config = dataclasses.replace(config, source=())
     train(config)

@@ -42,13 +42,14 @@ class View(NamedTuple):
     domain: "source" or "target"; augment: "none", "weak", "strong" or another of data/views/augment.py;
     weights: None for the network in training, or memory -> (params, stats) for another one (a teacher),
     whose outputs carry no gradient. train: whether it is a pass of training, or one of inference: without dropout,
-    with the stored statistics.
+    with the stored statistics. drawn: the name by which its augmentation is drawn, where it is not its own.
     """
 
     domain: str
     augment: str = "none"
     weights: Callable[[Tree], tuple[Tree, Tree]] | None = None
     train: bool = True
+    drawn: str = ""
 
 
 class Phase(NamedTuple):
@@ -150,6 +151,18 @@ class Method(NamedTuple):
     def steps(self) -> tuple[Phase, ...]:
         """The phases of one training step; most methods have one, over all parameters."""
         return self.phases or (Phase(self.terms, tuple(self.groups)),)
+
+
+PLAIN = "plain"
+"""The name by which plain views are drawn, where they are augmented: all those of one domain see the same."""
+
+
+def augmented(method: Method, how: str) -> Method:
+    """The method with its plain views augmented; those that it augments by itself stay as they are."""
+    if how == "none" or not method.trained:
+        return method
+    change = lambda view: view._replace(augment=how, drawn=PLAIN) if view.augment == "none" else view
+    return method._replace(views={name: change(view) for name, view in method.views.items()})
 
 
 def source_model(smoothing: float = 0.0) -> Method:

@@ -8,6 +8,7 @@ from flax import linen as nn
 
 from tl_jax.core.errors import UserError, require
 from tl_jax.core.types import Array, Network, Output
+from tl_jax.models.bert import bert, distilbert, minilm, roberta
 from tl_jax.models.cnn import cnn
 from tl_jax.models.conv import Conv
 from tl_jax.models.convnext import convnext_tiny
@@ -158,6 +159,10 @@ NETWORKS: dict[str, Callable[..., Recipe]] = {
     "conv1d": conv1d,
     "text_cnn": text_cnn,
     "text_transformer": text_transformer,
+    "bert": bert,
+    "roberta": roberta,
+    "distilbert": distilbert,
+    "minilm": minilm,
     "audio_cnn": audio_cnn,
 }
 TAKES: Mapping[str, tuple[str, ...]] = {
@@ -166,6 +171,10 @@ TAKES: Mapping[str, tuple[str, ...]] = {
     "conv1d": ("series",),
     "text_cnn": ("text",),
     "text_transformer": ("text",),
+    "bert": ("text",),
+    "roberta": ("text",),
+    "distilbert": ("text",),
+    "minilm": ("text",),
     "audio_cnn": ("sound",),
 }
 """The kinds of examples of the networks that are not for images alone."""

@@ -109,8 +109,12 @@ def save(path: str, params: Tree, stats: Tree, naming: str = "torchvision", *, c
 WRAPPERS = ("module.", "model.", "state_dict.", "_orig_mod.", "backbone.", "encoder.", "base_model.", "encoder_q.")
 WRAPPERS += ("base_encoder.", "net.", "network.")
 """What training scripts put before every name; also several, one after the other."""
-BESIDE = re.compile(r"(pooler|pre_logits|bottleneck)\.|embeddings\.mask_token$")
+BESIDE = re.compile(
+    r"(pooler|pre_logits|bottleneck|cls|lm_head|classifier|pre_classifier|qa_outputs|vocab_\w+)\.|embeddings\.mask_token$"
+)
 """Of published models, what their features do not go through."""
+PREFIXES = ("vit.", "resnet.", "convnext.", "mobilenet_v2.", "bert.", "roberta.", "distilbert.")
+"""What Hugging Face's files of a model with a head put before the names of the trunk."""
 
 
 def _unwrapped(arrays: Mapping[str, Any], wrapper: str) -> dict[str, Any]:
@@ -125,7 +129,7 @@ def _wrappers(names: Sequence[str], before: str = "", depth: int = 4) -> list[st
 
 def _beside_trunk(name: str, head: str) -> bool:
     """Whether an array may be left out without the trunk becoming another function: of a head, whatever its kind."""
-    bare = name.split(".", 1)[-1] if name.startswith(("vit.", "resnet.", "convnext.", "mobilenet_v2.")) else name
+    bare = name.split(".", 1)[-1] if name.startswith(PREFIXES) else name
     return name.startswith((f"{head.partition('.')[0]}.", "head.")) or bool(BESIDE.match(bare))
 
 

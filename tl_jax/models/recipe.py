@@ -26,6 +26,19 @@ HALF = Pixels((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 """Leaves images in [-1, 1] as they are."""
 
 
+class Pretrained(NamedTuple):
+    """The folder (or name on the hub) of a published text network: its weights and the word pieces that it reads.
+
+    length: of a text in pieces at most; pad: the id of padding in its vocabulary. Here 0 is padding: the two ids are
+    exchanged on the way into a domain, and back in the network.
+    """
+
+    place: str
+    length: int
+    pad: int
+    vocabulary: int
+
+
 class Recipe(NamedTuple):
     """A network before classes, precision and form of convolution are known."""
 
@@ -35,6 +48,8 @@ class Recipe(NamedTuple):
     head: str = "linear"
     pixels: Pixels | None = None
     """The scale that the backbone's pretrained weights expect; None takes inputs as they come."""
+    pretrained: Pretrained | None = None
+    """What a run begins from and reads texts by, unless it is told otherwise."""
 
 
 def as_recipe(made: Recipe | nn.Module) -> Recipe:

@@ -15,9 +15,9 @@ EPSILON = 1e-6
 INIT = nn.initializers.truncated_normal(0.02)
 
 
-def layer_norm(dtype: Any, name: str) -> nn.LayerNorm:
+def layer_norm(dtype: Any, name: str, epsilon: float = EPSILON) -> nn.LayerNorm:
     """Over the channels; the variance is the mean of (x - mean)^2, which does not cancel."""
-    return nn.LayerNorm(epsilon=EPSILON, dtype=dtype, use_fast_variance=False, name=name)
+    return nn.LayerNorm(epsilon=epsilon, dtype=dtype, use_fast_variance=False, name=name)
 
 
 class Attention(nn.Module):
@@ -27,12 +27,13 @@ class Attention(nn.Module):
     dtype: Any
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
-        """x [n, t, d] -> [n, t, d]."""
+    def __call__(self, x: Array, mask: Array | None = None) -> Array:
+        """x [n, t, d] -> [n, t, d]; mask [n, t]: 1 where a place may be looked at, None: everywhere."""
         n, t, d = x.shape
         qkv = nn.Dense(3 * d, dtype=self.dtype, kernel_init=INIT, name="qkv")(x)
         q, k, v = (a.squeeze(2) for a in jnp.split(qkv.reshape(n, t, 3, self.heads, d // self.heads), 3, axis=2))
-        y = jax.nn.dot_product_attention(q, k, v).reshape(n, t, d)
+        seen = None if mask is None else mask[:, None, None, :] > 0
+        y = jax.nn.dot_product_attention(q, k, v, mask=seen).reshape(n, t, d)
         return nn.Dense(d, dtype=self.dtype, kernel_init=INIT, name="out")(y)
 
 

@@ -27,13 +27,22 @@ def read(path: str) -> File:
         arrays, about = _npz(file) if file.suffix == ".npz" else _safetensors(file)
     except Exception as error:  # each reader has exceptions of its own for a damaged file
         raise UserError(f"init_from {file}: cannot be read as {file.suffix[1:]} ({error}). Is it complete?") from error
-    floats = {name: np.asarray(a, np.float32) for name, a in arrays.items() if a.dtype.kind not in "biuOSU"}
-    notes = tuple(f"the file says {key}: {value}" for key, value in sorted(about.items()) if key not in SILENT)
-    return File(floats, notes, _classes(file, about))
+    floats = {_renamed(name): np.asarray(a, np.float32) for name, a in arrays.items() if a.dtype.kind not in "biuOSU"}
+    notes = [f"the file says {key}: {value}" for key, value in sorted(about.items()) if key not in SILENT]
+    whole = [name for name, a in arrays.items() if a.dtype.kind in "biu" and not name.endswith("num_batches_tracked")]
+    notes += [f"whole numbers, left out: {', '.join(whole[:3])}{', ...' * (len(whole) > 3)}"] * bool(whole)
+    return File(floats, tuple(notes), _classes(file, about))
 
 
 SILENT = ("format", "classes")
 """What a file says of itself that is no news."""
+OLD = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
+"""Names that BERT's first checkpoints have from TensorFlow."""
+
+
+def _renamed(name: str) -> str:
+    old = next((old for old in OLD if name.endswith(old)), "")
+    return name.removesuffix(old) + OLD[old] if old else name
 
 
 def _npz(file: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -87,7 +96,7 @@ def _find(path: str) -> Path:
     looks_like_hub = path.count("/") == 1 and not path.startswith(("/", ".", "~")) and file.suffix != ".npz"
     if not looks_like_hub or file.suffix == ".safetensors":
         raise UserError(f"init_from: there is no file {file}.")
-    return _download(path)
+    return downloaded(path)
 
 
 PICKLED = (".bin", ".pth", ".pt")
@@ -104,18 +113,18 @@ def _converting(file: Path) -> str:
     )
 
 
-def _download(name: str) -> Path:
-    """The hub's model.safetensors, from the cache where it is there."""
+def downloaded(name: str, file: str = "model.safetensors") -> Path:
+    """The hub's file of that name, from the cache where it is there. Raises UserError where it cannot be had."""
     try:
         from huggingface_hub import hf_hub_download  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise UserError(
             f"init_from: there is no file '{name}'; for a name on the hub, pip install huggingface_hub, "
-            "or fetch its model.safetensors elsewhere and give the path."
+            f"or fetch its {file} elsewhere and give the path."
         ) from None
     try:
-        return Path(hf_hub_download(name, "model.safetensors"))
+        return Path(hf_hub_download(name, file))
     except Exception as error:  # offline, unknown name, no such file: all the user's to mend
         raise UserError(
-            f"init_from: there is no file '{name}', and the hub did not give model.safetensors of that name: {error}"
+            f"init_from: there is no file '{name}', and the hub did not give {file} of that name: {error}"
         ) from error

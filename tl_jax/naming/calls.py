@@ -3,7 +3,11 @@
 import ast
 import difflib
 import inspect
+import io
+import tokenize
 from collections.abc import Callable, Mapping
+from itertools import pairwise
+from keyword import iskeyword, kwlist
 from typing import Any, NamedTuple
 
 from tl_jax.core.errors import UserError, unknown
@@ -41,7 +45,7 @@ class Call(NamedTuple):
     @property
     def text(self) -> str:
         """Canonical: one text for one meaning."""
-        shown = ", ".join(f"{k}={v!r}" for k, v in sorted(self.arguments.items()))
+        shown = ", ".join(f"{_written(k)}={v!r}" for k, v in sorted(self.arguments.items()))
         if isinstance(self.name, Handed) and shown:
             return self.name.called(f"({shown})", self.arguments)
         return f"{self.name}({shown})" if shown else self.name
@@ -95,7 +99,7 @@ def _read(text: str, inner: str, kind: str) -> tuple[str, list[ast.keyword]]:
     try:
         if len(text) > LONGEST:
             raise ValueError
-        node = ast.parse(inner, mode="eval").body
+        node = ast.parse(_spoken(inner), mode="eval").body
     except UNREADABLE:
         raise UserError(f"Cannot read the {kind} '{text:.80}'. Write a name or a call, as in 'name(arg=1)'.") from None
     if isinstance(node, ast.Name):
@@ -105,27 +109,55 @@ def _read(text: str, inner: str, kind: str) -> tuple[str, list[ast.keyword]]:
     raise UserError(f"Cannot read the {kind} '{text}'. Write a name or a call with named arguments: 'name(arg=1)'.")
 
 
+def _spoken(inner: str) -> str:
+    """A call whose arguments may be called like a word of Python, which then has an underscore behind it.
+
+    'f(from="x")' -> 'f(from_="x")': no Python function has a parameter `from`, and no call of one can be parsed.
+    """
+    if not any(word in inner for word in kwlist):
+        return inner
+    lines, found = inner.split("\n"), []
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(inner).readline))
+    except (tokenize.TokenError, *UNREADABLE):
+        return inner  # the parser says what is wrong with it
+    for one, following in pairwise(tokens):
+        if one.type == tokenize.NAME and iskeyword(one.string) and following.string == "=":
+            found.append(one.end)
+    for line, column in reversed(found):
+        lines[line - 1] = f"{lines[line - 1][:column]}_{lines[line - 1][column:]}"
+    return "\n".join(lines)
+
+
+def _written(name: str) -> str:
+    """What a parameter is called in a text: `from_` is from."""
+    bare = name.removesuffix("_")
+    return bare if iskeyword(bare) else name
+
+
 def _arguments(text: str, keywords: list[ast.keyword], function: Callable[..., Any], given: int) -> dict[str, Any]:
     parameters = dict(list(_parameters(text, function).items())[given:])
-    known = ", ".join(str(p.replace(annotation=p.empty)) for p in parameters.values()) or "none"
+    shown = lambda p: _written(p.name) + str(p.replace(annotation=p.empty))[len(p.name) :]
+    known = ", ".join(map(shown, parameters.values())) or "none"
     arguments: dict[str, Any] = {}
     for keyword in keywords:
+        written = _written(keyword.arg or "**")
         if keyword.arg is None or keyword.arg not in parameters:
-            near = difflib.get_close_matches(keyword.arg or "**", parameters, n=1)
+            near = difflib.get_close_matches(written, map(_written, parameters), n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
-            raise UserError(f"'{text}' has no argument '{keyword.arg}'.{hint} Arguments: {known}.")
+            raise UserError(f"'{text}' has no argument '{written}'.{hint} Arguments: {known}.")
         if keyword.arg in arguments:
-            raise UserError(f"'{text}' gives '{keyword.arg}' twice.")
+            raise UserError(f"'{text}' gives '{written}' twice.")
         try:
             value = ast.literal_eval(keyword.value)
         except UNREADABLE:
             raise UserError(
-                f"'{text}': the value of '{keyword.arg}' must be a literal (number, text, True, tuple)."
+                f"'{text}': the value of '{written}' must be a literal (number, text, True, tuple)."
             ) from None
         default = parameters[keyword.arg].default
         if not _compatible(value, default):
             raise UserError(
-                f"'{text}': '{keyword.arg}' takes a {type(default).__name__} such as {default!r}, not {value!r}."
+                f"'{text}': '{written}' takes a {type(default).__name__} such as {default!r}, not {value!r}."
             )
         _check_bounds(text, keyword.arg, value, default)
         # One text for one meaning: the text names job and run directory, so defaults are left out.

@@ -55,7 +55,7 @@ def export(root: Path, choice: Choice, out: Path, data_dir: str = "") -> list[Pa
         raise UserError(f"--trial={choice.trial}: {task.job.name} has trials 0 to {len(task.job.trials) - 1}.")
     step, state = restored(root, task, setup.weights)
     one = jax.tree.map(lambda x: jnp.asarray(x[choice.trial]), state)
-    return _write(out, task, (choice, step), model_of(one))
+    return write(out, task, (choice, step), model_of(one))
 
 
 def config_of(root: Path) -> Config:
@@ -78,33 +78,42 @@ def standardised(x: Array, scale: Scale) -> Array:
     return found if x.ndim == 2 else found * valid(x)[:, :, None]
 
 
-def _write(out: Path, task: Task, about: tuple[Choice, int], model: Model) -> list[Path]:
-    choice, step = about
-    network = make_network(task.config, task.problem, task.job, "map", form="lax")  # as any platform runs it
+def saying(task: Task, model: Model) -> Callable[[Array], Output]:
+    """What a model says of standardised x [b, ...] of the target, as any platform computes it."""
+    network = make_network(task.config, task.problem, task.job, "map", form="lax")
     predict = task.job.method.predict
-    shown = model._replace(stats=stats_of(model.stats, "target"))
-    center, scale = task.problem.units
-    features = task.problem.scale
+    return lambda x: predict(network, model, x, "target") if predict else network.apply(model.params, model.stats, x)[0]
 
-    def said(x: Array) -> Output:
-        return predict(network, shown, x, "target") if predict else network.apply(shown.params, shown.stats, x)[0]
 
-    logits = lambda x: said(x).logits
-
-    target = task.problem.target
-    shape, dtype = target.train.x.shape[1:], target.train.x.dtype
+def program(task: Task, model: Model) -> jax.export.Exported:
+    """x [b, ...], as the domain stores it, b free -> logits [b, classes], or values [b, 1] in the labels' own units."""
+    said = saying(task, shown(model))
+    (center, scale), features, stored = task.problem.units, task.problem.scale, task.problem.target.train.x
     (batch,) = jax.export.symbolic_shape("b")
-    example = jax.ShapeDtypeStruct((batch, *shape), dtype)
 
     def outputs(x: Array) -> Array:
-        found = logits(standardised(x, features) if features else x)
+        found = said(standardised(x, features) if features else x).logits
         return center + scale * found if task.problem.values else found
 
-    program = jax.export.export(jax.jit(outputs), platforms=("cpu", "cuda", "tpu"))(example)
+    example = jax.ShapeDtypeStruct((batch, *stored.shape[1:]), stored.dtype)
+    return jax.export.export(jax.jit(outputs), platforms=("cpu", "cuda", "tpu"))(example)
+
+
+def shown(model: Model) -> Model:
+    """The model as examples of the target meet it."""
+    return model._replace(stats=stats_of(model.stats, "target"))
+
+
+def write(out: Path, task: Task, about: tuple[Choice, int], model: Model) -> list[Path]:
+    """The files of `export`, of a model that is at hand."""
+    choice, step = about
+    said = saying(task, shown(model))
+    (center, scale), features, target = task.problem.units, task.problem.scale, task.problem.target
+    stored = target.train.x
     out.mkdir(parents=True, exist_ok=True)
     files = [out / name for name in (WEIGHTS, "model.json", "model.stablehlo")]
-    lacking = _save_weights(files[0], task, choice.naming, (shown, logits))
-    write_atomically(files[2], bytes(program.serialize()))
+    lacking = _save_weights(files[0], task, choice.naming, (shown(model), lambda x: said(x).logits))
+    write_atomically(files[2], bytes(program(task, model).serialize()))
     seed, values = task.job.trials[choice.trial]
     write_json(
         files[1],
@@ -116,12 +125,16 @@ def _write(out: Path, task: Task, about: tuple[Choice, int], model: Model) -> li
             "step": step,
             "classes": list(target.classes),
             **({"units": {"center": center, "scale": scale}} if task.problem.values else {}),
-            "input": {"shape": list(shape), "dtype": dtype.name, "pixels": pixels_of(network_call(task.config))},
+            "input": {
+                "shape": list(stored.shape[1:]),
+                "dtype": stored.dtype.name,
+                "pixels": pixels_of(network_call(task.config)),
+            },
             **({"standardise": {k: v.tolist() for k, v in features._asdict().items()}} if features else {}),
             "naming": choice.naming,
             "weights": None if lacking else WEIGHTS,
             **({"no weights because": lacking} if lacking else {}),
-            **({"unknown": NO_RULE} if jax.eval_shape(said, example).unknown is not None else {}),
+            **({"unknown": NO_RULE} if jax.eval_shape(said, stored[:1]).unknown is not None else {}),
         },
     )
     return files[1:] if lacking else files

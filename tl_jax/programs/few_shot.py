@@ -122,12 +122,14 @@ def split_classes(domains: Sequence[Domain], novel: int) -> list[Domain]:
 def _only(domain: Domain, keep: Sequence[bool], name: str) -> Domain:
     number = np.cumsum(keep) - 1
     rows = {split: np.asarray(keep)[part.y] & known(part.y) for split, part in domain.splits.items()}
-    ids = {split: names[rows[split]] for split, names in domain.ids.items()}
+    kept = lambda told: {split: some[rows[split]] for split, some in told.items()}
     parts = {
         s: Examples(part.x[rows[s]], number[part.y[rows[s]]].astype(np.int32)) for s, part in domain.splits.items()
     }
-    classes = tuple(c for c, kept in zip(domain.classes, keep, strict=True) if kept)
-    return dataclasses.replace(domain, name=name, classes=classes, ids=ids, **parts)
+    classes = tuple(c for c, stays in zip(domain.classes, keep, strict=True) if stays)
+    return dataclasses.replace(
+        domain, name=name, classes=classes, ids=kept(domain.ids), texts=kept(domain.texts), **parts
+    )
 
 
 def check(target: Domain, asked: Asked) -> None:

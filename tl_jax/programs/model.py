@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -14,11 +15,14 @@ from tl_jax.data.standardise import Scale, scaled
 from tl_jax.evaluation.metrics import log_softmax, predictions
 from tl_jax.evaluation.open_set import rejected
 from tl_jax.kinds.predicting.table import is_open
+from tl_jax.models.tokens import pieces
+from tl_jax.programs.export import Choice, write
 from tl_jax.run.execute.execution import make_recipe
 from tl_jax.run.plan.devices import place
 from tl_jax.run.plan.types import Task
+from tl_jax.run.plan.words import brought
 from tl_jax.training.predict import predicted
-from tl_jax.training.state import State
+from tl_jax.training.state import State, model_of
 from tl_jax.training.trials import EVALUATION_BATCH
 
 
@@ -105,9 +109,20 @@ class TrainedModel:
         """What goes into the head: float32 [n, d]."""
         return self.outputs(self.examples(x), domain).features
 
+    def export(self, out: str | Path, naming: str = "plain") -> list[Path]:
+        """Write weights.safetensors, model.json and model.stablehlo, as `launch.export` does; their paths."""
+        choice = Choice(self.task.job.name, self.trial, naming)
+        return write(Path(out), self.task, (choice, self.step), model_of(self.state))
+
     def examples(self, x: Any) -> np.ndarray:
-        """x through the door, in the form of the training examples, not standardised yet. Raises UserError."""
-        return given(x, self.task.problem.target).train.x
+        """x through the door, in the form of the training examples, not standardised yet. Raises UserError.
+
+        A network with word pieces of its own takes texts, cut to the longest of training.
+        """
+        first = self.task.problem.target
+        if len(x) and all(isinstance(one, str) for one in x) and (of := brought(self.task.config)):
+            x = pieces(of, list(x), first.train.x.shape[1])[0]
+        return given(x, first).train.x
 
     def outputs(self, x: np.ndarray, domain: str = "target") -> Outputs:
         """What the model says of x in the form of the training examples, not standardised yet."""

@@ -1,5 +1,6 @@
 """A model of a run directory, by its job, seed and step: `tl_jax.load`."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -15,18 +16,23 @@ from tl_jax.data.domain import Domain
 from tl_jax.data.standardise import Scale, fitted
 from tl_jax.kinds.predicting import observe
 from tl_jax.kinds.table import kind_of, prepare
+from tl_jax.naming.from_python import Handed
 from tl_jax.programs.export import config_of
 from tl_jax.programs.finished import restored, task_of
 from tl_jax.programs.model import TrainedModel
 from tl_jax.run.execute import divergence
 from tl_jax.run.plan.scaling import PER_DOMAIN
 from tl_jax.run.plan.types import Options, Setup, Task
+from tl_jax.run.settings.config import Config
 from tl_jax.run.store.claim import CONTENTS
 from tl_jax.run.store.contents import changes, contents
 from tl_jax.run.store.rundir import RunDirectory
 
 SELECT = ("last", "selected")
+NAMED = ("methods", "network", "select", "strategies")
+"""Settings in which objects from Python may stand."""
 NOTHING: Mapping[str, float] = MappingProxyType({})
+NO_OBJECTS: Mapping[str, Handed] = MappingProxyType({})
 NO_DOMAINS: Mapping[str, Domain] = MappingProxyType({})
 
 
@@ -42,10 +48,14 @@ class Wanted(NamedTuple):
 
 
 def open_model(
-    root: Path, wanted: Wanted, domains: Mapping[str, Domain] = NO_DOMAINS, data_dir: str = ""
+    root: Path,
+    wanted: Wanted,
+    domains: Mapping[str, Domain] = NO_DOMAINS,
+    data_dir: str = "",
+    objects: Mapping[str, Handed] = NO_OBJECTS,
 ) -> TrainedModel:
     """A model of a run. domains: those by name that were handed over in Python; the others are read again: the scale
-    of features and the unit of values are of the training examples.
+    of features and the unit of values are of the training examples. objects: likewise methods, networks, criteria.
 
     Raises UserError for no run, a run that predicts nothing, an unknown job, seed or value, a trial that diverged, a
     checkpoint that is gone, and data that have changed since.
@@ -56,7 +66,7 @@ def open_model(
             "model that could be had without those labels. Use --select=selected or last."
         )
     require("--select", wanted.select, SELECT)
-    config = config_of(root)
+    config = with_objects(config_of(root), objects)
     kind = kind_of(config)
     if kind.observe is not observe.observe:
         raise UserError(f"{root} is a run of {config.kind}: its models predict no classes or values of a target.")
@@ -65,7 +75,7 @@ def open_model(
     except UserError as error:
         raise UserError(
             f"{root} cannot be opened without the data that it was trained on: {error} What was handed over in Python "
-            "is handed over again: tl_jax.load(run, source=..., target=...)."
+            "is handed over again: tl_jax.load(run, source=..., target=..., methods=...)."
         ) from None
     _same(root, setup)
     task = task_of(root, setup, wanted.job)
@@ -78,6 +88,12 @@ def open_model(
         say(f"{task.job.name} is of step {step} of {task.job.steps}.")
     one = jax.tree.map(lambda x: jnp.asarray(x[trial]), states._replace(opt={}))
     return TrainedModel(task, trial, step, one, _scales(setup, task))
+
+
+def with_objects(config: Config, objects: Mapping[str, Handed]) -> Config:
+    """The config with objects in the place of their names."""
+    again = lambda value: tuple(map(again, value)) if isinstance(value, tuple) else objects.get(value, value)
+    return dataclasses.replace(config, **{name: again(getattr(config, name)) for name in NAMED})
 
 
 def _same(root: Path, setup: Setup) -> None:

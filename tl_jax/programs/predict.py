@@ -18,6 +18,7 @@ from tl_jax.kinds.predicting.predictions import columns, plain, texts
 from tl_jax.kinds.predicting.scoring import scoring
 from tl_jax.kinds.predicting.table import is_open
 from tl_jax.programs.model import Outputs, TrainedModel
+from tl_jax.run.plan.words import brought, in_pieces
 from tl_jax.run.report.table import NAMES
 
 MOST = 20
@@ -44,6 +45,8 @@ def predict(model: TrainedModel, text: str, domain: str = "target", data_dir: st
     """Every example of a spec or a path, in its order. Raises UserError for data that the model cannot take."""
     first = model.task.problem.target
     read = everything(text, data_dir, model.task.config.target, first)
+    if of := brought(model.task.config):
+        read = in_pieces(read, of, length=first.train.x.shape[1])
     found: Domain = like(read, first)
     y, said = labels_like(found, first)
     outputs = model.outputs(found.train.x, domain)

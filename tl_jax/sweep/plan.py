@@ -16,8 +16,8 @@ from tl_jax.sweep.asked.space import Point
 from tl_jax.sweep.asked.values import field, is_array
 
 Numbers = dict[str, float]
-LONGEST = 60
-"""Characters of a run's name before its digest."""
+LONGEST, LONGEST_PART = 60, 24
+"""Characters of a run's name before its digest, and of what one setting adds to it: a list of methods leaves room."""
 
 
 class Run(NamedTuple):
@@ -135,8 +135,8 @@ def _name(base: Config, shape: Config, config: Config) -> str:
     """What differs from the base in letters, and a digest of the whole."""
     names = [f.name for f in dataclasses.fields(Config) if getattr(shape, f.name) != getattr(base, f.name)]
     first = [*(name for name in ("methods", "strategies") if name in names), *names]
-    said = "-".join(_said(getattr(shape, name)) for name in dict.fromkeys(first) if name not in AMOUNTS)
-    short = readable(said)[:LONGEST].rstrip("-.") or config.kind
+    parts = [readable(_said(getattr(shape, name))) for name in dict.fromkeys(first) if name not in AMOUNTS]
+    short = "-".join(part[:LONGEST_PART].strip("-.+") for part in parts)[:LONGEST].rstrip("-.") or config.kind
     return f"{short}-{config.digest()}"
 
 

@@ -1,12 +1,13 @@
 """The one equation: min over theta of sum_k w_k(step) L_k(theta), usually L_S + lambda L_T."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from tl_jax.core.errors import UserError
-from tl_jax.core.keys import of_view
+from tl_jax.core.keys import named, of_view
 from tl_jax.core.trees import unflatten
 from tl_jax.core.types import Array, At, Batch, Output, Outputs, Tree
 from tl_jax.data.views.augment import augment
@@ -62,7 +63,9 @@ def unweighted(method: Method, forward: Forward, terms: TermsFn) -> Callable:
             move = rate(slope) if callable(rate) else {path: -rate * g for path, g in slope.items()}
             return at({path: x + move[path] for path, x in here.items()})
 
-        at = around.at._replace(view_keys={name: _keys(of, around.at) for name, of in passes.entries.items()})
+        at = around.at._replace(
+            view_keys={name: _keys(views[name], of, around.at) for name, of in passes.entries.items()}
+        )
         losses, metrics = terms(Own(own, around.memory, network, lookahead), outputs, around.batch, at)
         return losses, Found(stats, {**losses, **metrics}, outputs)
 
@@ -88,6 +91,38 @@ def objective(method: Method, forward: Forward, terms: TermsFn) -> Callable:
         return value, found._replace(logged={**found.logged, "total": value})
 
     return total
+
+
+def accumulated(total: Callable, batch_size: int, parts: int, place: Callable[[Batch], Batch]) -> Callable:
+    """f(trained, surroundings) -> (gradient, Found) of an objective, the batch in so many parts, one after the other.
+
+    The gradient and what is logged are means over the parts, each of `batch_size` / parts examples of every domain;
+    statistics go on from part to part, outputs are those of the whole batch in its order. With means over examples, no
+    statistics of batches and nothing drawn it is the gradient of the whole batch.
+    """
+
+    def one(trained: Mapping[str, Array], around: Surroundings) -> tuple[dict[str, Array], Found]:
+        (_, found), grads = jax.value_and_grad(total, has_aux=True)(trained, around)
+        return grads, found
+
+    def whole(trained: Mapping[str, Array], around: Surroundings) -> tuple[dict[str, Array], Found]:
+        def step(carry: tuple[Any, Any], given: tuple[Batch, Array]):
+            (grads, stats), (batch, i) = carry, given
+            at = around.at._replace(key=jax.random.fold_in(named(around.at.key, "part"), i))
+            more, found = one(trained, around._replace(stats=stats, batch=place(batch), at=at))
+            return (jax.tree.map(jnp.add, grads, more), found.stats), (found.logged, found.outputs)
+
+        # [k * batch_size, ...] of k domains <-> [parts, k * size, ...]: every part has its share of each domain.
+        size = batch_size // parts
+        cut = lambda x: x.reshape(-1, parts, size, *x.shape[1:]).swapaxes(0, 1).reshape(parts, -1, *x.shape[1:])
+        back = lambda x: x.reshape(parts, -1, size, *x.shape[2:]).swapaxes(0, 1).reshape(-1, *x.shape[2:])
+        begin = jax.tree.map(jnp.zeros_like, dict(trained)), dict(around.stats)
+        given = jax.tree.map(cut, around.batch), jnp.arange(parts)
+        (grads, stats), (logged, outputs) = jax.lax.scan(step, begin, given)
+        mean = jax.tree.map(lambda x: x.mean(0), logged)
+        return jax.tree.map(lambda g: g / parts, grads), Found(stats, mean, jax.tree.map(back, outputs))
+
+    return one if parts == 1 else whole
 
 
 class _Passes(NamedTuple):
@@ -120,14 +155,14 @@ def _entries(name: str, view: View, around: Surroundings) -> list[Entry]:
     of_sources = dict(zip(batch.domains, batch.sources, strict=True))
     parts = of_sources if view.domain == "source" else {"target": batch.target}
     return [
-        Entry(name, domain, augment(view.augment, of_view(at.key, name, domain), part.x))
+        Entry(name, domain, augment(view.augment, of_view(at.key, view.drawn or name, domain), part.x))
         for domain, part in parts.items()
     ]
 
 
-def _keys(entries: list[Entry], at: At) -> tuple[Array, ...]:
+def _keys(view: View, entries: list[Entry], at: At) -> tuple[Array, ...]:
     """The keys that they were drawn by."""
-    return tuple(of_view(at.key, entry.view, entry.domain) for entry in entries)
+    return tuple(of_view(at.key, view.drawn or entry.view, entry.domain) for entry in entries)
 
 
 def _teacher(forward: Forward, view: View, entries: list[Entry], around: Surroundings) -> Output:

@@ -15,7 +15,10 @@ from tl_jax.training.state import State
 
 
 class Recipe(NamedTuple):
-    """How a run trains: everything about it that is not an array."""
+    """How a run trains: everything about it that is not an array.
+
+    options: what the compiler is told of the training program.
+    """
 
     network: Network
     method: Method
@@ -27,6 +30,8 @@ class Recipe(NamedTuple):
     lr_schedule: str = "constant"
     clip_norm: float = 0.0
     ema: float = 0.0
+    accumulate: int = 1
+    options: tuple[tuple[str, str], ...] = ()
     place_batch: Callable[[Batch], Batch] = lambda batch: batch
 
 

@@ -21,7 +21,7 @@ from tl_jax.methods.hooks import Restored
 from tl_jax.training import several_losses
 from tl_jax.training.forward import Forward, normalised_modules
 from tl_jax.training.freezing import frozen_modules
-from tl_jax.training.objective import Found, Surroundings, objective
+from tl_jax.training.objective import Found, Surroundings, accumulated, objective
 from tl_jax.training.optimizer import Rates, clip
 from tl_jax.training.predict import average_moved
 from tl_jax.training.recipe import Recipe, drawn, whereabouts
@@ -144,7 +144,9 @@ def _advance(
     # Its gradient: of the weighted sum, or of several losses as their strategy combines them.
     combined = None
     if recipe.method.balancing is None:
-        (_, found), grads = jax.value_and_grad(objective(*parts), has_aux=True)(trained, around)
+        grads, found = accumulated(objective(*parts), recipe.batch_size, recipe.accumulate, recipe.place_batch)(
+            trained, around
+        )
     else:
         combined = several_losses.gradient(parts, (trained, around), state.opt["balance"])
         grads, found = combined.grads, combined.found

@@ -91,7 +91,7 @@ def programs(recipe: Recipe, factors: Mapping[str, float], mode: str) -> Program
     return Programs(
         begin=jax.jit(over_trials(begin, mode), compiler_options=once),
         renew=jax.jit(over_trials(renew, mode), compiler_options=once),
-        run=jax.jit(run, donate_argnums=0),
+        run=jax.jit(run, donate_argnums=0, compiler_options=dict(recipe.options)),
         idle=idle,
         refresh=jax.jit(over_trials(refresh, mode), donate_argnums=0),
         predict=jax.jit(predict, static_argnums=2),

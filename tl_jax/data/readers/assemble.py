@@ -1,6 +1,7 @@
 """From arrays and labels of any kind to a checked domain: class numbers, splits, and what is wrong in words."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -112,6 +113,7 @@ def make(
     vocabulary: int = 0,
     features: Sequence[str] = (),
     ids: np.ndarray | None = None,
+    texts: Sequence[str] | None = None,
     notes: Sequence[str] = (),
     whole: bool = False,
 ) -> Domain:
@@ -120,8 +122,8 @@ def make(
     Split as `rows` say, or as `part` [n] (0, 1, 2); else, with a `validation` or `test` split (x, labels), what is
     given of them stands and the rest is held out; else by groups; else at random within each class. classes, task:
     see `numbered`. unlabelled: one of POLICIES, or '' where there is no option to name. ids [n]: what the examples of
-    x are called; notes: what the reader left out, changed or guessed. whole: see `Spec`; each split is then all of an
-    array, x where it has none of its own.
+    x are called; texts [n]: what they were read from; notes: what the reader left out, changed or guessed.
+    whole: see `Spec`; each split is then all of an array, x where it has none of its own.
     """
     parts = {role: pair for role, pair in (("", (x, labels)), ("validation", validation), ("test", test)) if pair}
     called = {role: _ids(role, len(pair[0])) for role, pair in parts.items()} | ({} if ids is None else {"": ids})
@@ -140,7 +142,10 @@ def make(
         held = (("", rows[0]), ("", rows[1]), ("", rows[2])) if rows else _rows(name, y[""], kept, part, groups)
     taken = [Examples(_taken(parts[role][0], numbers), y[role][numbers]) for role, numbers in held]
     named = {split: called[role][numbers] for split, (role, numbers) in zip(Rows._fields, held, strict=True)}
-    extra = {"modality": modality, "rate": rate, "vocabulary": vocabulary, "features": tuple(features)}
+    extra: dict[str, Any] = {"modality": modality, "rate": rate, "vocabulary": vocabulary, "features": tuple(features)}
+    if texts is not None:
+        written = np.array(texts, object)
+        extra["texts"] = {split: written[rows] for split, (_, rows) in zip(Rows._fields, held, strict=True)}
     found = Domain(name, names, *taken, **extra, ids=named, notes=tuple(said))
     return found if whole else checked(found)
 

@@ -16,13 +16,15 @@ from tl_jax.data.readers import text
 from tl_jax.data.readers.assemble import TASKS, make
 from tl_jax.data.spec import Spec, accept, choice, data_file, whole
 from tl_jax.data.splits import SPLITS
+from tl_jax.data.texts import CUT
 
 OPTIONS = ("label", "text", "form", "buckets", "length", "split", "group", "drop", "task", "separator", "header")
 NONE = "none"
 
 
 def load(spec: Spec, data_dir: str) -> Domain:
-    """A table with a line of column names. Options: label (needed; 'none' where nobody knows the labels), and
+    """A table with a line of column names. Options: label (needed, but of texts with one other column or none;
+    'none' where nobody knows the labels), and
 
     text=COLUMN, form=tokens (default: word numbers int32 [n, t], at most `length`) or form=counts (unit rows of
     hashed words and pairs, float32 [n, buckets]); without text every other column is a feature.
@@ -52,6 +54,10 @@ def load(spec: Spec, data_dir: str) -> Domain:
         whole=spec.whole,
     )
     if "text" in used:
+        if "label" not in spec.options:
+            notes.append(
+                f"label: '{used['label']}', the only other column" if "label" in used else "no column of labels"
+            )
         return _of_text(spec, column(used["text"]), finish, notes)
     features = _features(path, table, [*used.values(), *dropped], notes)
     x, said = _numbers(path, features, [column(name) for name in features], table.lines)
@@ -70,6 +76,8 @@ def _separator(spec: Spec, path: Path) -> str:
 def _roles(spec: Spec, path: Path, names: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     """{role: column} and the columns to leave out. Raises UserError for one that is not there."""
     without = "where nobody knows the labels (a target to be labelled), say label=none"
+    if "label" not in spec.options and (only := _only(spec, names)) is not None:
+        spec = spec._replace(options={**spec.options, "label": only})
     if "label" not in spec.options:
         raise UserError(
             f"{spec.text}: which column is the label? Add ?label=COLUMN; columns: {', '.join(names)}. "
@@ -86,6 +94,18 @@ def _roles(spec: Spec, path: Path, names: Sequence[str]) -> tuple[dict[str, str]
     return used, dropped
 
 
+def _only(spec: Spec, names: Sequence[str]) -> str | None:
+    """The label of a table of texts with one other column, NONE where there is none; None: it has to be said."""
+    if "text" not in spec.options:
+        return None
+    used = {
+        *(spec.options.get(role, "") for role in ("text", "split", "group")),
+        *spec.options.get("drop", "").split(","),
+    }
+    others = [name for name in names if name not in used]
+    return None if len(others) > 1 else (others or [NONE])[0]
+
+
 def _of_text(spec: Spec, texts: Sequence[str], finish: partial, notes: list[str]) -> Domain:
     """Texts as word numbers or counts, with a note of those that are empty or cut."""
     buckets = whole(spec, "buckets", text.BUCKETS, 2, text.MOST)
@@ -96,8 +116,9 @@ def _of_text(spec: Spec, texts: Sequence[str], finish: partial, notes: list[str]
         return finish(x=text.counts(texts, buckets), modality="vector", notes=notes)
     length = whole(spec, "length", text.LENGTH)
     if cut := int((lengths > length).sum()):
-        notes.append(f"{cut} of {len(texts)} texts have more than {length} words and were cut (&length=)")
-    return finish(x=text.tokens(texts, buckets, length), modality="text", vocabulary=buckets, notes=notes)
+        notes.append(f"{cut} of {len(texts)} texts have more than {length} words and {CUT}")
+    x = text.tokens(texts, buckets, length)
+    return finish(x=x, modality="text", vocabulary=buckets, texts=texts, notes=notes)
 
 
 def _features(path: Path, table: Table, others: Sequence[str], notes: list[str]) -> list[str]:

@@ -15,6 +15,7 @@ VIEWS: Mapping[str, Mapping[str, Callable[[Array, Array], Array]]] = {
         "weak": image_views.weak,
         "strong": image_views.strong,
         "flip": image_views.flip,
+        "crop_flip": image_views.crop_flip,
         "colour": image_views.colour,
         "randaugment": image_views.randaugment,
         "distorted": image_views.distorted,

@@ -60,6 +60,21 @@ def flip(key: Array, x: Array) -> Array:
     return weak(shift, jnp.where(jax.random.bernoulli(turn), x[:, ::-1], x))
 
 
+def crop_flip(key: Array, x: Array) -> Array:
+    """A crop of .08 to 1 of the area and 3/4 to 4/3 its shape, brought to size; left for right with probability .5.
+
+    That of ImageNet's training (Szegedy et al. 2015, arXiv 1409.4842), bilinear; a crop that would be longer than the
+    image is cut to its length.
+    """
+    k = jax.random.split(key, 4)
+    area = jax.random.uniform(k[0], (), x.dtype, 0.08, 1.0)
+    half = jnp.exp(jax.random.uniform(k[1], (), x.dtype, -1.0, 1.0) * jnp.log(4 / 3) / 2)
+    share = jnp.minimum(jnp.sqrt(area) * jnp.stack([1 / half, half]), 1.0)
+    free = (1 - share) / 2 * (jnp.array(x.shape[:2], x.dtype) - 1)
+    x = _affine(x, jnp.diag(share), free * jax.random.uniform(k[2], (2,), x.dtype, -1.0, 1.0))
+    return jnp.where(jax.random.bernoulli(k[3]), x[:, ::-1], x)
+
+
 def colour(key: Array, x: Array) -> Array:
     """The flip view, then brightness, contrast and saturation by factors in [.6, 1.4], and grey once in five."""
     k = jax.random.split(key, 3)

@@ -29,6 +29,7 @@ WITHOUT = (
     "lam",
     "lam_schedule",
     "lr_new",
+    "accumulate",
     *LABELS,
     "pretrain_steps",
     "pretrain_on",

@@ -37,6 +37,7 @@ WITHOUT = (
     "labels_per_class",
     "label_fraction",
     "balanced",
+    "augment",
     "pretrain_steps",
     "select",
     *STREAMED,

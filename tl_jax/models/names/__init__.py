@@ -3,8 +3,8 @@
 In: our paths ("backbone/stage1/block0/conv1/kernel") and a naming ("torchvision", "timm", "huggingface", "plain").
 Out: the file's names with the layout of each array, both ways: reading and writing use one table.
 
-`rules.py` is the form of a rule, `layouts.py` how axes are ordered, `conv.py` and `patch.py` the rules of
-convolutional networks and of those that begin with patches.
+`rules.py` is the form of a rule, `layouts.py` how axes are ordered, `conv.py`, `patch.py` and `bert.py` the rules of
+convolutional networks, of those that begin with patches, and of text encoders.
 
 Open first: `rules.py`. A new family of networks is a list of rules here; docs/networks.md says what loading reports.
 """
@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from tl_jax.models.names.bert import BERT, DISTILBERT, ROBERTA
 from tl_jax.models.names.conv import MOBILENET, MOBILENET_HF, MOBILENET_TIMM, RESNET, RESNET_HF, VGG, VGG_TIMM
 from tl_jax.models.names.layouts import KERNEL, SAME, Layout
 from tl_jax.models.names.patch import CONVNEXT, CONVNEXT_HF, CONVNEXT_TIMM, VIT, VIT_HF, VIT_TIMM, VIT_TRANSFORMERS
@@ -25,9 +26,12 @@ NAMINGS: dict[str, dict[str, Naming]] = {
     "mobilenet_v2": {"torchvision": MOBILENET, "timm": MOBILENET_TIMM, "huggingface": MOBILENET_HF},
     "vit": {"torchvision": VIT, "timm": VIT_TIMM, "huggingface": VIT_HF, "transformers": VIT_TRANSFORMERS},
     "convnext": {"torchvision": CONVNEXT, "timm": CONVNEXT_TIMM, "huggingface": CONVNEXT_HF},
+    "bert": {"huggingface": BERT, "roberta": ROBERTA},
+    "distilbert": {"huggingface": DISTILBERT},
 }
-MARKS = {"vgg": "backbone/conv13/kernel"}
-"""What tells a family from networks whose paths fit its rules by chance: LeNet has the layers of a short VGG."""
+MARKS = {"vgg": "backbone/conv13/kernel", "bert": "backbone/embed/type/embedding"}
+"""What tells a family from networks whose paths fit its rules by chance: LeNet has the layers of a short VGG, and
+DistilBERT those of BERT but for this one."""
 PLAIN = Naming((), "head")
 """Our own paths with dots, for networks that no library publishes."""
 

@@ -75,7 +75,7 @@ def on_features(task: Task, model: Any) -> Task:
         keep_in_cache(cache, packed(kept))
     seen = {name: Examples(kept[name], part.y) for name, part in splits.items()}
     network = f"{HEAD_ALONE[:-1]}, head='{network_call(task.config)().head}')"
-    config = dataclasses.replace(task.config, network=network)
+    config = dataclasses.replace(task.config, network=network, augment="none")
     job = dataclasses.replace(task.job, strategy=full(), start=None)
     problem = Problem((), changed(target, **seen), units=task.problem.units)
     return make_task(Part(config, problem, job, loaded=frozenset()))  # its head is new, as it was above the trunk

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tl_jax.models.remat import compiler_options
 from tl_jax.run.execute import streaming
 from tl_jax.run.execute.calibration import agreed, choose
 from tl_jax.run.plan.devices import Placement, place
@@ -56,7 +57,7 @@ def execution(task: Task, options: Options, remembered: str | None) -> Execution
     # Both ways to run trials, each made when it is asked for: what is measured is what then runs, compiled already.
     @functools.cache
     def built(mode: str) -> tuple[Recipe, Programs, Placement]:
-        placement = place(options.devices, trials, config.batch_size, mode == "vmap")
+        placement = place(options.devices, trials, config.batch_size // config.accumulate, mode == "vmap")
         recipe = make_recipe(task, mode, placement)
         return recipe, programs(recipe, factors, mode), placement
 
@@ -94,6 +95,8 @@ def make_recipe(task: Task, mode: str, placement: Placement) -> Recipe:
         optimizer=optimizer_call(config)(),
         total=task.job.steps,
         batch_size=config.batch_size,
+        accumulate=config.accumulate,
+        options=compiler_options(config.remat),
         lam_schedule=config.lam_schedule or method.lam_schedule,
         lr_schedule=config.lr_schedule,
         clip_norm=config.clip_norm,

@@ -11,7 +11,7 @@ message and before a file is touched.
 On the way a `Config` becomes `Job`s (`jobs.py`: a method and its trials, seeds times swept values), domains a
 `Problem` (`problem.py`), a job with its problem a `Part`, and a part, once network and shapes are known, a `Task`
 (`setup.py`). `networks.py` and `scaling.py` say what `auto` stands for, `weights.py` reads --init_from, `devices.py`
-and `fits.py` ask the machine, `rules.py` says what freezing rules come to.
+and `fits.py` ask the machine, `effects.py` says what settings come to.
 
 Open first: `config.py` and `types.py`, which hold the words; then `prepare.py`.
 """

@@ -12,6 +12,7 @@ from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.setup import example, make_network
 from tl_jax.run.plan.types import Options
+from tl_jax.run.plan.words import begins_from
 from tl_jax.run.settings.config import Config, network_call, optimizer_call
 from tl_jax.run.settings.forms import MOST_SEED, MOST_SEEDS, NUMBER
 from tl_jax.run.settings.settings import check_number, check_settings, settings
@@ -37,8 +38,13 @@ def check(config: Config) -> None:
     _check_swept(config)
     for rule in config.freeze:
         parse_action(rule)
-    if config.allow_mismatch and not config.init_from:
+    if config.allow_mismatch and not begins_from(config):
         raise UserError("--allow_mismatch says what may differ from the weights of --init_from, which is not given.")
+    if config.batch_size % config.accumulate or (config.accumulate > 1 and config.batch_size < 2 * config.accumulate):
+        raise UserError(
+            f"--accumulate={config.accumulate}: the batch of {config.batch_size} does not divide into as many equal "
+            "parts of two or more examples."
+        )
     if config.ema >= 1:
         raise UserError(f"--ema={config.ema:g}: a decay below 1 is needed, such as 0.999.")
     _check_labels(config)

@@ -36,7 +36,8 @@ def resolved(config: Config, domains: Sequence[Domain], own: Mapping[str, str] =
             f"--network={call.text} takes {' or '.join(modalities(call.name))}; {first.name} holds {first.modality} "
             f"{list(first.train.x.shape)}. Networks of {first.modality}: {', '.join(able)}; --network=auto is {usual}."
         )
-    held = _argument(call, "vocabulary") if first.modality == "text" else None
+    hashed = first.modality == "text" and not call.arguments.get("from_")  # else the ids are the network's own
+    held = _argument(call, "vocabulary") if hashed else None
     if held is not None and (greatest := _greatest_id(domains)) >= held:
         raise UserError(
             f"--network={call.text} knows token ids below {held}; the data have {greatest}. "

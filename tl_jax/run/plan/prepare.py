@@ -16,6 +16,7 @@ from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.setup import example, make_network, make_task, plain
 from tl_jax.run.plan.types import Options, Planning, Setup
 from tl_jax.run.plan.weights import Weights, read_weights
+from tl_jax.run.plan.words import begun, reading
 from tl_jax.run.settings.config import AUTO, Config, network_call
 
 
@@ -26,18 +27,17 @@ def prepare(how: Planning, config: Config, options: Options, domains: Mapping[st
     """
     # What needs no data.
     check(config)
+    if config.network != AUTO:
+        config = begun(config, how.without)
     _check_of_kind(how, config)
     how.check(config)
-    if config.network != AUTO:
-        network_call(config)
     check_options(options)
     # The data, what `auto` stands for with them, and the jobs.
-    config, problem, parts, notes = how.plan(
-        config, lambda spec: domains[spec] if spec in domains else load(spec, options.data_dir)
-    )
+    read = lambda spec: domains[spec] if spec in domains else load(spec, options.data_dir)
+    config, problem, parts, notes = how.plan(config, reading(config, read))
     # The machine and the network. The weights of a file may change the config (a bottleneck that it lacks is left out).
     for part in parts:
-        place(options.devices, len(part.job.trials), config.batch_size, options.trials == "vmap")
+        place(options.devices, len(part.job.trials), config.batch_size // config.accumulate, options.trials == "vmap")
     first = plain(parts[0].job)
     check_network(config, problem, first)
     weights = None

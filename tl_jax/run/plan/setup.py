@@ -10,16 +10,19 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.floats import accepting_bytes
 from tl_jax.core.types import Network
 from tl_jax.data.pipeline.rows import balanced, labelled_rows, repeated
+from tl_jax.data.views.augment import VIEWS
 from tl_jax.fine_tuning.layout import Layout, layout
+from tl_jax.methods.contract import augmented
 from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import build
+from tl_jax.models.remat import recomputing
 from tl_jax.models.sharing import SHARING, build_tasks
 from tl_jax.naming.calls import parse
+from tl_jax.run.plan.effects import faster
 from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem, check_batches, rows_known
-from tl_jax.run.plan.rules import faster
 from tl_jax.run.plan.types import Part, Task
-from tl_jax.run.settings.config import AMOUNTS, Config, network_call
+from tl_jax.run.settings.config import AMOUNTS, AUGMENTS, Config, network_call
 from tl_jax.training.create import create
 from tl_jax.training.freezing import matches, resolve
 from tl_jax.training.recipe import Recipe
@@ -29,10 +32,11 @@ from tl_jax.training.state import State
 def make_task(part: Part) -> Task:
     """A job's task. Raises UserError for strategies and batches that do not fit.
 
-    Its rules are those of the user's that match any of its parameters (see run/plan/rules.py); the hidden job that
+    Its rules are those of the user's that match any of its parameters (see run/plan/effects.py); the hidden job that
     trains the model it begins from has none of them.
     """
     config, problem, job, before, loaded = part
+    job = _varied(job, config, problem)
     start = None
     if job.start is not None:
         start = make_task(Part(dataclasses.replace(config, freeze=()), before or problem, job.start, loaded=loaded))
@@ -49,6 +53,21 @@ def make_task(part: Part) -> Task:
     rules = (*job.rules(dataclasses.replace(config, freeze=mine), blocks), *faster(task))
     resolve(rules, state.params)
     return task._replace(rules=rules)
+
+
+def _varied(job: Job, config: Config, problem: Problem) -> Job:
+    """The job with its plain passes augmented as --augment says, unless the trunk sees every example once.
+
+    Raises UserError where the examples have no such view.
+    """
+    views = VIEWS[problem.target.modality]
+    if config.augment not in ("none", *views):
+        raise UserError(
+            f"--augment={config.augment}: {problem.target.name} holds {problem.target.modality}, which has the views "
+            f"{', '.join(view for view in AUGMENTS if view == 'none' or view in views)}."
+        )
+    how = "none" if job.strategy.cached else config.augment
+    return dataclasses.replace(job, method=augmented(job.method, how))
 
 
 def _new(task: Task, loaded: frozenset[str] | None) -> tuple[str, ...] | None:
@@ -110,6 +129,7 @@ def make_network(config: Config, problem: Problem, job: Job, mode: str, *, form:
     dtype = jnp.dtype(config.precision)
     if problem.tasks:
         widths = {task.group: task.width for task in problem.tasks}
-        return accepting_bytes(build_tasks(call(), widths, parse(config.sharing, SHARING, "sharing")(), dtype, form))
-    built = build(call(), max(1, len(problem.target.classes)), dtype, form)
-    return accepting_bytes(job.strategy.adapt(built))
+        built = build_tasks(call(), widths, parse(config.sharing, SHARING, "sharing")(), dtype, form)
+    else:
+        built = build(call(), max(1, len(problem.target.classes)), dtype, form)
+    return accepting_bytes(job.strategy.adapt(recomputing(built) if config.remat else built))

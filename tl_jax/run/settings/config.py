@@ -25,6 +25,7 @@ TARGET_VAL = "target_val"
 """Selection by the target's validation labels: allowed where the target is labelled."""
 STANDARDISE = ("none", "source", "per_domain")
 """On whose training examples the scale of vectors' and series' features is fitted (see run/plan/scaling.py)."""
+AUGMENTS = ("none", "weak", "strong", "flip", "crop_flip", "colour", "randaugment")
 PRETRAIN_ON = ("both", "source", "target")
 AMOUNTS = ("labels_per_class", "label_fraction")
 STREAMED = ("corrupt", "stream")
@@ -135,7 +136,23 @@ class Config:
         "One of {choices}, or a call, as in 'sgd(momentum=0.9, nesterov=False)'; sgdw is sgd with decoupled decay.",
         choices=OPTIMIZERS,
     )
+    augment: str = setting(
+        "none",
+        "How the examples of plain passes vary in training: {choices} (of what is no image weak or strong); views that "
+        "a method varies by itself stay, evaluation is of examples as they are.",
+        choices=AUGMENTS,
+        word="way to augment",
+    )
     batch_size: int = setting(64, "Examples of each domain in a step.", least=2)
+    accumulate: int = setting(
+        1,
+        "Parts of a batch that are passed one after the other, their gradients averaged: less memory. Statistics of "
+        "batch normalisation, and what a method compares across the batch, are then of each part.",
+        least=1,
+    )
+    remat: bool = setting(
+        False, "Compute activations between a network's blocks again in the backward pass: less memory, more time."
+    )
     steps: int = setting(600, "Training steps.", least=1)
     clip_norm: float = setting(0.0, "Clip trained gradients to this global norm; 0 does not.")
     ema: float = setting(

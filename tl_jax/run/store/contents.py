@@ -18,9 +18,11 @@ from tl_jax.core.files import keep_in_cache, user_cache
 from tl_jax.core.sealed import digest, opened, seal
 from tl_jax.data.domain import Domain
 from tl_jax.data.pipeline.window import stored
+from tl_jax.models.tokens import digests
 from tl_jax.naming import own_code
 from tl_jax.naming.sums import summands
 from tl_jax.run.plan.types import Setup
+from tl_jax.run.plan.words import brought
 from tl_jax.run.settings.config import Config
 
 BLOCK = 1 << 24
@@ -32,14 +34,16 @@ REMEMBERED = 1 << 28
 def contents(setup: Setup) -> dict[str, Any]:
     """{"domains": [{"name", "is", "train", "validation", "test"}, ...], "weights": digest, "code": {file: digest}}.
 
-    Weights are "" where none were read. Of a split: {"x": digest, "labels": digest}, of several tasks the labels of
-    each by its name. Equal contents and equal configs give equal numbers.
+    Weights are "" where none were read; a published text network has its files besides, "network": {file: digest}.
+    Of a split: {"x": digest, "labels": digest}, of several tasks the labels of each by its name. Equal contents and
+    equal configs give equal numbers.
     """
     problem = setup.problem
     heads = lambda i: [task for task in problem.tasks if task.input == i]
     return {
         "domains": [of_domain(domain, heads(i)) for i, domain in enumerate(problem.domains)],
         "weights": of_tree(setup.weights._replace(report=None)) if setup.weights else "",
+        **({"network": digests(published)} if (published := brought(setup.config)) else {}),
         "code": dict(code()) | own_code.digests(_texts(_named(setup.config))),
     }
 
@@ -134,6 +138,8 @@ def changes(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         found += [line for a, b in zip(old, new, strict=True) for line in _of_two(a, b)]
     if was["weights"] != now["weights"]:
         found.append("the weights of --init_from")
+    theirs, ours = was.get("network", {}), now.get("network", {})
+    found += [f"{name} of the network" for name in theirs.keys() | ours.keys() if theirs.get(name) != ours.get(name)]
     files = sorted(f for f in was["code"].keys() | now["code"].keys() if was["code"].get(f) != now["code"].get(f))
     if files:
         more = f" and {len(files) - 3} more files" if len(files) > 3 else ""

@@ -1,42 +1,48 @@
-"""A table of means for a page and for a paper: the best of a column bold, the second underlined."""
+"""A table of means for a page and for a paper: the best bold, the second underlined."""
+
+from collections.abc import Callable, Mapping
 
 from tl_jax.core.printable import markdown
 from tl_jax.sweep.tables.pivot import Key, Pivot
-from tl_jax.sweep.tables.render import NOTHING, Beside, table
+from tl_jax.sweep.tables.render import NOTHING, Beside, by_domain, table
 
 
 def as_markdown(pivoted: Pivot, beside: Beside = NOTHING) -> str:
-    """The best of a column bold, the second underlined."""
+    """The best of a column bold, the second underlined; of a row, where rows are domains."""
     found = table(pivoted, beside)
-    marks = [places(pivoted, column) for column in pivoted.columns]
-    first = len(pivoted.asked.rows)
-    marked = {1: "**{}**".format, 2: "<u>{}</u>".format}
     lines = ["| " + " | ".join(map(markdown, found.cells[0])) + " |", "|" + " --- |" * len(found.cells[0])]
-    for key, line in zip(pivoted.rows, found.cells[1:], strict=True):
-        cells = [markdown(cell) for cell in line]
-        for i, mine in enumerate(marks):
-            if key in mine:
-                cells[first + i] = marked[mine[key]](cells[first + i])
-        lines.append("| " + " | ".join(cells) + " |")
+    marks = {1: "**{}**".format, 2: "<u>{}</u>".format}
+    lines += [f"| {' | '.join(cells)} |" for cells in _marked(pivoted, found.cells[1:], markdown, marks)]
     return "\n".join(lines) + "\n\n" + "\n\n".join(map(markdown, found.note.splitlines())) + "\n"
 
 
 def as_latex(pivoted: Pivot, beside: Beside = NOTHING) -> str:
     """For booktabs: \\usepackage{booktabs}."""
     found = table(pivoted, beside, plus_minus="\0")
-    marks = [places(pivoted, column) for column in pivoted.columns]
     first = len(pivoted.asked.rows)
     lines = [r"\begin{tabular}{" + "l" * first + "c" * (len(found.cells[0]) - first) + "}", r"\toprule"]
     lines += [" & ".join(map(tex, found.cells[0])) + r" \\", r"\midrule"]
-    for key, line in zip(pivoted.rows, found.cells[1:], strict=True):
-        cells = [tex(cell).replace("\0", r" $\pm$ ") for cell in line]
-        for i, mine in enumerate(marks):
-            if key in mine:
-                command = {1: r"\textbf", 2: r"\underline"}[mine[key]]
-                cells[first + i] = f"{command}{{{cells[first + i]}}}"
-        lines.append(" & ".join(cells) + r" \\")
+    marks = {1: r"\textbf{{{}}}".format, 2: r"\underline{{{}}}".format}
+    written = lambda cell: tex(cell).replace("\0", r" $\pm$ ")
+    lines += [" & ".join(cells) + r" \\" for cells in _marked(pivoted, found.cells[1:], written, marks)]
     said = [f"% {tex(line)}" for line in found.note.splitlines()]
     return "\n".join([*said, *lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def _marked(
+    pivoted: Pivot,
+    body: list[list[str]],
+    written: Callable[[str], str],
+    marks: Mapping[int, Callable[[str], str]],
+) -> list[list[str]]:
+    """The lines of a table with the best and the second of its cells marked; a line of averages is left as it is."""
+    best, first = places(pivoted), len(pivoted.asked.rows)
+    lines = [[written(cell) for cell in line] for line in body]
+    for row, cells in zip(pivoted.rows, lines, strict=False):
+        for i, column in enumerate(pivoted.columns, first):
+            if place := best.get((row, column)):
+                cells[i] = marks[place](cells[i])
+    return lines
 
 
 _TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "->": r"$\to$", "±": r"$\pm$"}
@@ -53,9 +59,19 @@ def tex(text: str) -> str:
     return "".join(out)
 
 
-def places(pivoted: Pivot, column: Key) -> dict[Key, int]:
-    """{row: 1 or 2} of the best and the second by their means as shown; equal ones share a place."""
-    means = {row: cell.mean for row in pivoted.rows if (cell := pivoted.cells.get((row, column)))}
-    shown = {row: round(mean, 3) for row, mean in means.items() if mean is not None}
-    order = sorted(set(shown.values()), reverse=pivoted.higher)[:2]
-    return {row: order.index(mean) + 1 for row, mean in shown.items() if mean in order} if len(shown) > 1 else {}
+def places(pivoted: Pivot) -> dict[tuple[Key, Key], int]:
+    """{(row, column): 1 or 2} of the best and the second of a column by their means as shown; equal ones share a place.
+
+    Of a row where rows are domains: a method is compared with others on one of them.
+    """
+    found: dict[tuple[Key, Key], int] = {}
+    rows, columns = pivoted.rows, pivoted.columns
+    sets = (
+        [[(r, c) for c in columns] for r in rows] if by_domain(pivoted) else [[(r, c) for r in rows] for c in columns]
+    )
+    for group in sets:
+        means = {at: cell.mean for at in group if (cell := pivoted.cells.get(at))}
+        shown = {at: round(mean, 3) for at, mean in means.items() if mean is not None}
+        order = sorted(set(shown.values()), reverse=pivoted.higher)[:2]
+        found |= {at: order.index(mean) + 1 for at, mean in shown.items() if mean in order and len(shown) > 1}
+    return found

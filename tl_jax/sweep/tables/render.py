@@ -7,7 +7,7 @@ from tl_jax.run.report.table import Table
 from tl_jax.sweep.tables.compare import Compared
 from tl_jax.sweep.tables.pivot import Cell, Key, Pivot, mean_of
 from tl_jax.sweep.tables.ranks import Ranked
-from tl_jax.sweep.tables.words import MISSING, named, number, said, settled
+from tl_jax.sweep.tables.words import MISSING, named, number, said, settled, shortened
 
 AVERAGED = ("pair", "target", "source")
 """Columns over which a mean of means says something."""
@@ -30,16 +30,18 @@ def table(pivoted: Pivot, beside: Beside = NOTHING, plus_minus: str = " ± ") ->
     averaged = len(pivoted.columns) > 1 and bool(set(pivoted.asked.columns) & set(AVERAGED))
     usual = max((len(cell.scores) for cell in pivoted.cells.values()), default=0)
     means = {row: mean_of(pivoted, row) for row in pivoted.rows} if averaged else {}
+    columns, start = shortened(pivoted.asked.columns, pivoted.columns)
+    rows, begin = shortened(pivoted.asked.rows, pivoted.rows)
     head = [
         *pivoted.asked.rows,
-        *(named(pivoted.asked.columns, column) or "score" for column in pivoted.columns),
+        *(named(pivoted.asked.columns, column) or "score" for column in columns),
         *["average"] * averaged,
         *["rank"] * bool(beside.ranked),
         *["p"] * bool(beside.compared),
     ]
     body = []
-    for row in pivoted.rows:
-        line = [number(one) for one in row]
+    for row, shown in zip(pivoted.rows, rows, strict=True):
+        line = [number(one) for one in shown]
         for column in pivoted.columns:
             line.append(_text(pivoted.cells.get((row, column)), usual, plus_minus, beside.level))
         if averaged:
@@ -47,7 +49,21 @@ def table(pivoted: Pivot, beside: Beside = NOTHING, plus_minus: str = " ± ") ->
         line += [beside.ranked.shown(row)] if beside.ranked else []
         line += [beside.compared.shown(row)] if beside.compared else []
         body.append(line)
-    return Table([head, *body], _note(pivoted, usual, beside))
+    if by_domain(pivoted) and len(rows) > 1:
+        turned = pivoted._replace(
+            rows=pivoted.columns, columns=pivoted.rows, cells={(c, r): cell for (r, c), cell in pivoted.cells.items()}
+        )
+        means = [mean_of(turned, column) for column in pivoted.columns]
+        average = ["average", *[""] * (len(pivoted.asked.rows) - 1)]
+        average += [MISSING if mean is None else f"{mean:.3f}" for mean in means]
+        body.append(average + [""] * (len(head) - len(average)))
+    domains = "".join(f"\nDomains are of {one.rstrip('/:')}." for one in {start, begin} - {""})
+    return Table([head, *body], _note(pivoted, usual, beside) + domains)
+
+
+def by_domain(pivoted: Pivot) -> bool:
+    """Whether the rows are domains, and the columns what is compared on them."""
+    return bool(set(pivoted.asked.rows) & set(AVERAGED)) and not set(pivoted.asked.columns) & set(AVERAGED)
 
 
 def _text(cell: Cell | None, usual: int, plus_minus: str, level: float) -> str:

@@ -1,0 +1,152 @@
+"""Published text encoders: a block against NumPy, sizes and pieces from a folder, and what is refused."""
+
+import json
+import shutil
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from published import CONFIG, published
+from quick import QUICK
+from scipy.special import erf
+
+from tl_jax.core.errors import UserError
+from tl_jax.core.trees import flatten
+from tl_jax.models.networks import NETWORKS, build, network
+from tl_jax.models.pretrained import load, save
+from tl_jax.models.recipe import Pretrained
+from tl_jax.models.tokens import pieces
+
+SMALL = {"vocabulary": 30, "width": 8, "heads": 2, "layers": 1, "bottleneck": 0}
+
+
+@cache
+def made(name):
+    net = build(NETWORKS[name](**SMALL, pooling="mean"), 3)
+    shapes = jax.eval_shape(net.init, jax.random.key(0), jnp.zeros((1, 4), jnp.int32))[0]
+    rng = np.random.default_rng(1)
+    return net, jax.tree.map(lambda s: rng.normal(0, 0.4, s.shape).astype(np.float32), shapes)
+
+
+@cache
+def run(name):
+    net, _ = made(name)
+    return jax.jit(lambda params, x: net.apply(params, {}, x)[0].features, compiler_options=QUICK)
+
+
+def norm(x, p, epsilon):
+    x = x - x.mean(-1, keepdims=True)
+    return x / np.sqrt((x**2).mean(-1, keepdims=True) + epsilon) * p["scale"] + p["bias"]
+
+
+def straight(p, ids, mask, epsilon=1e-12):
+    """Embeddings and one block of one text [t] in float64, two heads of four."""
+    p = jax.tree.map(lambda a: np.asarray(a, np.float64), p)["backbone"]
+    dense = lambda x, q: x @ q["kernel"] + q["bias"]
+    e, b = p["embed"], p["block1"]
+    x = e["word"]["embedding"][ids] + e["position"]["embedding"][: len(ids)] + e["type"]["embedding"][0]
+    x = norm(x, e["norm"], epsilon)
+    q, k, v = np.split(dense(x, b["attention"]["qkv"]), 3, axis=1)
+    heads = []
+    for part in (slice(0, 4), slice(4, 8)):
+        a = np.exp(q[:, part] @ k[:, part].T / 2) * mask
+        heads.append(a / a.sum(1, keepdims=True) @ v[:, part])
+    x = norm(x + dense(np.concatenate(heads, 1), b["attention"]["out"]), b["norm1"], epsilon)
+    h = dense(x, b["dense1"])
+    x = norm(x + dense(h * (1 + erf(h / np.sqrt(2))) / 2, b["dense2"]), b["norm2"], epsilon)
+    return (x * mask[:, None]).sum(0) / mask.sum()
+
+
+def test_a_block_is_what_the_equations_say():
+    ids = np.array([[5, 9, 2, 7, 0, 0], [4, 3, 8, 1, 6, 2]], np.int32)
+    params = made("minilm")[1]
+    want = [straight(params, row, (row != 0).astype(float)) for row in ids]
+    np.testing.assert_allclose(run("minilm")(params, ids), want, atol=2e-6)
+
+
+def test_roberta_counts_no_padding_and_exchanges_its_id_with_0():
+    params = made("roberta")[1]  # of whose vocabulary 1 is padding: here 1 is what it calls 0
+    ids = np.array([[1, 5, 7, 0, 0], [0, 0, 1, 5, 7]], np.int32)
+    got = run("roberta")(params, ids)
+    table = params["backbone"]["embed"]["word"]["embedding"]
+    told = []
+    for row in (0, 1):
+        noise = (np.arange(30) == row)[:, None] * np.arange(8.0)
+        other = jax.tree.map(lambda a, noise=noise: a if a is not table else np.float32(a + noise), params)
+        told.append(np.abs(run("roberta")(other, ids)[0] - got[0]).max())
+    assert told[0] > 1e-2
+    assert told[1] < 1e-6
+    np.testing.assert_allclose(got[0], got[1], atol=2e-6)
+
+
+@pytest.mark.parametrize("name", ["bert", "roberta", "distilbert"])
+def test_names_of_the_files_go_there_and_back(name, tmp_path):
+    params = made(name)[1]
+    save(f"{tmp_path}/a.safetensors", params, {}, "huggingface" if name != "roberta" else "roberta")
+    got, _, report = load(f"{tmp_path}/a.safetensors", jax.tree.map(np.zeros_like, params), {})
+    jax.tree.map(np.testing.assert_array_equal, got, params)
+    assert not any((report.unused, report.missing, report.reinitialised))
+    assert {path.split("/")[1] for path in flatten(params) if path.startswith("backbone/")} == {"embed", "block1"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return published(tmp_path_factory.mktemp("published"))
+
+
+def test_texts_become_pieces_with_zeros_behind_them(folder):
+    of = Pretrained(str(folder), 5, 0, 14)
+    ids, cut = pieces(of, ["a b", "c zz e f g h", ""])
+    assert ids.tolist() == [[1, 4, 5, 2, 0], [1, 6, 3, 8, 2], [1, 2, 0, 0, 0]]
+    assert (cut, ids.dtype) == (1, np.int32)
+    assert pieces(of._replace(pad=1), ["a b"])[0].tolist() == [[0, 4, 5, 2]]  # whose start would be padding: exchanged
+    with pytest.raises(UserError, match=r"knows the piece 8, its config.json says 6 pieces"):
+        pieces(of._replace(vocabulary=6), ["a e"])
+
+
+def test_sizes_are_those_of_the_folder(folder):
+    recipe = network(f"minilm(from={str(folder)!r}, length=99)")()
+    assert recipe.pretrained == Pretrained(str(folder), 20, 0, 14)  # no more pieces than there are places
+    assert recipe.backbone(jnp.float32, "lax").pooling == "mean"
+    shapes = jax.eval_shape(build(recipe, 3).init, jax.random.key(0), jnp.zeros((1, 4), jnp.int32))[0]
+    assert shapes["backbone"]["block1"]["dense1"]["kernel"].shape == (8, 16)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("roberta(from={})", r"says model_type 'bert'. Use --network='bert\(from="),
+        ("bert(from={}, width=12)", "leave out those of the call"),
+        ("bert(from={}, pooling='max')", "Unknown pooling 'max'"),
+        ("bert(from='nowhere/at/all')", "there is no such folder"),
+        ("bert(width=9)", "does not divide among 12 heads"),
+    ],
+)
+def test_what_does_not_fit_is_said(folder, call, said):
+    with pytest.raises(UserError, match=said):
+        network(call.format(repr(str(folder))))()
+
+
+def test_files_that_are_not_there_are_named(folder, tmp_path):
+    folder = shutil.copytree(folder, tmp_path / "copy")
+    make = network(f"bert(from={str(folder)!r})")
+    (folder / "config.json").write_text(json.dumps(CONFIG | {"hidden_act": "swish"}))
+    with pytest.raises(UserError, match="Unknown activation of bert 'swish'"):
+        make()
+    (folder / "config.json").write_text("{}")
+    with pytest.raises(UserError, match=r"says model_type ''. Known are bert"):
+        make()
+    (folder / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(UserError, match="does not say 'vocab_size'"):
+        make()
+    (folder / "tokenizer.json").rename(folder / "vocab.txt")
+    with pytest.raises(UserError, match=r"no tokenizer.json in this folder .* It has vocab.txt alone: AutoTokenizer"):
+        pieces(Pretrained(str(folder), 5, 0, 14), ["a"])
+
+
+def test_without_the_library_the_line_that_installs_it_is_said(folder, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "tokenizers", None)
+    with pytest.raises(UserError, match="pip install tokenizers"):
+        pieces(Pretrained(str(folder), 5, 0, 14), ["a"])

@@ -1,0 +1,120 @@
+"""Folders of published text networks: where their files are, and the sizes that a config.json says."""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tl_jax.core.errors import UserError
+from tl_jax.models.weights import downloaded
+
+
+class Sizes(NamedTuple):
+    """Of a text encoder.
+
+    positions: places that are stored, the first token standing at `first`; types: kinds of segments, of which a text
+    is the first (0: there are none); epsilon: of normalisation; pad: the id of padding in the vocabulary.
+    """
+
+    vocabulary: int
+    width: int
+    layers: int
+    heads: int
+    hidden: int
+    positions: int = 512
+    types: int = 2
+    epsilon: float = 1e-12
+    activation: str = "gelu"
+    pad: int = 0
+    first: int = 0
+
+
+def file_of(place: str, name: str) -> Path:
+    """A file of a folder, or of a name on the hub. Raises UserError where it is not there."""
+    folder = Path(place).expanduser()
+    if folder.is_dir():
+        if not (folder / name).is_file():
+            there = ", ".join(sorted(file.name for file in folder.iterdir())[:6]) or "nothing"
+            old = " It has vocab.txt alone: AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) writes it."
+            raise UserError(
+                f"from={place!r}: there is no {name} in this folder (it holds {there})."
+                + old * (name == "tokenizer.json" and (folder / "vocab.txt").is_file())
+            )
+        return folder / name
+    if place.count("/") != 1 or place.startswith(("/", ".", "~")):
+        raise UserError(
+            f"from={place!r}: there is no such folder. A folder with config.json, tokenizer.json and model.safetensors "
+            "is needed, or a name on the hub such as 'sentence-transformers/all-MiniLM-L6-v2'."
+        )
+    return _of_hub(place, name)
+
+
+@cache
+def _of_hub(place: str, name: str) -> Path:
+    return downloaded(place, name)
+
+
+def published(family: str, place: str) -> Sizes:
+    """The sizes of a folder whose model is of a family of READ. Raises UserError for another, or none that is known."""
+    path = file_of(place, "config.json")
+    types, read = READ[family]
+    try:
+        config = json.loads(path.read_text())
+        kind = config.get("model_type", "")
+        if kind not in types:
+            near = [name for name, (others, _) in READ.items() if kind in others]
+            fix = f"Use --network='{near[0]}(from={place!r})'." if near else f"Known are {', '.join(READ)}."
+            raise UserError(f"{family}(from={place!r}): its config.json says model_type {kind!r}. {fix}")
+        if config.get("position_embedding_type", "absolute") != "absolute":
+            raise UserError(
+                f"{family}(from={place!r}): positions are {config['position_embedding_type']}, not absolute."
+            )
+        return read(config)
+    except (OSError, ValueError, AttributeError) as error:
+        raise UserError(f"{path} cannot be read as JSON ({error}).") from None
+    except KeyError as error:
+        raise UserError(f"{path} does not say {error}.") from None
+
+
+def _bert(config: Mapping[str, Any]) -> Sizes:
+    return Sizes(
+        config["vocab_size"],
+        config["hidden_size"],
+        config["num_hidden_layers"],
+        config["num_attention_heads"],
+        config["intermediate_size"],
+        config["max_position_embeddings"],
+        config.get("type_vocab_size", 2),
+        config.get("layer_norm_eps", 1e-12),
+        config.get("hidden_act", "gelu"),
+        config.get("pad_token_id") or 0,
+    )
+
+
+def _roberta(config: Mapping[str, Any]) -> Sizes:
+    pad = config.get("pad_token_id", 1)
+    return _bert(config)._replace(pad=pad, first=pad + 1)
+
+
+def _distilbert(config: Mapping[str, Any]) -> Sizes:
+    return Sizes(
+        config["vocab_size"],
+        config["dim"],
+        config["n_layers"],
+        config["n_heads"],
+        config["hidden_dim"],
+        config["max_position_embeddings"],
+        types=0,
+        activation=config.get("activation", "gelu"),
+        pad=config.get("pad_token_id") or 0,
+    )
+
+
+READ: Mapping[str, tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Sizes]]] = {
+    "bert": (("bert",), _bert),
+    "minilm": (("bert",), _bert),
+    "roberta": (("roberta", "xlm-roberta", "camembert"), _roberta),
+    "distilbert": (("distilbert",), _distilbert),
+}
+"""{family: (values of model_type, config.json -> sizes)}."""
