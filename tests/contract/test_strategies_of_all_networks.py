@@ -15,11 +15,14 @@ from tl_jax.models.networks import NETWORKS, build
 from tl_jax.training.freezing import resolve
 
 IDS, SERIES, IMAGE = ((2, 9), jnp.int32), ((2, 20, 3), jnp.float32), ((2, 32, 32, 3), jnp.float32)
+ENCODERS = ("bert", "roberta", "distilbert", "minilm", "modernbert")
 INPUTS = {
-    **dict.fromkeys(("gru", "text_cnn", "text_transformer", "bert", "roberta", "distilbert", "minilm"), IDS),
+    **dict.fromkeys(("gru", "text_cnn", "text_transformer", *ENCODERS), IDS),
     "conv1d": SERIES,
     "audio_cnn": ((2, 4000), jnp.float32),
 }
+ARGUMENTS = {name: {"layers": 2, "width": 24} for name in ENCODERS}
+"""Fewer layers of one kind, where there are many."""
 FOUR = ["conv1 norm1", "stage1", "stage2", "stage3"]
 VIT = ["embed class_token position", *(f"block{i}" for i in range(1, 12)), "block12 norm"]
 BLOCKS = {
@@ -36,13 +39,13 @@ BLOCKS = {
     "conv1d": ["conv1 norm1", "conv2 norm2", "conv3 norm3"],
     "text_cnn": ["embedding", "conv3", "conv4", "conv5"],
     "text_transformer": ["embedding", "block1", "block2 norm"],
-    **{name: ["embed", *(f"block{i}" for i in range(1, 13))] for name in ("bert", "roberta")},
-    **{name: ["embed", *(f"block{i}" for i in range(1, 7))] for name in ("distilbert", "minilm")},
+    **{name: ["embed", "block1", "block2"] for name in ENCODERS},
+    "modernbert": ["embed", "block1", "block2 norm"],
     "audio_cnn": ["conv1 norm1", "conv2 norm2", "conv3 norm3"],
 }
 """What stands under the bottleneck, from the input on."""
 ALIKE = {"resnet34": "resnet18", "resnet101": "resnet50", "vit_small": "vit_tiny", "vit_base": "vit_tiny"}
-ALIKE |= {"roberta": "bert", "minilm": "distilbert"}
+ALIKE |= dict.fromkeys(("roberta", "distilbert", "minilm"), "bert")
 """Networks whose parameters have the names of another's, but for the number of blocks in a stage."""
 SHOWN = sorted(set(NETWORKS) - set(ALIKE))
 
@@ -50,7 +53,7 @@ SHOWN = sorted(set(NETWORKS) - set(ALIKE))
 @functools.cache
 def of(name):
     """(the network without a bottleneck, its layout, its paths)."""
-    network = build(NETWORKS[name](bottleneck=0), 3)
+    network = build(NETWORKS[name](bottleneck=0, **ARGUMENTS.get(name, {})), 3)
     shape, dtype = INPUTS.get(name, IMAGE)
     x = jax.ShapeDtypeStruct(shape, dtype)
     found = layout(network, x)

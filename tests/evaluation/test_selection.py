@@ -37,7 +37,20 @@ def confident(classes, size=20.0):
 
 
 def test_the_table_holds_every_criterion_under_its_own_name():
-    named = ["source_val", "entropy", "im", "snd", "bnm", "mano", "dev", "iwcv", "class_ami", "rankme"]
+    named = [
+        "source_val",
+        "entropy",
+        "im",
+        "snd",
+        "bnm",
+        "mano",
+        "dev",
+        "iwcv",
+        "class_ami",
+        "rankme",
+        "knn",
+        "circular",
+    ]
     assert list(CRITERIA) == named
     assert all(name == criterion.__name__ for name, criterion in CRITERIA.items())
 
@@ -253,6 +266,33 @@ def test_predictions_that_are_the_clusters_agree_with_them():
     assert of(np.random.default_rng(1).permutation(y)) < 0.1
     with pytest.raises(ValueError, match="needs features"):
         CRITERIA["class_ami"](Record(Seen(np.eye(3))))
+
+
+def test_neighbours_tell_domains_apart_or_not():
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(80, 4))
+    of = lambda z_s, z_t: CRITERIA["knn"](
+        Record(Seen(np.zeros((len(z_t), 2)), z_t), Labelled(LOGITS, np.zeros(1), z_s))
+    )
+    assert of(z, rng.normal(size=(160, 4)) + 50) == -1.0
+    assert of(z, rng.normal(size=(160, 4))) == pytest.approx(-0.5, abs=0.12)
+    # By hand: the nearest of 0 is 1 (other), of 1 is 0 (other), of 5 is 5.5 (own), of 5.5 is 5 (own).
+    assert of(np.array([[0.0], [5.0]]), np.array([[1.0], [5.5]])) == 0.0
+    assert of(np.array([[0.0], [1.0]]), np.array([[5.0], [5.5]])) == -1.0
+
+
+def test_reverse_validation_classifies_the_source_by_the_target_s_predictions():
+    y = np.arange(60) % 3
+    z = np.eye(5)[y] + 0.05 * np.random.default_rng(0).normal(size=(60, 5))
+    source = Labelled(np.eye(3)[y], y, z)
+    of = lambda said: CRITERIA["circular"](Record(Seen(5.0 * np.eye(3)[said], z), source))
+    assert of(y) == 1.0
+    assert of((y + 1) % 3) == 0.0
+    assert of(np.where(y == 2, 0, y)) == pytest.approx(2 / 3)
+    with pytest.raises(ValueError, match="needs features"):
+        CRITERIA["circular"](Record(Seen(np.eye(3)), source))
+    with pytest.raises(ValueError, match="no labelled"):
+        CRITERIA["knn"](Record(Seen(np.eye(3), z)))
 
 
 def test_the_effective_rank_is_that_of_the_singular_values():

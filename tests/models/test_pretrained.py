@@ -22,7 +22,7 @@ NETWORK = {
     "vit": "vit_tiny",
     "convnext": "convnext_tiny",
 }
-TEXT = ("bert", "distilbert")
+TEXT = ("bert", "distilbert", "modernbert")
 """Their names are in test_bert.py."""
 
 
@@ -88,8 +88,10 @@ def test_every_name_is_used_once():
     from tl_jax.models.names import entries
 
     for architecture, table in NAMINGS.items():
-        x = jnp.zeros((1, 4), jnp.int32) if architecture in TEXT else jnp.zeros((1, 32, 32, 3))
-        made = NETWORKS[NETWORK.get(architecture, architecture)](bottleneck=0)
+        text = architecture in TEXT
+        x = jnp.zeros((1, 4), jnp.int32) if text else jnp.zeros((1, 32, 32, 3))
+        less = {"layers": 2, "width": 24} if text else {}
+        made = NETWORKS[NETWORK.get(architecture, architecture)](bottleneck=0, **less)
         params, stats = jax.eval_shape(build(made, 10).init, jax.random.key(0), x)
         for naming in table.values():
             names = [n for e in entries(flatten(params) | flatten(stats), naming).values() for n in e.names]

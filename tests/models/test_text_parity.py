@@ -24,6 +24,7 @@ CASES = {
         "DistilBert",
         {"vocab_size": 40, "dim": 24, "n_layers": 2, "n_heads": 3, "hidden_dim": 50, "max_position_embeddings": 30},
     ),
+    "modernbert": ("ModernBert", {**SMALL, "num_hidden_layers": 4, "local_attention": 6, "pad_token_id": 3}),
 }
 LENGTHS = (9, 4, 1)
 
@@ -36,7 +37,7 @@ def hidden(name, folder, ids):
     params, stats, report = load(str(folder), params, stats)
     pad, last = recipe.pretrained.pad, max(int(p[5:]) for p in params["backbone"] if p.startswith("block"))
     ids = np.where(ids == 0, pad, np.where(ids == pad, 0, ids))  # as `pieces` gives them
-    seen = {}
+    seen: dict = {}
     net.apply(params, stats, jnp.asarray(ids), after=lambda path, y: seen.setdefault(path, y))
     return seen.get("backbone/norm", seen[f"backbone/block{last}"]), report
 
@@ -53,7 +54,7 @@ def test_hidden_states_are_those_of_transformers(name, padded, tmp_path):
         torch.nn.init.normal_(parameter, 0.3 * (parameter.ndim == 1), 0.3)
     model.save_pretrained(tmp_path)
     pad = model.config.pad_token_id or 0
-    ids = np.random.default_rng(0).integers(2, 40, (len(LENGTHS), max(LENGTHS)))
+    ids = np.random.default_rng(0).integers(4, 40, (len(LENGTHS), max(LENGTHS)))
     mask = np.arange(max(LENGTHS)) < np.array(LENGTHS)[:, None] if padded else np.ones(ids.shape, bool)
     ids = np.where(mask, ids, pad).astype(np.int32)
     with torch.no_grad():

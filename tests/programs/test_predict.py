@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import io
+import shutil
 
 import numpy as np
 import pytest
@@ -300,3 +301,16 @@ def test_objects_from_python_stand_for_their_names_again():
     assert named_method(again.methods[1], ADAPTATION)[1].lam is None
     with pytest.raises(UserError, match="steps"):
         named_objects({"steps": 3})
+
+
+def test_a_run_that_keeps_its_records_alone_is_finished_and_says_why_it_is_no_model(run, tmp_path):
+    root, how = tmp_path / "run", {**HOW, "sweep": {"lam": [0.1, 1.0]}, "run_dir": str(tmp_path / "run")}
+    shutil.copytree(run.run_dir, root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prepare, "load", lambda spec, data_dir: DOMAINS[spec])
+        for _ in range(2):  # nothing is trained, the second time neither
+            again = tl_jax.fit(tiny.SOURCE, tiny.TARGET, ["source_only", "mcc"], keep="records", **how)
+            assert again.records == run.records
+            assert not (root / "checkpoints").exists()
+        with pytest.raises(UserError, match="--keep=records"):
+            tl_jax.load(root, "mcc", 1, values={"lam": 1.0})

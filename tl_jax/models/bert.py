@@ -1,6 +1,5 @@
 """BERT and its kin for token ids [n, t] int32, 0 being padding: sizes as given, or as a published folder says."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -10,17 +9,11 @@ from tl_jax.core.errors import UserError, require
 from tl_jax.core.types import Array
 from tl_jax.models.layers import Dropout
 from tl_jax.models.masks import masked_mean, valid
-from tl_jax.models.published import Sizes, published
+from tl_jax.models.modernbert import Modern
+from tl_jax.models.published import ACTIVATIONS, Sizes, every_third, in_vocabulary, published
 from tl_jax.models.recipe import Frozen, Pretrained, Recipe
 from tl_jax.models.vit import INIT, Attention, layer_norm
 
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "gelu": lambda x: nn.gelu(x, approximate=False),
-    "gelu_new": nn.gelu,
-    "gelu_pytorch_tanh": nn.gelu,
-    "relu": nn.relu,
-}
-"""By the names of a config.json."""
 POOLING = ("cls", "mean")
 
 
@@ -38,8 +31,7 @@ class Embed(nn.Module):
         if t > (most := size.positions - size.first):
             raise UserError(f"Texts of {t} word pieces: this network has {most} places. Use length={most} or less.")
         table = lambda rows, name: nn.Embed(rows, size.width, embedding_init=INIT, dtype=self.dtype, name=name)
-        if size.pad:  # here 0 is padding, whatever it is in the vocabulary
-            x = jnp.where(x == 0, size.pad, jnp.where(x == size.pad, 0, x))
+        x = in_vocabulary(x, size)
         place = jnp.arange(t)[None]
         if size.first:  # as RoBERTa counts: padding has no place
             place = (jnp.cumsum(mask, axis=1) * mask).astype(jnp.int32) + size.first - 1
@@ -100,6 +92,7 @@ USUAL: dict[str, Sizes] = {
     "roberta": Sizes(50265, 768, 12, 12, 3072, 514, 1, 1e-5, pad=1, first=2),
     "distilbert": Sizes(30522, 768, 6, 12, 3072, types=0),
     "minilm": Sizes(30522, 384, 6, 12, 1536),
+    "modernbert": Sizes(50368, 768, 22, 12, 1152, 8192, 0, 1e-5, pad=50283, local=every_third(22)),
 }
 """What the networks are without a folder, but for the sizes that are given."""
 
@@ -116,11 +109,14 @@ def _made(family: str, from_: str, given: tuple[int, int, int, int], rest: Rest)
         begin = Pretrained(from_, length, sizes.pad, sizes.vocabulary)
     else:
         places = max(sizes.positions, length + sizes.first)
-        sizes = Sizes(*given, 4 * given[1], places, *sizes[6:])
+        hidden = sizes.hidden * given[1] // sizes.width
+        local = every_third(given[2]) if sizes.local else ()
+        sizes = Sizes(*given, hidden, places, *sizes[6:])._replace(pad=sizes.pad % given[0], local=local)
     require(f"activation of {family}", sizes.activation, ACTIVATIONS)
     if sizes.width % sizes.heads:
         raise UserError(f"{family}: a width of {sizes.width} does not divide among {sizes.heads} heads.")
-    make = lambda dtype, form: Encoder(sizes, rest.pooling, rest.dropout, dtype)
+    encoder = Modern if family == "modernbert" else Encoder
+    make = lambda dtype, form: encoder(sizes, rest.pooling, rest.dropout, dtype)
     return Recipe(make, rest.bottleneck, rest.head, pretrained=begin)
 
 
@@ -198,3 +194,21 @@ def minilm(
     """MiniLM (Wang et al. 2020, arXiv 2002.10957): a narrow BERT, whose sentence models take the mean."""
     rest = Rest(pooling, length, dropout, bottleneck, head)
     return _made("minilm", from_, (vocabulary, width, layers, heads), rest)
+
+
+def modernbert(
+    *,
+    from_: str = "",
+    pooling: str = "cls",
+    length: int = 256,
+    vocabulary: int = 50368,
+    width: int = 768,
+    layers: int = 22,
+    heads: int = 12,
+    dropout: float = 0.0,
+    bottleneck: int = 256,
+    head: str = "linear",
+) -> Recipe:
+    """ModernBERT (Warner et al. 2024, arXiv 2412.13663): rotary places up to 8192, windows of attention."""
+    rest = Rest(pooling, length, dropout, bottleneck, head)
+    return _made("modernbert", from_, (vocabulary, width, layers, heads), rest)

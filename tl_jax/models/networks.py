@@ -8,7 +8,7 @@ from flax import linen as nn
 
 from tl_jax.core.errors import UserError, require
 from tl_jax.core.types import Array, Network, Output
-from tl_jax.models.bert import bert, distilbert, minilm, roberta
+from tl_jax.models.bert import bert, distilbert, minilm, modernbert, roberta
 from tl_jax.models.cnn import cnn
 from tl_jax.models.conv import Conv
 from tl_jax.models.convnext import convnext_tiny
@@ -163,6 +163,7 @@ NETWORKS: dict[str, Callable[..., Recipe]] = {
     "roberta": roberta,
     "distilbert": distilbert,
     "minilm": minilm,
+    "modernbert": modernbert,
     "audio_cnn": audio_cnn,
 }
 TAKES: Mapping[str, tuple[str, ...]] = {
@@ -175,6 +176,7 @@ TAKES: Mapping[str, tuple[str, ...]] = {
     "roberta": ("text",),
     "distilbert": ("text",),
     "minilm": ("text",),
+    "modernbert": ("text",),
     "audio_cnn": ("sound",),
 }
 """The kinds of examples of the networks that are not for images alone."""

@@ -6,7 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
+
 from tl_jax.core.errors import UserError
+from tl_jax.core.types import Array
 from tl_jax.models.weights import downloaded
 
 
@@ -14,7 +18,8 @@ class Sizes(NamedTuple):
     """Of a text encoder.
 
     positions: places that are stored, the first token standing at `first`; types: kinds of segments, of which a text
-    is the first (0: there are none); epsilon: of normalisation; pad: the id of padding in the vocabulary.
+    is the first (0: there are none); epsilon: of normalisation; pad: the id of padding in the vocabulary. Of rotary
+    networks: which layers are local, how far these look, and the bases of the others and of these.
     """
 
     vocabulary: int
@@ -28,6 +33,28 @@ class Sizes(NamedTuple):
     activation: str = "gelu"
     pad: int = 0
     first: int = 0
+    local: tuple[bool, ...] = ()
+    window: int = 64
+    theta: tuple[float, float] = (160_000.0, 10_000.0)
+
+
+ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
+    "gelu": lambda x: jax.nn.gelu(x, approximate=False),
+    "gelu_new": jax.nn.gelu,
+    "gelu_pytorch_tanh": jax.nn.gelu,
+    "relu": jax.nn.relu,
+}
+"""By the names of a config.json."""
+
+
+def in_vocabulary(x: Array, sizes: Sizes) -> Array:
+    """Ids of a domain, where 0 is padding, as those of the vocabulary: the two are exchanged."""
+    return jnp.where(x == 0, sizes.pad, jnp.where(x == sizes.pad, 0, x)) if sizes.pad else x
+
+
+def every_third(layers: int) -> tuple[bool, ...]:
+    """Which layers of ModernBERT are local where nothing is said: all but the first of every three."""
+    return tuple(bool(i % 3) for i in range(layers))
 
 
 def file_of(place: str, name: str) -> Path:
@@ -111,10 +138,40 @@ def _distilbert(config: Mapping[str, Any]) -> Sizes:
     )
 
 
+def _modernbert(config: Mapping[str, Any]) -> Sizes:
+    if wrong := [name for name in ("attention_bias", "mlp_bias", "norm_bias") if config.get(name)]:
+        raise UserError(f"modernbert: a config.json with {' and '.join(wrong)} is of another network than this one.")
+    layers, every = config["num_hidden_layers"], config.get("global_attn_every_n_layers", 3)
+    kinds = config.get("layer_types") or ["sliding_attention" if i % every else "" for i in range(layers)]
+    rope = config.get("rope_parameters") or {}
+    if scaled := [name for name, how in rope.items() if how.get("rope_type", "default") != "default"]:
+        raise UserError(f"modernbert: rotation of {' and '.join(scaled)} is scaled, which is not known here.")
+    base = lambda kind, old, usual: rope.get(kind, {}).get("rope_theta", config.get(old, usual))
+    return Sizes(
+        config["vocab_size"],
+        config["hidden_size"],
+        layers,
+        config["num_attention_heads"],
+        config["intermediate_size"],
+        config["max_position_embeddings"],
+        types=0,
+        epsilon=config.get("norm_eps", 1e-5),
+        activation=config.get("hidden_activation", "gelu"),
+        pad=config.get("pad_token_id") or 0,
+        local=tuple(layer == "sliding_attention" for layer in kinds),
+        window=config.get("local_attention", 128) // 2,
+        theta=(
+            base("full_attention", "global_rope_theta", 160_000.0),
+            base("sliding_attention", "local_rope_theta", 10_000.0),
+        ),
+    )
+
+
 READ: Mapping[str, tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Sizes]]] = {
     "bert": (("bert",), _bert),
     "minilm": (("bert",), _bert),
     "roberta": (("roberta", "xlm-roberta", "camembert"), _roberta),
     "distilbert": (("distilbert",), _distilbert),
+    "modernbert": (("modernbert",), _modernbert),
 }
 """{family: (values of model_type, config.json -> sizes)}."""

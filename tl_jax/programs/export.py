@@ -21,6 +21,7 @@ from tl_jax.models.pretrained import load, save
 from tl_jax.programs.finished import restored, task_of
 from tl_jax.run.plan.setup import make_network, plain
 from tl_jax.run.plan.types import Options, Task
+from tl_jax.run.plan.words import brought
 from tl_jax.run.settings.config import Config, network_call
 from tl_jax.run.store.rundir import write_json
 from tl_jax.training.forward import stats_of
@@ -129,6 +130,7 @@ def write(out: Path, task: Task, about: tuple[Choice, int], model: Model) -> lis
                 "shape": list(stored.shape[1:]),
                 "dtype": stored.dtype.name,
                 "pixels": pixels_of(network_call(task.config)),
+                **({"pieces": of._asdict()} if (of := brought(task.config)) else {}),
             },
             **({"standardise": {k: v.tolist() for k, v in features._asdict().items()}} if features else {}),
             "naming": choice.naming,

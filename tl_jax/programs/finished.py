@@ -6,11 +6,12 @@ from typing import Any
 import jax
 
 from tl_jax.core.errors import UserError, require
+from tl_jax.run.conclude import FINISHED
 from tl_jax.run.execute.begin import from_file, on_features, pretrained
 from tl_jax.run.execute.execution import execution
 from tl_jax.run.plan.types import Options, Setup, Task
 from tl_jax.run.plan.weights import Weights
-from tl_jax.run.store.checkpoints import Checkpoints
+from tl_jax.run.store.checkpoints import CHECKPOINTS, Checkpoints
 from tl_jax.run.store.names import slug
 from tl_jax.run.store.rundir import RunDirectory
 from tl_jax.training.freezing import carry_over, resolve
@@ -48,7 +49,12 @@ def last(root: Path, task: Task, model: Any, at: int | None = None) -> tuple[int
     Raises UserError where there is none.
     """
     mode = RunDirectory(root).manifest(task.job.name).mode
-    if mode is None or not (root / "checkpoints" / slug(task.job.name)).is_dir():
+    if mode is None or not (root / CHECKPOINTS / slug(task.job.name)).is_dir():
+        if (root / FINISHED).exists() and not (root / CHECKPOINTS).exists():
+            raise UserError(
+                f"{root} was finished and holds no checkpoints: with --keep=records nothing but records stays. Train "
+                "in a new --run_dir with --keep=all."
+            )
         raise UserError(f"{root} has no checkpoint of {task.job.name}: it has not been trained there.")
     checkpoints = Checkpoints(root, task.job.name, read_only=True)
     try:

@@ -23,6 +23,7 @@ from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import build
 from tl_jax.models.networks import network as named
 from tl_jax.models.pretrained import load
+from tl_jax.models.recipe import as_recipe
 from tl_jax.run.report.table import Table
 
 
@@ -75,6 +76,11 @@ def score_all(candidates: Sequence[Candidate], seen: Examples, resamples: int, s
 def look(candidate: Candidate, seen: Examples) -> Sample:
     """A model's features and, where the file has the head, its probabilities for the source's classes."""
     call = named(candidate.network)
+    if as_recipe(call()).pretrained:
+        raise UserError(
+            f"--network={call.text}: candidates are ranked on examples that all read alike, and from= brings "
+            "word pieces of its own. Rank the features of runs, or networks without from=."
+        )
     form = conv_form(jax.default_backend(), False)
     x = jnp.asarray(seen.x[:1])
 

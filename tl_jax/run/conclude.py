@@ -1,6 +1,7 @@
 """The end of a run: results.json and the table from what is stored, then the pictures, each on its own."""
 
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +12,7 @@ from tl_jax.run.kind import Kind
 from tl_jax.run.plan.types import Setup
 from tl_jax.run.report.plots import save
 from tl_jax.run.report.reporter import Reporter
+from tl_jax.run.store.checkpoints import CHECKPOINTS
 from tl_jax.run.store.rundir import RunDirectory, bring
 
 if TYPE_CHECKING:
@@ -72,6 +74,8 @@ def conclude(
     if not late:
         mark = {"records": len(records), "digest": setup.config.digest()}
         bring(root / FINISHED, (json.dumps(mark) + "\n").encode())
+        if setup.options.keep == "records":  # only now: until here a kill would cost what a checkpoint holds
+            shutil.rmtree(root / CHECKPOINTS, ignore_errors=True)
     pictures = ", ".join(sorted(path.name for path in root.glob("*.png")))
     reporter.say(f"{root}: results.json, table.md, metrics.jsonl{', ' if pictures else ''}{pictures}")
     return Result(records, table.text(), root, not late, beside)

@@ -14,6 +14,8 @@ No criterion is right always, so know how each one fails:
 - `bnm` and `mano` are of certainty as `entropy` is, with a reward for classes that differ; `class_ami` asks whether the
   predictions are the clusters of the features, which a method that clusters makes so; `rankme` says whether features
   have collapsed and nothing of the classes.
+- `knn` says whether the domains' features lie alike, which a collapse does as well; `circular` whether the target's
+  predictions explain the source, which classes that are swapped in both do.
 
 The safest default is `im`: it survives the collapse that the others reward or ignore. A method that itself
 minimises entropy, or maximises `im`, optimises the ruler: look at `source_val` beside it, above all when
@@ -31,7 +33,7 @@ import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.evaluation import metrics
-from tl_jax.evaluation.label_free.of_features import class_ami, rankme
+from tl_jax.evaluation.label_free.of_features import circular, class_ami, knn, rankme
 from tl_jax.evaluation.label_free.record import Record
 from tl_jax.evaluation.label_free.weighted import dev, iwcv
 from tl_jax.naming import own_code
@@ -131,11 +133,13 @@ CRITERIA: Mapping[str, Criterion] = {
     "iwcv": iwcv,
     "class_ami": class_ami,
     "rankme": rankme,
+    "knn": knn,
+    "circular": circular,
 }
-NEED_FEATURES = ("dev", "iwcv", "class_ami", "rankme")
+NEED_FEATURES = ("dev", "iwcv", "class_ami", "rankme", "knn", "circular")
 """Those of them that need more than logits: features are stored where one is chosen, or one of the user's own."""
-NEED_SOURCE = ("source_val", "dev", "iwcv")
-"""Those that need labels of the source's validation split."""
+NEED_SOURCE = ("source_val", "dev", "iwcv", "knn", "circular")
+"""Those that need the source's validation split."""
 
 
 def needs_features(select: str) -> bool:

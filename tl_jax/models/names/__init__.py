@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tl_jax.models.names.bert import BERT, DISTILBERT, ROBERTA
+from tl_jax.models.names.bert import BERT, DISTILBERT, MODERNBERT, ROBERTA
 from tl_jax.models.names.conv import MOBILENET, MOBILENET_HF, MOBILENET_TIMM, RESNET, RESNET_HF, VGG, VGG_TIMM
 from tl_jax.models.names.layouts import KERNEL, SAME, Layout
 from tl_jax.models.names.patch import CONVNEXT, CONVNEXT_HF, CONVNEXT_TIMM, VIT, VIT_HF, VIT_TIMM, VIT_TRANSFORMERS
@@ -28,6 +28,7 @@ NAMINGS: dict[str, dict[str, Naming]] = {
     "convnext": {"torchvision": CONVNEXT, "timm": CONVNEXT_TIMM, "huggingface": CONVNEXT_HF},
     "bert": {"huggingface": BERT, "roberta": ROBERTA},
     "distilbert": {"huggingface": DISTILBERT},
+    "modernbert": {"huggingface": MODERNBERT},
 }
 MARKS = {"vgg": "backbone/conv13/kernel", "bert": "backbone/embed/type/embedding"}
 """What tells a family from networks whose paths fit its rules by chance: LeNet has the layers of a short VGG, and

@@ -1,4 +1,4 @@
-"""Names of the parameters of BERT, RoBERTa and DistilBERT."""
+"""Names of the parameters of BERT, RoBERTa, DistilBERT and ModernBERT."""
 
 from tl_jax.models.names.layouts import SAME, SPLIT
 from tl_jax.models.names.rules import Naming, Rule, fixed
@@ -52,4 +52,20 @@ DISTILBERT = Naming(
     ),
     "head",
     "distilbert.",
+)
+
+MODERNBERT = Naming(
+    (
+        fixed("embed/word/embedding", "embeddings.tok_embeddings.weight", SAME),
+        fixed("embed/norm", "embeddings.norm"),
+        fixed("norm", "final_norm"),
+        Rule(r"block(\d+)/attention/qkv", lambda b: f"layers.{b - 1}.attn.Wqkv"),
+        Rule(r"block(\d+)/attention/out", lambda b: f"layers.{b - 1}.attn.Wo"),
+        Rule(r"block(\d+)/norm1", lambda b: f"layers.{b - 1}.attn_norm"),
+        Rule(r"block(\d+)/norm2", lambda b: f"layers.{b - 1}.mlp_norm"),
+        Rule(r"block(\d+)/dense1", lambda b: f"layers.{b - 1}.mlp.Wi"),
+        Rule(r"block(\d+)/dense2", lambda b: f"layers.{b - 1}.mlp.Wo"),
+    ),
+    "head",
+    "model.",
 )

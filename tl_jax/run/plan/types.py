@@ -22,6 +22,9 @@ MODES = ("auto", "vmap", "map")
 """Ways to run trials: as measured, at once, one after the other."""
 
 
+KEPT = ("all", "records")
+
+
 @dataclass(frozen=True)
 class Options:
     """Where a run lies and how it is executed; its numbers are the same."""
@@ -48,6 +51,12 @@ class Options:
     agreed: str = setting("", "Folder in which the runs of a sweep agree how trials run, by their shape.", flag="")
     until: int = setting(0, "Hold the run at this evaluation, as a stop there would; 0: go to its end.", flag="")
     pictures: bool = setting(True, "Draw the pictures of a finished run.")
+    keep: str = setting(
+        "all",
+        "What stays of a finished run; records: no checkpoints, so that nothing is predicted or exported from it.",
+        choices=KEPT,
+        word="way to keep a run:",
+    )
 
 
 class Part(NamedTuple):

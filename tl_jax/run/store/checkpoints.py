@@ -23,6 +23,8 @@ DIGESTS = "sha256.json"
 TIMES = "_CHECKPOINT_METADATA"
 LATER = (DIGESTS, TIMES, "commit_success.txt")
 """What Orbax writes after the digests: when it was done, and a mark."""
+CHECKPOINTS = "checkpoints"
+"""Their folder in a run directory."""
 
 
 class Checkpoints:
@@ -31,7 +33,7 @@ class Checkpoints:
     read_only: of a run that another process may be writing: nothing is cleaned up.
     """
 
-    def __init__(self, root: Path, job: str, read_only: bool = False, *, folder: str = "checkpoints", keep: int = 2):
+    def __init__(self, root: Path, job: str, read_only: bool = False, *, folder: str = CHECKPOINTS, keep: int = 2):
         self.path = (root / folder / slug(job)).absolute()
         self.job = job
         ready = ocp.options.AsyncOptions(post_finalization_callback=self._note)
