@@ -69,6 +69,7 @@ ROOMS = {
     "kinds/test_time": RUN | {"kinds/predicting", "data/corruptions"},
     "kinds": {"core", "data", "run", "run/settings", "run/plan", *(f"kinds/{name}" for name in KINDS)},
     "programs": RUN | {"kinds", "kinds/predicting", "kinds/inductive", "evaluation/transferability"},
+    "programs/analyze": RUN | {"kinds", "kinds/predicting", "programs"},
     "sweep/asked": RUN | {"data/benchmarks"},
     "sweep": RUN | {"kinds", "sweep/asked"},
     "sweep/clusters": RUN | {"sweep", "data/check"},

@@ -8,7 +8,8 @@ from typing import Any
 
 from absl import logging
 
-from tl_jax.core.errors import require
+from tl_jax.core import processes
+from tl_jax.core.errors import UserError, require
 from tl_jax.core.files import temporary_folder
 from tl_jax.data.domain import Domain
 from tl_jax.handed import domain_names, named_objects, one_domain, setting, several
@@ -50,8 +51,8 @@ def fit(
     list, range or array. freeze: "pattern=action" or pairs. run_dir: as --run_dir; if empty, a temporary directory that
     goes when the process ends.
     settings: any other field of Config (network, steps, lr, lam, ...), by default what the kind's script has, or
-    data_dir, devices, trials, device_bytes, accept_changes, workers (with worker processes the caller needs the guard
-    `if __name__ == "__main__"`). Raises UserError with the message that the launch script would print.
+    data_dir, devices, distributed, trials, device_bytes, accept_changes, workers (with worker processes the caller
+    needs the guard `if __name__ == "__main__"`). Raises UserError with the message that the launch script would print.
     """
     options = _options(settings)
     require("kind", kind, PAIRS)
@@ -144,7 +145,9 @@ def _shared(seeds: Any, sweep: Any, settings: Mapping[str, Any]) -> dict[str, An
 
 def _run(config: Config, options: Options, domains: Mapping[str, Domain]) -> Result:
     own_code.forget()  # a file that was changed since the last run is read again
-    setup_devices(devices=options.devices)
+    setup_devices(devices=options.devices, distributed=options.distributed)
+    if processes.several() and not options.run_dir:
+        raise UserError("run_dir: of several processes all need the same folder, on a file system that they share.")
     where = options.run_dir or str(temporary_folder("tl_jax-"))
     with _silent() if options.quiet else contextlib.nullcontext():
         return run(config, dataclasses.replace(options, run_dir=where), domains)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tl_jax.core.processes import on_host
 from tl_jax.core.types import Array, Tree
 
 
@@ -38,6 +39,6 @@ def sent_in_batches(f: Callable[[Any], Tree], x: np.ndarray, *, batch: int = 256
     outs: list[Any] = []
     for i in range(0, len(x), batch):
         outs.append(f(np.resize(x[i : i + batch], (batch, *x.shape[1:]))))
-        outs[-2:-1] = jax.device_get(outs[-2:-1])
+        outs[-2:-1] = on_host(outs[-2:-1])
     whole = lambda *parts: np.concatenate(parts, axis)[(slice(None),) * axis + (slice(len(x)),)]
-    return jax.tree.map(whole, *jax.device_get(outs))
+    return jax.tree.map(whole, *on_host(outs))

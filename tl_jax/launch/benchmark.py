@@ -20,7 +20,7 @@ from tl_jax.benchmark.read import read
 from tl_jax.benchmark.rows import ALL, NONE, ROWS, SHARED, SORTS, Asked, check, rows
 from tl_jax.benchmark.written import written
 from tl_jax.core.errors import UserError, machine_faults
-from tl_jax.launch.flags import FLAGS, SPECS, define, names, options
+from tl_jax.launch.flags import FLAGS, SPECS, alone, define, names, options
 from tl_jax.run.experiment import default_run_dir
 from tl_jax.run.plan.devices import setup as setup_devices
 from tl_jax.run.settings.config import Config
@@ -49,6 +49,7 @@ def main() -> None:
     """Flags to runs to a table."""
     if FLAGS.run_dir or FLAGS.list_params:
         raise UserError("--run_dir and --list_params are of a single run: leave them out; --dir names the table's.")
+    alone()
     base = asked()
     base = dataclasses.replace(base, pretrain_steps=base.pretrain_steps or base.steps // 2)
     labels = tuple(part.strip() for part in FLAGS.labels.split(","))

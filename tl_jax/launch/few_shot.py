@@ -14,7 +14,7 @@ from absl import flags
 
 from tl_jax.core.errors import UserError
 from tl_jax.kinds.table import KINDS, prepare
-from tl_jax.launch.flags import FLAGS, SPECS, define, options, without
+from tl_jax.launch.flags import FLAGS, SPECS, alone, define, options, without
 from tl_jax.programs.few_shot import FEW_SHOT, Asked, few_shot, plan
 from tl_jax.programs.preview import dry_run, parameters
 from tl_jax.run.plan.devices import setup as setup_devices
@@ -44,6 +44,7 @@ def whole(name: str) -> tuple[int, ...]:
 
 def main() -> None:
     """Flags to a run to episodes."""
+    alone()
     setup_devices(FLAGS.platform, FLAGS.devices)
     config = asked()
     if begins_from(config) and not FLAGS["source"].present:

@@ -7,6 +7,7 @@ from typing import Any
 
 from absl import flags
 
+from tl_jax.core.errors import UserError
 from tl_jax.kinds.table import kind_of, prepare, run
 from tl_jax.programs.preview import dry_run, parameters
 from tl_jax.run.kind import Kind
@@ -80,12 +81,18 @@ def options() -> Options:
     return Options(**{name: getattr(FLAGS, one.flag) for name, one in settings(Options).items() if one.flag})
 
 
+def alone() -> None:
+    """Raises UserError where --distributed is given to a command that is done by one process."""
+    if FLAGS.distributed:
+        raise UserError("--distributed is of a single run: leave it out.")
+
+
 def train(config: Config, part: str = "") -> None:
     """Run a config, or show what would be run. Exits with 130 when the user stopped it.
 
     part: the folder of --run_dir, where that is given and this is one of several runs.
     """
-    setup_devices(FLAGS.platform, FLAGS.devices)
+    setup_devices(FLAGS.platform, FLAGS.devices, FLAGS.distributed)
     how = options()
     if how.run_dir:
         how = replace(how, run_dir=str(Path(how.run_dir) / part))

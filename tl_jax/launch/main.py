@@ -24,6 +24,7 @@ COMMANDS = (
     "data",
     "methods",
     "select",
+    "analyze",
 )
 
 

@@ -32,7 +32,7 @@ from absl import flags
 from tl_jax.core.errors import UserError, unknown
 from tl_jax.kinds.table import KINDS, kind_of
 from tl_jax.launch import clusters
-from tl_jax.launch.flags import FLAGS, define, without
+from tl_jax.launch.flags import FLAGS, alone, define, without
 from tl_jax.launch.report import define as define_report
 from tl_jax.launch.report import report
 from tl_jax.launch.sweep_line import grown, of_a_line, plan_of, searching
@@ -85,6 +85,7 @@ def main(*words: str) -> None:
 def _sweep(sweep: SweepDirectory, base: Config) -> None:
     if FLAGS.run_dir or FLAGS.list_params:
         raise UserError("--run_dir and --list_params are of a single run: leave them out.")
+    alone()
     if kind_of(base).planning.new_head and begins_from(base) and not FLAGS["source"].present:
         base = dataclasses.replace(base, source=())
     sweep.refuse_foreign()

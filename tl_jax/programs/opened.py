@@ -77,7 +77,7 @@ def open_model(
             f"{root} cannot be opened without the data that it was trained on: {error} What was handed over in Python "
             "is handed over again: tl_jax.load(run, source=..., target=..., methods=...)."
         ) from None
-    _same(root, setup)
+    same_data(root, setup)
     task = task_of(root, setup, wanted.job)
     trial = _trial(task, wanted)
     at = _selected(root, kind.results, task, trial) if wanted.select == "selected" else None
@@ -96,8 +96,8 @@ def with_objects(config: Config, objects: Mapping[str, Handed]) -> Config:
     return dataclasses.replace(config, **{name: again(getattr(config, name)) for name in NAMED})
 
 
-def _same(root: Path, setup: Setup) -> None:
-    """Raises UserError where data or weights are not those of the run; other code is said."""
+def same_data(root: Path, setup: Setup, code: bool = True) -> None:
+    """Raises UserError where data or weights are not those of the run; other code is said, where it matters."""
     try:
         was = opened((root / CONTENTS).read_bytes())["made"]
     except (OSError, ValueError):
@@ -109,7 +109,7 @@ def _same(root: Path, setup: Setup) -> None:
             f"{root} was trained on other data than there are now; changed: {'; '.join(changed)}. Its scale and its "
             "classes are of the former: put them back, or train again."
         )
-    if changed := changes({**now, "code": was["code"]}, now):
+    if code and (changed := changes({**now, "code": was["code"]}, now)):
         say(f"{root} was trained with other code, which may predict otherwise; changed: {'; '.join(changed)}.")
 
 

@@ -46,6 +46,11 @@ def select(root: Path, names: Sequence[str], data_dir: str = "") -> Table:
     setup = prepare(config, Options(data_dir=data_dir, devices=1), {})
     if kind_of(config).observe is not observe.observe:
         raise UserError(f"{root} is a run of {config.kind}: it stores no predictions to choose from.")
+    return judged(root, setup, names)
+
+
+def judged(root: Path, setup: Setup, names: Sequence[str]) -> Table:
+    """`select` of a run whose data were read; raises UserError as it does."""
     if unscored.is_unscored(setup.problem):
         raise UserError(f"{root}: no label of the target is known, so no choice can be judged.")
     by = scoring(setup.problem)

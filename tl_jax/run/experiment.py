@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tl_jax.core.errors import MachineError, machine_faults, out_of_memory
+from tl_jax.core.processes import any_of, first, here, several, together, told
 from tl_jax.data.domain import Domain
 from tl_jax.run import rungs
 from tl_jax.run.conclude import FINISHED, Result, conclude
@@ -18,10 +19,8 @@ from tl_jax.run.plan.problem import describe
 from tl_jax.run.plan.types import Options, Setup, Task
 from tl_jax.run.report.reporter import Reporter, StopRequest
 from tl_jax.run.settings.config import Config
-from tl_jax.run.store.claim import claim, refuse_foreign
-from tl_jax.run.store.contents import contents
+from tl_jax.run.store.claim import taken
 from tl_jax.run.store.environment import note_environment
-from tl_jax.run.store.lock import locked
 from tl_jax.run.store.names import readable
 from tl_jax.run.store.resume import every_job, inspect
 from tl_jax.run.store.rundir import FEATURES, RunDirectory, packed
@@ -65,18 +64,15 @@ def set_up(kind: Kind, config: Config, options: Options, domains: Mapping[str, D
 def run(kind: Kind, config: Config, options: Options, domains: Mapping[str, Domain]) -> Result:
     """Train what is not finished, evaluate, report. Raises UserError for mistakes, before writing anything; BusyError
     where another process has the run directory; MachineError for a full disk and its like."""
-    setup = set_up(kind, config, options, domains)
-    config = setup.config  # what was `auto` has its name
-    root = Path(options.run_dir) if options.run_dir else default_run_dir(config)
-    refuse_foreign(root)
-    with machine_faults(root), locked(root):
-        accepted = claim(root, config, contents(setup), options.accept_changes)
+    setup = together(lambda: set_up(kind, config, options, domains))
+    root = Path(options.run_dir) if options.run_dir else default_run_dir(setup.config)
+    with machine_faults(root), taken(root, setup) as accepted:
         return _run(kind, setup, RunDirectory(root), accepted)
 
 
 def _run(kind: Kind, setup: Setup, directory: RunDirectory, accepted: Sequence[str]) -> Result:
     # What is about to run, in words, before it costs anything.
-    config, reporter = setup.config, Reporter(setup.options.quiet)
+    config, reporter = setup.config, Reporter(setup.options.quiet or not first())
     reporter.say(f"{config.kind}: {', '.join(task.job.name for task in setup.tasks)} -> {directory.root}")
     reporter.say("\n".join([describe(setup.problem.domains), *setup.notes]))
     if setup.weights:
@@ -84,12 +80,10 @@ def _run(kind: Kind, setup: Setup, directory: RunDirectory, accepted: Sequence[s
     for line in without_effect(setup.config, setup.tasks):
         reporter.say(line)
     # What is left of it: finished jobs are read, never trained again.
-    todo = inspect(setup, directory)
-    note_environment(directory.root / "environment.json", [task.job.name for task in todo])
+    names = told(lambda: _left(setup, directory))
+    todo = [task for task in setup.tasks if task.job.name in names]
     if not todo:
         reporter.say(f"This run is complete: {config.steps} of {config.steps} steps of every method. Nothing to train.")
-    else:
-        (directory.root / FINISHED).unlink(missing_ok=True)
     stop = StopRequest(reporter)
     at = Running(kind, setup, directory, reporter, stop)
     # Job by job. A hidden job is named once, however many begin from it, and its model is kept for all of them.
@@ -105,9 +99,21 @@ def _run(kind: Kind, setup: Setup, directory: RunDirectory, accepted: Sequence[s
                     unfinished = {t.job.name: "not finished" for t in todo[i:]} | {task.job.name: f"stopped: {where}"}
                     break
         stop.trained = True
-        result = conclude(kind, setup, directory, reporter, unfinished, accepted=accepted, trained=bool(todo))
-        rungs.keep(kind, setup, directory)
-    return result._replace(stopped=stop.signal is not None)
+        result = told(
+            lambda: conclude(kind, setup, directory, reporter, unfinished, accepted=accepted, trained=bool(todo))
+        )
+        if first():
+            rungs.keep(kind, setup, directory)
+    return result._replace(stopped=any_of(stop.signal is not None))
+
+
+def _left(setup: Setup, directory: RunDirectory) -> list[str]:
+    """The jobs that are to be trained; the run is then no longer marked as finished."""
+    names = [task.job.name for task in inspect(setup, directory)]
+    note_environment(directory.root / "environment.json", names)
+    if names:
+        (directory.root / FINISHED).unlink(missing_ok=True)
+    return names
 
 
 def _finish(at: Running, task: Task, models: dict[str, Any]) -> None:
@@ -126,7 +132,9 @@ def _finish(at: Running, task: Task, models: dict[str, Any]) -> None:
         task, model = on_features(task, model), None
     states, built = _train(at, task, model)
     # What outlives it.
-    at.kind.keep(task, at.directory, states)
+    whole = here(states)
+    if first():
+        at.kind.keep(task, at.directory, whole)
     arrays = at.kind.features(task, built, states)
     at.directory.keep_file(task.job.name, FEATURES, packed(arrays))
 
@@ -150,8 +158,9 @@ def _fewer_at_once(at: Running, task: Task, error: Exception) -> None:
     directory, name, trials = at.directory, task.job.name, len(task.job.trials)
     mode = half_as_many(directory.manifest(name).mode or "map", trials)
     begun = not directory.manifest(name).empty or Stops(directory.root, name).there
-    if mode is None or begun:
+    if mode is None or begun or several():
         why = "It was begun with more trials at once, and goes on so" if mode else "It was tried with one trial at once"
+        why = "Several processes do not try fewer trials at once by themselves" if several() else why
         raise MachineError(
             f"{name}: the device has too little memory. {why}. Free it of other work and run the same line again, or "
             f"take a smaller --batch_size or fewer trials of a run (--most in a sweep). ({str(error)[:200]})"
@@ -165,12 +174,12 @@ def _attempt(at: Running, task: Task, model: Any) -> tuple[State, Programs]:
     _unless_stopped(at, task)
     setup, directory, reporter, job = at.setup, at.directory, at.reporter, task.job
     # How its trials run: as this run began with, since the ways agree only to rounding.
-    mode = directory.manifest(job.name).mode
+    mode = told(lambda: directory.manifest(job.name).mode)
     if mode is None:
         reporter.at(job.name, 0, "compiling")
     how = execution(task, setup.options, mode)
     _unless_stopped(at, task)
-    if mode is None:
+    if mode is None and first():
         directory.begin(job.name, how.mode)
         directory.show_modes(every_job(setup))
     reporter.say(f"{job.name}: {how.reason}")
@@ -188,11 +197,11 @@ def _attempt(at: Running, task: Task, model: Any) -> tuple[State, Programs]:
         build=how.build,
         place=how.placement.state,
         note=note,
-        stopping=lambda step: at.stop.signal is not None or at.holds(task, step),
+        stopping=lambda step: any_of(at.stop.signal is not None) or at.holds(task, step),
     )
     return run_job(work, model)
 
 
 def _unless_stopped(at: Running, task: Task) -> None:
-    if at.stop.signal is not None:
+    if any_of(at.stop.signal is not None):
         raise StoppedError(f"before {task.job.name} went on")

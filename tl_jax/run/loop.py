@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tl_jax.core.processes import on_host, told
 from tl_jax.run.execute import divergence
 from tl_jax.run.execute.pace import Pace
 from tl_jax.run.plan.types import Task
@@ -36,14 +37,14 @@ def run_job(work: Work, model: Any = None) -> tuple[State, Programs]:
     saved = Saved(Checkpoints(work.directory.root, work.job.name), Stops(work.directory.root, work.job.name))
     try:
         states = work.place(parts[0].programs.begin(work.task.starts(model), work.data))
-        step, stopped = standing(work.directory, work.task, *saved)
+        step, stopped = told(lambda: standing(work.directory, work.task, *saved))
         if step and work.stopping(step):
             raise StoppedError(f"{work.job.name} at step {step} of {work.job.steps}")
         now = Now(states, step)
         if step:
             now = _restored(work, saved, parts, now, stopped)
-        still = np.asarray(now.states.step) > step
-        marks = work.directory.marks(work.job.name) if step else {}
+        still = on_host(now.states.step) > step
+        marks = told(lambda: work.directory.marks(work.job.name) if step else {})
         work.diverged[:] = divergence.so_far(marks, step, still.tolist())
         work.note(step, {})
         for stage in parts:
@@ -113,7 +114,8 @@ def _dispatch(stage: Stage, now: Now, ahead: tuple[int, Data], pace: Pace) -> No
     began = time.perf_counter()
     states, progress = stage.programs.run(now.states, jnp.int32(step), data, now.progress)
     jax.block_until_ready(states)
-    pace.took(step - now.step, time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    pace.took(step - now.step, told(lambda: seconds))
     return Now(states, step, progress)
 
 
@@ -135,7 +137,7 @@ def _report(work: Work, stage: Stage, now: Now, checkpoints: Checkpoints) -> Sta
 
     Raises UserError where no trial is finite any more.
     """
-    step, progress = now.step, jax.device_get(now.progress)
+    step, progress = now.step, on_host(now.progress)
     assert progress is not None
     seen, shown = (step, progress), {}
     states = _marked(work, divergence.in_training(progress, step, work.diverged), (now.states, *seen), checkpoints)

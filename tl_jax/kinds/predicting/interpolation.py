@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tl_jax.core.batching import in_batches
+from tl_jax.core.processes import here
 from tl_jax.data.domain import labelled
 from tl_jax.run.plan.setup import make_network
 from tl_jax.run.plan.types import Task
@@ -50,6 +51,7 @@ def measured(task: Task, states: State) -> dict[str, np.ndarray]:
         return jax.vmap(accuracy)(jnp.array(SHARES, jnp.float32))
 
     over = jax.jit(lambda states, x, y: jax.lax.map(lambda state: curve(state, x, y), states))
+    states = here(states)
     return {f"interpolation/{name}": np.asarray(over(states, part.x, part.y)) for name, part in parts.items()}
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from tl_jax.core.batching import some
 from tl_jax.core.errors import UserError
+from tl_jax.core.processes import here
 from tl_jax.data.corruptions.table import corrupted, named
 from tl_jax.kinds.test_time import plots
 from tl_jax.kinds.test_time.jobs import Streaming
@@ -63,7 +64,7 @@ def _streamed(task: Task, job: Streaming, states: State) -> dict[str, np.ndarray
     how, names = stream(config.stream), corruptions(config)
     parts = segments(how, names, test.y, [seed for seed, _ in job.trials])
     programs = _programs(task, job, how.batch, sum(math.ceil(p.rows.shape[1] / how.batch) for p in parts))
-    first = programs.begin((states.params, states.stats))
+    first = programs.begin(here((states.params, states.stats)))
     now, found, seconds, go = first, {}, 0.0, None
     for segment in parts:
         x = jnp.asarray(np.concatenate([corrupted(test.x, name) for name in segment.corruptions]))

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tl_jax.core.batching import some
+from tl_jax.core.processes import on_host
 from tl_jax.data.views.augment import augment
 from tl_jax.evaluation.protocols import Sets, judge, near
 from tl_jax.evaluation.representation import rankme
@@ -66,7 +67,7 @@ def labels(problem: Problem, most: int) -> Sets:
 
 def observe(task: Task, programs: Programs, states: State) -> dict[str, np.ndarray]:
     """Features [T, n, d] of the three sets, few of them on the way; at the end also of two views of the queries."""
-    last = int(np.min(states.step)) == task.job.steps  # a trial that diverged stands at the end
+    last = int(np.min(on_host(states.step))) == task.job.steps  # a trial that diverged stands at the end
     sets = examples(task.problem, MOST if last else CURVE)
     found = {name: _features(programs, states, x) for name, x in sets._asdict().items()}
     if last:

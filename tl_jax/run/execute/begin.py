@@ -12,6 +12,7 @@ import numpy as np
 from tl_jax.core.batching import sent_in_batches
 from tl_jax.core.errors import UserError
 from tl_jax.core.files import keep_in_cache, say, user_cache
+from tl_jax.core.processes import on_host
 from tl_jax.data.domain import Examples, changed
 from tl_jax.fine_tuning.strategies import full
 from tl_jax.run.plan.problem import Problem
@@ -35,7 +36,7 @@ def pretrained(task: Task, model: Any) -> Any:
     along under "source_head/".
     """
     assert task.start is not None
-    params, stats = jax.device_get(model)
+    params, stats = on_host(model)
     kept = {path: params[path] for path in sorted(taken_over(task))}
     if task.job.method.source_head:
         kept |= {f"source_{path}": x for path, x in params.items() if path.startswith("head/")}

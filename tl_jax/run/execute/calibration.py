@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import jax
@@ -11,6 +11,7 @@ import numpy as np
 
 from tl_jax.core.errors import out_of_memory
 from tl_jax.core.files import keep_in_cache, say, say_once, user_cache, write_first
+from tl_jax.core.processes import first, several, told
 from tl_jax.core.sealed import digest, opened, seal
 from tl_jax.run.plan.devices import Placement, cores
 from tl_jax.training.state import Data, Start
@@ -57,7 +58,7 @@ class _Measured:
     """Seconds of a step of all trials by mode: as remembered under a key, or measured now by time(mode)."""
 
     def __init__(self, key: str, time: Callable[[str], tuple[float, bool]]):
-        self.seconds, self.remark = dict(_recall().get(key, {})), ""
+        self.seconds, self.remark = told(lambda: dict(_recall().get(key, {}))), ""
         self._key, self._time = key, time
 
     def of(self, mode: str) -> float:
@@ -65,7 +66,7 @@ class _Measured:
         if mode not in self.seconds:
             self.seconds[mode], sure = self._time(mode)
             self.remark = self.remark if sure else "; the machine was busy, so this is not remembered"
-            if not self.remark:
+            if not self.remark and first():
                 keep_in_cache(_memory(), seal({**_recall(), self._key: self.seconds}).encode())
         return self.seconds[mode]
 
@@ -76,7 +77,7 @@ class _Measured:
                 return mode, self.of(mode)
             except Exception as error:
                 smaller = half_as_many(mode, trials)
-                if smaller is None or not out_of_memory(error):
+                if smaller is None or several() or not out_of_memory(error):
                     raise
             mode = smaller
 
@@ -89,17 +90,24 @@ def agreed(folder: str, shape: str, decide: Callable[[], Decision]) -> Decision:
     if not folder:
         return decide()
     path = Path(folder) / f"{digest([_machine(), shape])}.json"
-    if not path.exists():
+    found = told(lambda: _decided(path))
+    if found is None:
         mode, reason = decide()
-        if write_first(path, seal({"shape": shape, "machine": _machine(), "mode": mode, "reason": reason}).encode()):
-            return mode, reason
+        made = seal({"shape": shape, "machine": _machine(), "mode": mode, "reason": reason}).encode()
+        return (mode, reason) if told(lambda: write_first(path, made)) else agreed(folder, shape, decide)
+    return found["mode"], f"{found['reason']}; as decided once in this sweep"
+
+
+def _decided(path: Path) -> Mapping[str, str] | None:
+    """What another run has decided; None where none has, or it cannot be read."""
     try:
-        found = opened(path.read_bytes())
+        return opened(path.read_bytes())
+    except FileNotFoundError:
+        return None
     except ValueError:
         say(f"{path} is damaged: decided anew.")
         path.unlink(missing_ok=True)
-        return agreed(folder, shape, decide)
-    return found["mode"], f"{found['reason']}; as decided once in this sweep"
+        return None
 
 
 def _machine() -> str:
@@ -133,7 +141,8 @@ def _time(built: Built, start: Start, data: Data) -> tuple[float, bool]:
         began = time.perf_counter()
         states, progress = programs.run(states, jnp.int32(done), data, progress)
         jax.block_until_ready(states)
-        taken.append((time.perf_counter() - began) / STEPS)
+        seconds = (time.perf_counter() - began) / STEPS
+        taken.append(told(lambda: seconds))  # noqa: B023 - called at once
         last = taken[-2:]  # of the first the most is compiling
         if len(taken) % 2 and len(taken) > 2 and max(last) <= APART * min(last):
             return float(np.round(statistics.mean(last), 6)), True

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from tl_jax.core.errors import UserError
+from tl_jax.core.processes import told
 from tl_jax.data.pipeline.window import Window, stored
 from tl_jax.data.pipeline.windows import Read, Streamed, Windows, in_files, lost_worker, read_ahead
 from tl_jax.training.state import Data
@@ -51,7 +52,7 @@ def renewed(data: Data, sets: dict[str, Any]) -> Data:
 
 def share_of_device() -> int:
     """Bytes that training sets may take where the user names no limit."""
-    device = jax.devices()[0]
+    device = jax.local_devices()[0]
     have = (device.memory_stats() or {}).get("bytes_limit", 0)
     if not have or device.platform == "cpu":
         have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 1 << 33
@@ -64,7 +65,7 @@ def plan(data: Data, draws: Draws, limit: int = 0) -> Windows | None:
     A set streams if two windows of it, the one in use and the one being sent, are smaller than the set. Raises
     UserError if not even windows of one step fit.
     """
-    limit = limit or share_of_device()
+    limit = limit or told(share_of_device)
     sets = named(data)
     if sum(x.nbytes for x in sets.values()) <= limit:
         return None

@@ -1,14 +1,15 @@
-"""Platforms and devices: which ones a run uses, and where its arrays lie."""
+"""Platforms and devices: which ones a run uses, of all its processes, and where its arrays lie."""
 
 import contextlib
 import os
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from tl_jax.core import processes
 from tl_jax.core.errors import UserError
 from tl_jax.core.files import user_cache
 from tl_jax.core.types import Batch, Tree
@@ -16,11 +17,11 @@ from tl_jax.core.types import Batch, Tree
 PLATFORMS = ("auto", "cpu", "gpu", "tpu")
 
 
-def setup(platform: str = "auto", devices: int = 0) -> None:
+def setup(platform: str = "auto", devices: int = 0, distributed: str = "") -> None:
     """Choose the platform before JAX starts, and keep compiled programs between runs.
 
-    devices: how many to use (0: all); on the CPU that many are made. Raises UserError if the platform or
-    that many devices are not to be had.
+    devices: how many to use (0: all); on the CPU that many are made. distributed: see core/processes.py. Raises
+    UserError if the platform, that many devices or the other processes are not to be had.
     """
     if not isinstance(devices, int) or devices < 0:
         raise UserError(f"--devices={devices}: must be a whole number of at least 0 (all of them).")
@@ -32,8 +33,9 @@ def setup(platform: str = "auto", devices: int = 0) -> None:
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         jax.config.update("jax_compilation_cache_dir", str(user_cache() / "xla"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    processes.join(distributed)
     try:
-        found = jax.devices()
+        found = jax.local_devices()
     except (RuntimeError, AssertionError) as error:  # JAX asserts where only unknown platforms are left
         extra = f" Install it with: pip install 'tl_jax[{platform}]'." if platform in ("gpu", "tpu") else ""
         reason = next(iter(str(error).splitlines()), "no such device")
@@ -72,15 +74,28 @@ class Placement(NamedTuple):
         return lambda batch: jax.lax.with_sharding_constraint(batch, sharding)
 
     def _put(self, tree: Tree, spec: PartitionSpec) -> Tree:
-        return jax.device_put(tree, NamedSharding(self.mesh, spec) if self.mesh else jax.devices()[0])
+        if self.mesh is None:
+            return jax.device_put(tree, jax.devices()[0])
+        sharding = NamedSharding(self.mesh, spec)
+        if not processes.several():
+            return jax.device_put(tree, sharding)
+        return jax.tree.map(lambda x: _sent(x, sharding), tree)
+
+
+def _sent(x: Any, sharding: NamedSharding) -> jax.Array:
+    """An array over the devices of all processes; of one that each has whole, it sends what is its own."""
+    if isinstance(x, jax.Array) and not x.is_fully_addressable:
+        return jax.device_put(x, sharding)
+    return jax.make_array_from_callback(np.shape(x), sharding, lambda part: np.asarray(x)[part])
 
 
 def place(devices: int, trials: int, batch_size: int, vmapped: bool) -> Placement:
-    """The placement for `devices` (0: all): trials over devices where they are vmapped and divide, else the batch.
+    """The placement for `devices` of each process (0: all): trials over them where they are vmapped and divide, else
+    the batch.
 
     Raises UserError if neither divides, with the nearest batch sizes that would.
     """
-    used = jax.devices()[: devices or None]
+    used = [one for i in range(jax.process_count()) for one in jax.local_devices(process_index=i)[: devices or None]]
     n = len(used)
     if n == 1:
         return Placement(None, False)

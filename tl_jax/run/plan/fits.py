@@ -7,6 +7,7 @@ from pathlib import Path
 import jax
 
 from tl_jax.core.errors import UserError
+from tl_jax.core.processes import first
 from tl_jax.naming.calls import LARGEST
 from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem
@@ -78,7 +79,7 @@ def check_options(options: Options) -> None:
     check_settings(options)
     if not isinstance(options.data_dir, str | os.PathLike):
         raise UserError(f"data_dir={options.data_dir!r:.60}: a path is needed.")
-    if options.run_dir:
+    if options.run_dir and first():
         _check_run_dir(str(options.run_dir))
 
 

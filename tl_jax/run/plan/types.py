@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from tl_jax.core.processes import FORM
 from tl_jax.data.domain import Domain
 from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem
@@ -33,7 +34,10 @@ class Options:
         "", "Where the run is kept and resumed. Default: a directory under runs/ named by the configuration."
     )
     data_dir: str = setting("", "Folder of the data sets that are not embedded.")
-    devices: int = setting(0, "How many devices to use; 0 is all.")
+    devices: int = setting(0, "How many devices to use, of each process; 0 is all.")
+    distributed: str = setting(
+        "", f"Be one of several processes of one run, as on several hosts, each with the same line: {FORM}."
+    )
     trials: str = setting(
         "auto",
         "Trials at once (vmap), one after the other (map), or as measured on this machine (auto).",

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import functools
 import hashlib
 import json
 import os
@@ -36,37 +37,49 @@ class Checkpoints:
     def __init__(self, root: Path, job: str, read_only: bool = False, *, folder: str = CHECKPOINTS, keep: int = 2):
         self.path = (root / folder / slug(job)).absolute()
         self.job = job
-        ready = ocp.options.AsyncOptions(post_finalization_callback=self._note)
+        self._begun = 0
         if read_only:
-            options = ocp.CheckpointManagerOptions(
+            self._options = ocp.CheckpointManagerOptions(
                 read_only=True, create=False, max_to_keep=None, save_interval_steps=0
             )
         else:
-            options = ocp.CheckpointManagerOptions(max_to_keep=keep, cleanup_tmp_directories=True, async_options=ready)
+            ready = ocp.options.AsyncOptions(post_finalization_callback=self._note)
+            self._options = ocp.CheckpointManagerOptions(
+                max_to_keep=keep, cleanup_tmp_directories=True, async_options=ready
+            )
+
+    @functools.cached_property
+    def _manager(self) -> ocp.CheckpointManager:
+        """What saves and restores, by all processes together; what is there to be found one alone can look for."""
         with self._faults():
-            self._manager = ocp.CheckpointManager(self.path, options=options)
+            return ocp.CheckpointManager(self.path, options=self._options)
+
+    def _steps(self) -> list[int]:
+        return sorted(int(folder.name) for folder in self.path.glob("*") if folder.name.isdigit())
 
     def last_step(self) -> int | None:
         """The step of the last checkpoint that was begun or is complete."""
-        return self._manager.latest_step()
+        return max([*self._steps(), self._begun]) or None
 
     def last_whole(self, before: float = float("inf")) -> int | None:
         """The step of the last checkpoint that is as it was written, among those before a step; damage is said."""
-        for step in sorted(self._manager.all_steps(), reverse=True):
+        for step in reversed(self._steps()):
             if step < before and self._whole(step):
                 return step
         return None
 
     def drop_after(self, step: int) -> None:
         """Remove what is later, so that it can be written again."""
-        for later in [found for found in self._manager.all_steps() if found > step]:
+        for later in [found for found in self._steps() if found > step]:
             shutil.rmtree(self.path / str(later))
-        self._manager.reload()
+        if "_manager" in vars(self):
+            self._manager.reload()
 
     def save(self, step: int, state: Any) -> None:
         """Begin to save; the state may be donated to the next step at once."""
         with self._faults():
             self._manager.save(step, args=ocp.args.StandardSave(state))
+        self._begun = step
 
     def restore(self, step: int, like: Any) -> Any:
         """The state at a step, with the shapes and the places of `like`. Raises UserError if it does not fit."""
@@ -83,13 +96,15 @@ class Checkpoints:
 
     def wait(self) -> None:
         """Until everything saved is on disk."""
-        with self._faults():
-            self._manager.wait_until_finished()
+        if self._begun:
+            with self._faults():
+                self._manager.wait_until_finished()
 
     def close(self) -> None:
         """Wait and release."""
-        with self._faults():
-            self._manager.close()
+        if "_manager" in vars(self):
+            with self._faults():
+                self._manager.close()
 
     def _note(self) -> None:
         """Write the digests of the checkpoint that is about to be renamed to its step: they come and go with it."""

@@ -1,20 +1,66 @@
 """Taking a run directory: for one config, and for the data, the weights and the code it was begun with."""
 
+import contextlib
 import errno
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tl_jax.core.errors import UserError
-from tl_jax.core.files import PART, say, sweep, write_atomically
+from tl_jax.core.files import PART, say, sweep, temporary_beside, write_atomically
+from tl_jax.core.processes import any_of, first, same, several, told
 from tl_jax.core.sealed import digest, opened, seal
+from tl_jax.run.plan.types import Setup
 from tl_jax.run.settings.config import Config
 from tl_jax.run.store import lock
-from tl_jax.run.store.contents import changes, same_shapes
+from tl_jax.run.store.contents import changes, contents, same_shapes
 from tl_jax.run.store.manifest import NAME as MANIFEST
 
 CONFIG, CONTENTS = "config.json", "contents.json"
+
+
+@contextlib.contextmanager
+def taken(root: Path, setup: Setup) -> Iterator[tuple[str, ...]]:
+    """Hold the run directory, of several processes by the first; the changes since it was begun that are accepted.
+
+    Raises UserError where it is another run's, or not the same run or directory in all processes, and BusyError.
+    """
+    config, made = setup.config, contents(setup)
+    if not same(digest([config.to_json(), made])):
+        raise UserError("The processes differ in their settings, data, weights or code: give all of them the same.")
+    with contextlib.ExitStack() as held:
+
+        def take() -> tuple[str, ...]:
+            refuse_foreign(root)
+            held.enter_context(lock.locked(root))
+            return claim(root, config, made, setup.options.accept_changes)
+
+        accepted = told(take)
+        if several() and not _shared(root):
+            raise UserError(
+                f"--run_dir={root} is not one folder on all hosts: use one on a file system that they share."
+            )
+        yield accepted
+
+
+def _shared(root: Path) -> bool:
+    """Whether all processes see the same directory, by a file that the first makes there for a moment."""
+
+    def make() -> str:
+        try:
+            handle, path = temporary_beside(root / "seen")
+        except OSError:  # it cannot be written
+            return CONFIG
+        os.close(handle)
+        return path.name
+
+    name = told(make)
+    seen = not any_of(not (root / name).exists())
+    if first() and name != CONFIG:
+        (root / name).unlink(missing_ok=True)
+    return seen
 
 
 def refuse_foreign(root: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.files import say, write_atomically
+from tl_jax.core.processes import by_the_first
 from tl_jax.run.store.manifest import MODE, Manifest, append, note
 from tl_jax.run.store.names import slug
 
@@ -62,7 +63,8 @@ def bring(path: Path, content: bytes) -> bool:
 class RunDirectory:
     """config.json, contents.json, environment.json, metrics.jsonl, records/, checkpoints/, results.json and pictures.
 
-    What a job has written counts as far as its manifest says so and agrees: see run/store/manifest.py.
+    What a job has written counts as far as its manifest says so and agrees: see run/store/manifest.py. Of several
+    processes the first writes what a job leaves.
     """
 
     root: Path
@@ -84,10 +86,12 @@ class RunDirectory:
         content = self.read_file(job, FEATURES)
         return unpacked(content) if content else {}
 
+    @by_the_first
     def begin(self, job: str, mode: str) -> None:
         """A job begins, and its trials run in this mode to the end."""
         note(self.folder(job), MODE, b"", mode=mode)
 
+    @by_the_first
     def keep_record(self, job: str, step: int, arrays: Mapping[str, np.ndarray], lines: Sequence[Mapping]) -> None:
         """Write what was observed at an evaluation, and its metric lines (one a trial)."""
         path, content = self.record_path(job, step), packed(arrays)
@@ -95,6 +99,7 @@ class RunDirectory:
         note(path.parent, path.name, content, lines=list(lines))
         self.add_metrics(lines)
 
+    @by_the_first
     def keep_marks(self, job: str, step: int, reasons: Sequence[str]) -> None:
         """Note why trials of a job stand still, as soon as it is known."""
         note(self.folder(job), f"{step:08d}.{MARKS}", b"", reasons=list(reasons))
@@ -105,11 +110,13 @@ class RunDirectory:
         noted = {int(name[:8]): files[name]["reasons"] for name in sorted(files) if name.endswith(MARKS)}
         return {at: record[MARKS].tolist() for at, record in self.records(job).items() if MARKS in record} | noted
 
+    @by_the_first
     def keep_file(self, job: str, name: str, content: bytes) -> None:
         """Write a file into the job's folder."""
         write_atomically(self.folder(job) / name, content)
         note(self.folder(job), name, content)
 
+    @by_the_first
     def note_file(self, job: str, name: str) -> None:
         """Note a file of the run directory that was just written as the job's."""
         note(self.folder(job), BESIDE + name, (self.root / name).read_bytes())

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tl_jax.core.processes import first
 from tl_jax.run.store.checkpoints import Checkpoints
 from tl_jax.run.store.manifest import append
 from tl_jax.run.store.names import slug
@@ -47,7 +48,8 @@ class Stops:
         kept = self._open()
         kept.save(step, saved)
         kept.close()
-        append(self._root / LINES, [json.dumps({"job": self._job, "step": step, "time": round(time.time())})])
+        if first():
+            append(self._root / LINES, [json.dumps({"job": self._job, "step": step, "time": round(time.time())})])
 
     def restore(self, step: int, like: Any) -> Any:
         """What was saved, with the shapes and the places of `like`."""
