@@ -7,7 +7,7 @@ from cases import AT, BATCH, OUT, M, N, S, T, Y, softmax
 
 from tl_jax.core.batching import some
 from tl_jax.core.types import Model, Network, Output
-from tl_jax.losses.density_ratio import bumps, by_least_squares, by_likelihood, median_distance
+from tl_jax.losses.importance import bumps, median_distance, ratio_by_least_squares, ratio_by_likelihood
 from tl_jax.methods import METHODS
 from tl_jax.methods.contract import Example, Own
 
@@ -24,8 +24,8 @@ def test_least_squares_and_likelihood_find_the_ratio():
     k_s, k_t = gauss(S.features), gauss(T.features)
     moment, mean = k_s.T @ k_s / N, k_t.mean(0)
     want = np.maximum(0, np.linalg.solve(moment + 0.1 * np.eye(3), mean))
-    np.testing.assert_allclose(by_least_squares(moment, mean, 0.1), want, rtol=1e-9)
-    a = np.asarray(by_likelihood(jnp.asarray(k_t), jnp.asarray(k_s.mean(0)), 3000))
+    np.testing.assert_allclose(ratio_by_least_squares(moment, mean, 0.1), want, rtol=1e-9)
+    a = np.asarray(ratio_by_likelihood(jnp.asarray(k_t), jnp.asarray(k_s.mean(0)), 3000))
     assert a @ k_s.mean(0) == pytest.approx(1)
     # Optimal: no centre would gain, and those that are used gain nothing.
     gain = (k_t / (k_t @ a)[:, None]).mean(0) / k_s.mean(0)
@@ -46,8 +46,8 @@ def test_the_source_weighs_as_the_ratio_says_once_a_pass_has_been_seen(name):
         model = model._replace(memory=method.after(model, SEEN, BATCH, AT))
     model = model._replace(memory=method.refresh(SAYS, model, jnp.asarray(T.features), AT))
     k_s, k_t = gauss(S.features), gauss(T.features)
-    ratio = {"ulsif": by_least_squares(k_s.T @ k_s / N, k_t.mean(0), 0.1)}
-    ratio["kliep"] = by_likelihood(jnp.asarray(k_t), jnp.asarray(k_s.mean(0)), 200)
+    ratio = {"ulsif": ratio_by_least_squares(k_s.T @ k_s / N, k_t.mean(0), 0.1)}
+    ratio["kliep"] = ratio_by_likelihood(jnp.asarray(k_t), jnp.asarray(k_s.mean(0)), 200)
     np.testing.assert_allclose(model.memory["a"], ratio[name], rtol=1e-7)
     w = gauss(S.features[::-1]) @ np.asarray(ratio[name])
     np.testing.assert_allclose(loss(), (w * each).sum() / w.sum(), rtol=1e-7)

@@ -7,7 +7,7 @@ import pytest
 from cases import AT, BATCH, OUT, C, D, M, N, S, T, Y, softmax, weights
 
 from tl_jax.core.types import Batch, Labeled, LabeledTarget, Model, Network, Output
-from tl_jax.losses.label_shift import by_confusion, by_likelihood, held_out
+from tl_jax.losses.importance import by_confusion, held_out, shares_by_likelihood
 from tl_jax.methods.bbse import bbse
 from tl_jax.methods.contract import Own
 from tl_jax.methods.mlls import mlls
@@ -47,7 +47,7 @@ def test_likelihood_gives_the_shares_by_em():
     for _ in range(30):
         r = p * q / prior
         q = (r / r.sum(1, keepdims=True)).mean(0)
-    found = by_likelihood(jnp.log(p), jnp.log(prior), 30)
+    found = shares_by_likelihood(jnp.log(p), jnp.log(prior), 30)
     np.testing.assert_allclose(np.exp(found), q, rtol=1e-9)
 
 
@@ -87,7 +87,7 @@ def test_mlls_calibrates_on_what_is_held_out():
     memory = method.refresh(SAYS, model, jnp.asarray(T.features), AT)
     log_prior = jnp.log(memory["counts"] / (C + N))
     z = T.features @ HEAD["kernel"] / 2 + np.arange(C) / 3
-    want = by_likelihood(jax.nn.log_softmax(jnp.asarray(z)), log_prior) - log_prior
+    want = shares_by_likelihood(jax.nn.log_softmax(jnp.asarray(z)), log_prior) - log_prior
     np.testing.assert_allclose(memory["shift"], want, rtol=1e-7, atol=1e-9)
     out = method.predict(SAYS, model._replace(memory=memory), jnp.asarray(T.features), "target")
     np.testing.assert_allclose(out.logits, z + np.asarray(want), rtol=1e-7)

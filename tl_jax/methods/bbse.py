@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from tl_jax.core.batching import in_batches
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
 from tl_jax.losses.classes import cross_entropies
-from tl_jax.losses.label_shift import by_confusion, held_out
+from tl_jax.losses.importance import by_confusion, held_out
 from tl_jax.methods.contract import Example, Method, Own, Terms, View
 
 LEAST = 1e-6

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from tl_jax.core.batching import in_batches, some
 from tl_jax.core.types import Array, At, Batch, Model, Network, Outputs, Tree
 from tl_jax.losses.classes import cross_entropies
-from tl_jax.losses.density_ratio import bumps, by_likelihood, median_distance
+from tl_jax.losses.importance import bumps, median_distance, ratio_by_likelihood
 from tl_jax.methods.contract import Example, Method, Own, Terms, View, source_model
 
 
@@ -44,7 +44,7 @@ def kliep(centres: int = 100, iterations: int = 200) -> Method:
         # The trunk stands still, and so do the centres: sums go on. Before step 0 there are none.
         total = jnp.zeros(b, dtype) + model.memory["sum"].astype(dtype)
         seen = model.memory["seen"].astype(dtype)
-        a = by_likelihood(bumps(features, about, width), total / jnp.maximum(seen, 1), iterations)
+        a = ratio_by_likelihood(bumps(features, about, width), total / jnp.maximum(seen, 1), iterations)
         return {"centres": about, "width": width, "a": jnp.where(seen > 0, a, 0.0), "seen": seen, "sum": total}
 
     views = {"source": View("source"), "measured": View("source", train=False)}

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from tl_jax.core.batching import in_batches
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
 from tl_jax.losses.classes import cross_entropies
-from tl_jax.losses.label_shift import by_likelihood, held_out
+from tl_jax.losses.importance import held_out, shares_by_likelihood
 from tl_jax.methods.contract import Example, Method, Own, Terms, View
 
 
@@ -46,7 +46,7 @@ def mlls(held: float = 0.2, iterations: int = 100) -> Method:
         counts, scale = model.memory["counts"], model.own["calibration"]
         said = lambda x: calibrated(network.apply(model.params, model.stats, x)[0].logits, scale)
         log_prior = jnp.log(counts / counts.sum())
-        log_q = by_likelihood(jax.nn.log_softmax(in_batches(said, x_t)), log_prior, iterations)
+        log_q = shares_by_likelihood(jax.nn.log_softmax(in_batches(said, x_t)), log_prior, iterations)
         return {"counts": counts, "shift": (log_q - log_prior).astype(counts.dtype)}
 
     def predict(network: Network, model: Model, x: Array, domain: str) -> Output:

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from tl_jax.core.batching import in_batches, some
 from tl_jax.core.types import Array, At, Batch, Model, Network, Outputs, Tree
 from tl_jax.losses.classes import cross_entropies
-from tl_jax.losses.density_ratio import bumps, by_least_squares, median_distance
+from tl_jax.losses.importance import bumps, median_distance, ratio_by_least_squares
 from tl_jax.methods.contract import Example, Method, Own, Terms, View, source_model
 
 
@@ -45,7 +45,7 @@ def ulsif(centres: int = 100, ridge: float = 0.1) -> Method:
         # The trunk stands still, and so do the centres: sums go on. Before step 0 there are none.
         total = jnp.zeros((b, b), dtype) + model.memory["sum"].astype(dtype)
         seen = model.memory["seen"].astype(dtype)
-        a = by_least_squares(total / jnp.maximum(seen, 1), bumps(features, about, width).mean(0), ridge)
+        a = ratio_by_least_squares(total / jnp.maximum(seen, 1), bumps(features, about, width).mean(0), ridge)
         return {"centres": about, "width": width, "a": jnp.where(seen > 0, a, 0.0), "seen": seen, "sum": total}
 
     views = {"source": View("source"), "measured": View("source", train=False)}
