@@ -22,6 +22,7 @@ from tl_jax.run.plan.devices import setup as setup_devices
 from tl_jax.run.plan.types import Options
 from tl_jax.run.settings.config import Config
 from tl_jax.run.settings.forms import plain
+from tl_jax.run.settings.recipes import published
 from tl_jax.run.settings.settings import settings as settings_of
 
 OPTIONS = tuple(name for name in settings_of(Options) if name not in ("run_dir", "quiet"))
@@ -50,12 +51,13 @@ def fit(
     empty. kind: "transductive", "inductive", "unsupervised", "generalisation" or "test_time". seeds: a count, or a
     list, range or array. freeze: "pattern=action" or pairs. run_dir: as --run_dir; if empty, a temporary directory that
     goes when the process ends.
-    settings: any other field of Config (network, steps, lr, lam, ...), by default what the kind's script has, or
+    settings: any other field of Config (network, steps, lr, lam, ...), by default what the kind's script has, recipe,
     data_dir, devices, distributed, trials, device_bytes, accept_changes, workers (with worker processes the caller
     needs the guard `if __name__ == "__main__"`). Raises UserError with the message that the launch script would print.
     """
-    options = _options(settings)
     require("kind", kind, PAIRS)
+    _follow_recipe(kind, settings, quiet)
+    options = _options(settings)
     if settings.get("label_fraction"):
         settings.setdefault("labels_per_class", ())  # the default gives way to what was asked for
     names, domains = domain_names([*several(source, "source"), one_domain(target, "target")])
@@ -84,6 +86,7 @@ def fit_tasks(
     tasks: specs or Domains, those with equal examples sharing one input. strategies: names or calls
     ("cagrad(c=0.2)"); "single" trains each task alone, and Delta_m needs it.
     """
+    _follow_recipe("multitask", settings, quiet)
     options = _options(settings)
     names, domains = domain_names(several(tasks, "task"))
     config = dataclasses.replace(
@@ -123,6 +126,16 @@ def load(
     wanted = Wanted(job, plain(seed), dict(values or {}), plain(trial), select)
     with _silent():
         return open_model(Path(run), wanted, domain_names(handed)[1], data_dir, named_objects(objects))
+
+
+def _follow_recipe(kind: str, settings: dict[str, Any], quiet: bool) -> None:
+    """Put what a published recipe says in the place of `recipe`, where it is not given."""
+    if name := settings.pop("recipe", ""):
+        has = settings_of(Config).keys() - set(KINDS[kind].planning.without)
+        sets, line = published(name, settings, has)
+        settings.update(sets)
+        if not quiet:
+            print(line)
 
 
 def _options(settings: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ EQUATIONS = {
     "half_cosine": lambda p: 0.5 - math.cos(min(math.pi, 2 * math.pi * p)) / 2,
     "cosine": lambda p: (1 + math.cos(math.pi * p)) / 2,
     "inverse": lambda p: 1 / (1 + 10 * p) ** 0.75,
+    "adamatch": lambda p: math.cos(math.acos(0.25) * p),
     "warmup_cosine": lambda p: p / 0.05 if p < 0.05 else (1 + math.cos(math.pi * (p - 0.05) / 0.95)) / 2,
 }
 ENDS = {
@@ -31,6 +32,7 @@ ENDS = {
     "half_cosine": (0, 1),
     "cosine": (1, 0),
     "inverse": (1, 11**-0.75),
+    "adamatch": (1, 0.25),
     "warmup_cosine": (0, 0),
 }
 

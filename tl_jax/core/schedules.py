@@ -4,6 +4,7 @@ Comparable libraries count iterations instead, and their "same" schedule then de
 of the run. Here only p matters; every other argument has a default, may be traced, and is swept freely.
 """
 
+import math
 from collections.abc import Callable
 
 import jax.numpy as jnp
@@ -59,6 +60,11 @@ def cosine(p: float | Array) -> Array:
     return (1 + jnp.cos(jnp.pi * jnp.asarray(p, float))) / 2
 
 
+def adamatch(p: float | Array) -> Array:
+    """Cosine decay from 1 to 1/4: f(p) = cos(p arccos(1/4)). Berthelot et al. 2022, arXiv 2106.04732."""
+    return jnp.cos(jnp.asarray(p, float) * math.acos(0.25))
+
+
 def inverse(p: float | Array, alpha: float | Array = 10.0, power: float | Array = 0.75) -> Array:
     """Inverse decay from 1 to .166.
 
@@ -102,6 +108,7 @@ LR_SCHEDULES: dict[str, Callable[..., Array]] = {
     "constant": constant,
     "cosine": cosine,
     "inverse": inverse,
+    "adamatch": adamatch,
     "warmup_cosine": warmup_cosine,
 }
 """What multiplies a learning rate: p -> factor."""

@@ -15,6 +15,7 @@ from tl_jax.run.plan.devices import PLATFORMS
 from tl_jax.run.plan.devices import setup as setup_devices
 from tl_jax.run.plan.types import Options
 from tl_jax.run.settings.config import Config
+from tl_jax.run.settings.recipes import RECIPES, published
 from tl_jax.run.settings.settings import Setting, settings
 
 FLAGS = flags.FLAGS
@@ -51,6 +52,8 @@ def define(
         text = says.get(name, one.help).replace("{choices}", names(tables.get(name, one.choices)))
         _flag(named[name], one, getattr(defaults, name), text)
     execution()
+    if "optimizer" in shown:
+        flags.DEFINE_string("recipe", "", f"Settings as published, where none is given: {names(RECIPES)}.")
     flags.DEFINE_bool("list_params", False, "Print every parameter's path and whether it is trained, and stop.")
     flags.DEFINE_bool("dry_run", False, "Print what would be done, and stop.")
 
@@ -58,6 +61,11 @@ def define(
         values = {name: one.form.read(named[name], getattr(FLAGS, named[name])) for name, one in shown.items()}
         if values.get("label_fraction") and not FLAGS[named["labels_per_class"]].present:
             values["labels_per_class"] = ()  # the default gives way to what was asked for
+        if "optimizer" in shown and FLAGS.recipe:
+            given = {name: value for name, value in values.items() if FLAGS[named[name]].present}
+            sets, line = published(FLAGS.recipe, given, shown)
+            print(line)
+            values |= sets
         return replace(defaults, **values)
 
     return asked

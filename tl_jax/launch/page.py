@@ -6,6 +6,7 @@ from tl_jax.kinds.table import KINDS
 from tl_jax.launch.flags import without
 from tl_jax.run.plan.types import Options
 from tl_jax.run.settings.config import Config
+from tl_jax.run.settings.recipes import RECIPES, Recipe, shown
 from tl_jax.run.settings.settings import Setting, settings
 
 HEAD = """# Settings
@@ -15,6 +16,13 @@ flag (`--steps=600`), in Python an argument of `tl_jax.fit` by the name in the f
 written by `python -m tl_jax.launch.page`.
 """
 
+RECIPE_HEAD = (
+    "`--recipe=NAME` (in Python `recipe=`) sets these as published and prints what it set; what is given besides wins:",
+    "",
+    "| recipe | of | sets | with `--init_from` | not as there |",
+    "|---|---|---|---|---|",
+)
+
 
 def page() -> str:
     """The page as it should be."""
@@ -22,7 +30,15 @@ def page() -> str:
     lines += [_row(one, _defaults(name)) for name, one in settings(Config).items()]
     lines += ["", "Of execution; numbers are the same:", "", "| setting | flag | default | what |", "|---|---|---|---|"]
     lines += [_row(one, _shown(one.default)) for one in settings(Options).values()]
+    lines += ["", *RECIPE_HEAD, *(_recipe(name, one) for name, one in RECIPES.items())]
     return "\n".join(lines) + "\n"
+
+
+def _recipe(name: str, one: Recipe) -> str:
+    sets, begun = (
+        ", ".join(f"`{key}={shown(value)}`" for key, value in values.items()) for values in (one.sets, one.begun)
+    )
+    return f"| `{name}` | {one.of} | {sets} | {begun or '-'} | {one.but} |"
 
 
 def _row(one: Setting, defaults: str) -> str:

@@ -102,14 +102,14 @@ def paragraph(words: str, kind: str = "") -> str:
     return f"<p{f' class={kind}' if kind else ''}>{text(words)}</p>" if words else ""
 
 
-def table(cells: Sequence[Sequence[str]], kind: str = "") -> str:
-    """Text cells, the first row the head; of kind "facts" there is no head but a first column."""
-    if kind == "facts":
+def table(cells: Sequence[Sequence[str]], look: str = "") -> str:
+    """Text cells, the first row the head; with the look "facts" there is no head but a first column."""
+    if look == "facts":
         rows = [f"<tr><th>{text(name)}</th><td>{text(value)}</td></tr>" for name, value in cells]
     else:
         row = lambda tag, line: f"<tr>{''.join(f'<{tag}>{text(cell)}</{tag}>' for cell in line)}</tr>"
         rows = [row("th", cells[0]), *(row("td", line) for line in cells[1:])]
-    return f'<div class="wide"><table class="{kind or "plain"}">{"".join(rows)}</table></div>'
+    return f'<div class="wide"><table class="{look or "plain"}">{"".join(rows)}</table></div>'
 
 
 def matrix(shares: Sequence[Sequence[float]], shown: Sequence[Sequence[str]], names: Sequence[str]) -> str:
