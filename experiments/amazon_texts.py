@@ -47,8 +47,10 @@ ABOUT = """ Accuracy in per cent on 200 reviews of the target, at the last step,
 reviews of the source, of the target 700 are seen without labels: half of the published reviews were read. Features:
 all-MiniLM-L6-v2, the first {length} word pieces of a review, mean over them, the trunk unchanged; then
 `mlp(hidden=(256,), dropout=0.5)`, 300 steps, the other settings the defaults of `python -m launch.transductive`.
-`target_only` has the target's labels. The reviews are those of Blitzer et al. 2007. The trunk was not fine-tuned here,
-neither whole nor by `lora`.
+`target_only` has the target's labels; `counts` is logistic regression (C = 10) on hashed words and pairs of words of
+the whole review, without a network: it is ahead of the unadapted features. That these see the first pieces alone, and
+that their trunk was left as it is (neither `full` nor `lora` was run here), may both be why; neither was tried. The
+reviews are those of Blitzer et al. 2007.
 
 """
 
@@ -125,6 +127,16 @@ def scores(source: Domain, target: Domain) -> dict[str, list[float]]:
     return found
 
 
+def counted(source: str, target: str) -> float:
+    """Per cent of the target's test reviews by logistic regression on the source's hashed words and pairs of words."""
+    from sklearn.linear_model import LogisticRegression
+
+    read = lambda product: load(f"csv:{RUNS / product}.csv?text=review&label=sentiment&form=counts")
+    a, b = read(source), read(target)
+    fitted = LogisticRegression(C=10.0, max_iter=300).fit(a.train.x, a.train.y)
+    return 100 * float(fitted.score(b.test.x, b.test.y))
+
+
 def main() -> None:
     """Compute the features, run (or resume) the pairs and write the page."""
     folder = os.environ.get("TL_JAX_MINILM", "")
@@ -133,6 +145,8 @@ def main() -> None:
     domains = {product: features(product, folder) for product in PRODUCTS}
     pairs = [(a, b) for a in PRODUCTS for b in PRODUCTS if a != b] if "all" in sys.argv[1:] else CYCLE
     found = {(a, b): scores(domains[a], domains[b]) for a, b in pairs}
+    for (a, b), by in found.items():
+        by["counts"] = [counted(a, b)]
     names = list(next(iter(found.values())))
     lines = ["| source, target | " + " | ".join(names) + " |", "|---" * (1 + len(names)) + "|"]
     mean = lambda by, name: f"{statistics.mean(by[name]):.1f}"

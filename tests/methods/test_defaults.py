@@ -56,6 +56,18 @@ ARGUMENTS = {
     "ovanet": {},
     "uan": {"temperature": 10.0, "threshold": -0.5, "hidden": 256},  # You et al. 2019
     "dance": {"temperature": 0.05, "margin": 0.5},  # Saito et al. 2020
+    "bbse": {"held": 0.2, "decay": 0.99},
+    "mlls": {"held": 0.2, "iterations": 100},
+    "kliep": {"centres": 100, "iterations": 200},  # Sugiyama et al. 2008: b = 100
+    "ulsif": {"centres": 100, "ridge": 0.1},  # Kanamori et al. 2009: b = 100
+    "etn": {"penalty": 0.2, "hidden": 256},  # Cao et al. 2019: .2 on Office-Home
+    "ba3us": {"share": 0.25, "penalty": 0.1, "suppression": 1.0, "hidden": 256},  # Liang et al. 2020
+    "gvb": {"generator": 1.0, "discriminator": 1.0, "hidden": 256},  # Cui et al. 2020
+    "symnets": {},
+    "star": {"generator_steps": 4},
+    "rtn": {"penalty": 0.3},  # Long et al. 2016
+    "dd": {"margin": 1.0, "hidden": 256},
+    "mfsan": {},
     "erm": {},
     "mldg": {"inner": 5e-4},  # Li et al. 2018: alpha = 5e-4
     "vrex": {"anneal": 0.1},  # DomainBed: 500 of 5000 steps
@@ -152,6 +164,14 @@ TRADE_OFFS = {
     "ovanet": (0.1, "constant"),  # Saito & Saenko 2021
     "uan": (0.3, "dann"),
     "dance": (0.05, "constant"),  # Saito et al. 2020
+    "etn": (0.3, "dann"),
+    "ba3us": (0.3, "dann"),
+    "gvb": (1.0, "dann"),  # Cui et al. 2020
+    "symnets": (1.0, "dann"),  # Zhang et al. 2019
+    "star": (1.0, "constant"),
+    "rtn": (0.3, "constant"),  # Long et al. 2016
+    "dd": (0.1, "dann"),  # as mdd
+    "mfsan": (1.0, "dann"),  # Zhu et al. 2019
     "mldg": (1.0, "constant"),  # Li et al. 2018: beta = 1
     "vrex": (10.0, "constant"),  # DomainBed
     "irm": (100.0, "constant"),  # DomainBed

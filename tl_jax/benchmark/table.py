@@ -142,10 +142,10 @@ def _rows(
 ) -> str:
     cells = [[escape(cell) for cell in line] for line in _table(found, score, "").cells]
     pivoted = found.pivoted(score)
+    ranks = places(pivoted) if pivoted else {}
     for i, column in enumerate(pivoted.columns if pivoted else (), 2):
-        ranks = places(pivoted, column) if pivoted else {}
         for line, one in zip(cells[1:], found.rows, strict=True):
-            if place := ranks.get((one.row.sort, one.row.name)):
+            if place := ranks.get(((one.row.sort, one.row.name), column)):
                 line[i] = marked[place](line[i])
     return "\n".join(lines(cells))
 

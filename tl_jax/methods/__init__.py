@@ -26,7 +26,9 @@ from tl_jax.methods.adda import adda
 from tl_jax.methods.added import added
 from tl_jax.methods.afn import afn
 from tl_jax.methods.atdoc import atdoc
+from tl_jax.methods.ba3us import ba3us
 from tl_jax.methods.barlow_twins import barlow_twins
+from tl_jax.methods.bbse import bbse
 from tl_jax.methods.bi_tuning import bi_tuning
 from tl_jax.methods.bn_adapt import bn_adapt
 from tl_jax.methods.bnm import bnm
@@ -44,6 +46,7 @@ from tl_jax.methods.dan import dan
 from tl_jax.methods.dance import dance
 from tl_jax.methods.dann import dann
 from tl_jax.methods.dare_gram import dare_gram
+from tl_jax.methods.dd import dd
 from tl_jax.methods.ddc import ddc
 from tl_jax.methods.deep_coral import deep_coral
 from tl_jax.methods.deep_jdot import deep_jdot
@@ -54,6 +57,7 @@ from tl_jax.methods.eata import eata
 from tl_jax.methods.entropy_minimisation import entropy_minimisation
 from tl_jax.methods.eqrm import eqrm
 from tl_jax.methods.erm import erm
+from tl_jax.methods.etn import etn
 from tl_jax.methods.fine_tune import fine_tune
 from tl_jax.methods.fish import fish
 from tl_jax.methods.fishr import fishr
@@ -61,12 +65,14 @@ from tl_jax.methods.fixmatch import fixmatch
 from tl_jax.methods.flexmatch import flexmatch
 from tl_jax.methods.freematch import freematch
 from tl_jax.methods.group_dro import group_dro
+from tl_jax.methods.gvb import gvb
 from tl_jax.methods.homm import homm
 from tl_jax.methods.irm import irm
 from tl_jax.methods.iwan import iwan
 from tl_jax.methods.jan import jan
 from tl_jax.methods.joint import joint
 from tl_jax.methods.jumbot import jumbot
+from tl_jax.methods.kliep import kliep
 from tl_jax.methods.l2_sp import l2_sp
 from tl_jax.methods.lame import lame
 from tl_jax.methods.lwf import lwf
@@ -77,8 +83,10 @@ from tl_jax.methods.mcd import mcd
 from tl_jax.methods.mdan import mdan
 from tl_jax.methods.mdd import mdd
 from tl_jax.methods.mean_teacher import mean_teacher
+from tl_jax.methods.mfsan import mfsan
 from tl_jax.methods.mixstyle import mixstyle
 from tl_jax.methods.mldg import mldg
+from tl_jax.methods.mlls import mlls
 from tl_jax.methods.mme import mme
 from tl_jax.methods.moco import moco
 from tl_jax.methods.no_adaptation import no_adaptation
@@ -90,6 +98,7 @@ from tl_jax.methods.pixels import pixels
 from tl_jax.methods.pseudo_label import pseudo_label
 from tl_jax.methods.rotation import rotation
 from tl_jax.methods.rsc import rsc
+from tl_jax.methods.rtn import rtn
 from tl_jax.methods.sagnet import sagnet
 from tl_jax.methods.sar import sar
 from tl_jax.methods.sdat import sdat
@@ -104,12 +113,15 @@ from tl_jax.methods.source_dann import source_dann
 from tl_jax.methods.source_mmd import source_mmd
 from tl_jax.methods.source_only import source_only
 from tl_jax.methods.spectral_decoupling import spectral_decoupling
+from tl_jax.methods.star import star
 from tl_jax.methods.stoch_norm import stoch_norm
 from tl_jax.methods.swd import swd
+from tl_jax.methods.symnets import symnets
 from tl_jax.methods.t3a import t3a
 from tl_jax.methods.target_only import target_only
 from tl_jax.methods.tent import tent
 from tl_jax.methods.uan import uan
+from tl_jax.methods.ulsif import ulsif
 from tl_jax.methods.untrained import untrained
 from tl_jax.methods.vicreg import vicreg
 from tl_jax.methods.vrex import vrex
@@ -166,6 +178,18 @@ ADAPTATION: Mapping[str, Callable[..., Method]] = {
     "ovanet": ovanet,
     "uan": uan,
     "dance": dance,
+    "bbse": bbse,
+    "mlls": mlls,
+    "etn": etn,
+    "ba3us": ba3us,
+    "gvb": gvb,
+    "symnets": symnets,
+    "star": star,
+    "rtn": rtn,
+    "dd": dd,
+    "kliep": kliep,
+    "ulsif": ulsif,
+    "mfsan": mfsan,
 }
 FINE_TUNING: Mapping[str, Callable[..., Method]] = {
     "fine_tune": fine_tune,
