@@ -209,7 +209,7 @@ def test_a_memory_map_stays_where_it_is(tmp_path):
 
 def test_a_class_that_the_source_lacks_has_a_number_after_matching_only():
     other = domain(classes=("cat", "dog", "yak"))
-    target = matched([domain()], other, label_space="open")[1]
+    target = matched([domain()], other, label_space="universal")[1]
     assert set(target.train.y.tolist()) == {0, 1, 3}
     with pytest.raises(UserError, match="class numbers"):
         dataclasses.replace(target, name="again")
