@@ -48,7 +48,7 @@ def test_dan_sums_over_features_and_logits_in_all_pairs():
 
 def test_dan_as_published_takes_disjoint_pairs_of_features_and_logits():
     losses, _ = terms(dan(form="paper").terms, {"source": S, "target": FIRST})
-    want = sum(paired_mmd(a, b, DISJOINT) for a, b in zip(S, FIRST, strict=True))
+    want = sum(paired_mmd(a, b, DISJOINT) for a, b in zip(S[:2], FIRST[:2], strict=True))
     np.testing.assert_allclose(losses["mmd"], want, rtol=1e-8)
 
 

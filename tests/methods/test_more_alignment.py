@@ -29,7 +29,7 @@ def test_jan_multiplies_the_kernels_of_features_and_predictions():
     losses, _ = terms(METHODS["jan"]().terms)
     np.testing.assert_allclose(losses["mmd"], off(k(S, S)) + off(k(T, T)) - 2 * k(S, T).mean(), rtol=1e-8)
     _, out = gradient(METHODS["jan"]().terms, "mmd")
-    assert all(np.abs(x).max() > 1e-4 for o in out.values() for x in o)
+    assert all(np.abs(x).max() > 1e-4 for o in out.values() for x in o[:2])
 
 
 @pytest.mark.parametrize("labels", [Y, np.array([0, 0, 1, 1, 1, 0])])

@@ -53,7 +53,7 @@ def test_bn_adapt_normalises_by_shares_of_both_statistics_layer_by_layer():
 
 
 def test_lame_is_its_fixed_point_and_leaves_a_batch_of_one():
-    network, model = given(*T)
+    network, model = given(*T[:2])
     found = lame(neighbours=2).predict(network, model, None, "target").logits
     f = T.features / np.linalg.norm(T.features, axis=1, keepdims=True)
     near = f @ f.T - 9 * np.eye(len(f))
@@ -69,8 +69,8 @@ def test_lame_is_its_fixed_point_and_leaves_a_batch_of_one():
 def test_t3a_keeps_the_most_certain_supports_of_each_class():
     kernel, bias = RNG.normal(size=(D, C)), RNG.normal(size=C)
     method, head = t3a(filter=2), {"kernel": jnp.asarray(kernel), "bias": jnp.asarray(bias)}
-    own = method.init(jax.random.key(0), Example(*T, None, 1), Model({"head": head}, {}, {}, {}))
-    network, model = given(*T, memory=own.memory)
+    own = method.init(jax.random.key(0), Example(*T[:2], None, 1), Model({"head": head}, {}, {}, {}))
+    network, model = given(*T[:2], memory=own.memory)
     found = method.predict(network, model, None, "target").logits
     f = np.concatenate([kernel.T, T.features])
     z = np.concatenate([kernel.T @ kernel + bias, T.logits])
@@ -89,7 +89,7 @@ def test_t3a_keeps_the_most_certain_supports_of_each_class():
     )
     assert method.predict(*again, None, "target").logits.shape == (0, C)
     with pytest.raises(UserError, match="linear head"):
-        method.init(jax.random.key(0), Example(*T, None, 1), Model({"head": {"kernel": head["kernel"]}}, {}, {}, {}))
+        method.init(jax.random.key(0), Example(*T[:2], None, 1), Model({"head": {"kernel": head["kernel"]}}, {}, {}, {}))
 
 
 def test_eata_weighs_what_is_certain_and_new_and_holds_what_matters():

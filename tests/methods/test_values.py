@@ -24,7 +24,7 @@ def losses(name):
     """The terms of a method's last phase on random outputs of its views, and those outputs."""
     method = METHODS[name]()
     out = {view: output(N if of.domain == "source" else M) for view, of in method.views.items()}
-    example = Example(*output(2), x=np.zeros((2, 1)), domains=2)
+    example = Example(*output(2)[:2], x=np.zeros((2, 1)), domains=2)
     own = method.init(jax.random.key(0), example, Model(PARAMS, {}, {}, {}))._replace(network=PARAMS)
     source = BATCH.sources[0]._replace(y=Y)
     halves = tuple(type(source)(*(part[rows] for part in source)) for rows in np.split(np.arange(N), [N // 2]))
