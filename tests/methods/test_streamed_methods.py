@@ -89,7 +89,8 @@ def test_t3a_keeps_the_most_certain_supports_of_each_class():
     )
     assert method.predict(*again, None, "target").logits.shape == (0, C)
     with pytest.raises(UserError, match="linear head"):
-        method.init(jax.random.key(0), Example(*T[:2], None, 1), Model({"head": {"kernel": head["kernel"]}}, {}, {}, {}))
+        bare = Model({"head": {"kernel": head["kernel"]}}, {}, {}, {})
+        method.init(jax.random.key(0), Example(*T[:2], None, 1), bare)
 
 
 def test_eata_weighs_what_is_certain_and_new_and_holds_what_matters():
