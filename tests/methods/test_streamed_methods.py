@@ -88,8 +88,8 @@ def test_t3a_keeps_the_most_certain_supports_of_each_class():
         np.isfinite(memory["entropy"]).sum(1) > 0, [(z.argmax(1) == c).any() for c in range(C)]
     )
     assert method.predict(*again, None, "target").logits.shape == (0, C)
+    bare = Model({"head": {"kernel": head["kernel"]}}, {}, {}, {})
     with pytest.raises(UserError, match="linear head"):
-        bare = Model({"head": {"kernel": head["kernel"]}}, {}, {}, {})
         method.init(jax.random.key(0), Example(*T[:2], None, 1), bare)
 
 
