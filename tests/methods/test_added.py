@@ -10,7 +10,8 @@ import tl_jax
 from tl_jax.core.errors import UserError
 from tl_jax.core.types import At, Batch, Labeled, Model, Output, Unlabeled
 from tl_jax.methods import ADAPTATION, named_method
-from tl_jax.methods.contract import Example, Own
+from tl_jax.methods.added import added
+from tl_jax.methods.contract import Example, Method, Own, Terms
 from tl_jax.naming.sums import summands, weighed
 
 NO_MODEL = Model({}, {}, {}, {})
@@ -102,6 +103,14 @@ def test_a_value_that_two_have_is_called_by_its_method():
 def test_what_cannot_be_added_is_said(text, said):
     with pytest.raises(UserError, match=said):
         named_method(text, ADAPTATION)
+
+
+def test_a_term_that_nothing_weighs_is_said_in_a_sum_too():
+    bare = Method(lambda own, out, batch, at: Terms({"apart": jnp.ones(())}), lam=None)
+    method = added({"mcc": ADAPTATION["mcc"](), "mine": bare}, {})
+    out = {"source": outputs(), "target": outputs()}
+    with pytest.raises(UserError, match="Nothing weighs the term 'apart'"):
+        method.terms(Own({}, {"mcc": {}, "mine": {}}), out, batch(), at(method))
 
 
 def test_a_text_is_cut_at_the_plus_signs_of_no_bracket_and_no_quotes():

@@ -92,3 +92,16 @@ def ratio_by_least_squares(moment_s: Array, mean_t: Array, ridge: float | Array)
     """
     eye = jnp.eye(len(mean_t), dtype=moment_s.dtype)
     return jnp.maximum(jnp.linalg.solve(moment_s + ridge * eye, mean_t), 0.0)
+
+
+def density_ratio(x: Array, centres: Array, width: Array, a: Array) -> Array:
+    """w_i = sum_l a_l k_il without gradient, [n]; 1 as long as no a is known (all of it 0)."""
+    w = jax.lax.stop_gradient(bumps(x, centres, width) @ a)
+    return jnp.where(a.sum() > 0, w, 1.0)
+
+
+def weighted_mean(losses: Array, w: Array) -> tuple[Array, Array]:
+    """sum_i w_i l_i / sum_i w_i, and the effective share of the examples (sum w)^2 / (n sum w^2)."""
+    total = jnp.maximum(w.sum(), 1e-6)
+    effective = total**2 / (len(w) * jnp.maximum(jnp.square(w).sum(), 1e-12))
+    return (w * losses).sum() / total, effective

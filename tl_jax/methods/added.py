@@ -73,9 +73,8 @@ def added(methods: Mapping[str, Method], lams: Mapping[str, float]) -> Method:
         for part in parts:
             inner = part.at(at)
             found = part.method.terms(_own(own, part), part.out(out), batch, inner)
-            weights = {"source": 1.0, **part.method.weights(inner)}
             kept = {term: loss for term, loss in found.losses.items() if part is first or term != "source"}
-            weighed = {term: weights.get(term, inner.lam) * loss for term, loss in kept.items()}
+            weighed = part.method.weighed(kept, inner)
             if "source" in weighed:
                 losses["source"] = weighed.pop("source")
             losses[part.name] = sum(weighed.values(), jnp.zeros(()))

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from tl_jax.balancing.contract import Balance
+from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
 from tl_jax.losses.classes import cross_entropy
@@ -147,6 +148,16 @@ class Method(NamedTuple):
     source_head: bool = False
     trunk: bool = False
     regression: bool = False
+
+    def weighed(self, losses: Mapping[str, Array], at: At) -> dict[str, Array]:
+        """Every term times its weight. Raises UserError for one that nothing weighs."""
+        weights = {"source": 1.0, **self.weights(at)}
+        if self.lam is None and (idle := sorted(set(losses) - set(weights))):
+            raise UserError(
+                f"Nothing weighs the term {', '.join(map(repr, idle))}: the method has no lam. "
+                "Give it a lam, or name the term in its `weights`."
+            )
+        return {name: weights.get(name, at.lam) * loss for name, loss in losses.items()}
 
     def steps(self) -> tuple[Phase, ...]:
         """The phases of one training step; most methods have one, over all parameters."""

@@ -1,12 +1,11 @@
 """Unconstrained least-squares importance fitting: source examples weigh as much as the target is denser there."""
 
-import jax
 import jax.numpy as jnp
 
 from tl_jax.core.batching import in_batches, some
 from tl_jax.core.types import Array, At, Batch, Model, Network, Outputs, Tree
 from tl_jax.losses.classes import cross_entropies
-from tl_jax.losses.importance import bumps, median_distance, ratio_by_least_squares
+from tl_jax.losses.importance import bumps, density_ratio, median_distance, ratio_by_least_squares, weighted_mean
 from tl_jax.methods.contract import Example, Method, Own, Terms, View, source_model
 
 
@@ -25,12 +24,9 @@ def ulsif(centres: int = 100, ridge: float = 0.1) -> Method:
         return Own({}, {"centres": example.features, "width": zero, "a": zero, "seen": zero, "sum": zero})
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
-        memory, features = own.memory, out["measured"].features
-        w = jax.lax.stop_gradient(bumps(features, memory["centres"], memory["width"]) @ memory["a"])
-        w = jnp.where(memory["a"].sum() > 0, w, 1.0)
-        total = jnp.maximum(w.sum(), 1e-6)
-        loss = (w * cross_entropies(out["source"].logits, batch.y)).sum() / total
-        return Terms({"weighted": loss}, {"effective": total**2 / (len(w) * jnp.maximum(jnp.square(w).sum(), 1e-12))})
+        w = density_ratio(out["measured"].features, *(own.memory[name] for name in ("centres", "width", "a")))
+        loss, effective = weighted_mean(cross_entropies(out["source"].logits, batch.y), w)
+        return Terms({"weighted": loss}, {"effective": effective})
 
     def after(model: Model, out: Outputs, batch: Batch, at: At) -> Tree:
         memory = model.memory

@@ -81,13 +81,7 @@ def objective(method: Method, forward: Forward, terms: TermsFn) -> Callable:
 
     def total(trained: Mapping[str, Array], around: Surroundings):
         losses, found = each(trained, around)
-        weights = {"source": 1.0, **method.weights(around.at)}
-        if method.lam is None and (idle := sorted(set(losses) - set(weights))):
-            raise UserError(
-                f"Nothing weighs the term {', '.join(map(repr, idle))}: the method has no lam. "
-                "Give it a lam, or name the term in its `weights`."
-            )
-        value = sum(weights.get(name, around.at.lam) * loss for name, loss in losses.items())
+        value = sum(method.weighed(losses, around.at).values())
         return value, found._replace(logged={**found.logged, "total": value})
 
     return total
