@@ -20,6 +20,8 @@ from tl_jax.methods.cdac import similar
 from tl_jax.methods.contract import Own
 from tl_jax.methods.cowa import scored
 from tl_jax.methods.cst import cycle
+from tl_jax.run.plan.jobs import make_job
+from tl_jax.run.settings.config import Config
 
 RNG = np.random.default_rng(5)
 HEAD = weights(7, D, C)["dense0"]
@@ -110,6 +112,14 @@ def test_dirt_t_follows_the_average_as_it_was_when_the_interval_began():
         np.testing.assert_allclose(after["average"]["params"]["w"], 1.2)
         assert (after["teacher"]["stats"]["all"], after["interval"]) == (pytest.approx(teacher), interval)
     assert method.plain(model, "target")[0]["w"] == 1.0
+
+
+def test_the_model_that_dirt_t_begins_from_has_the_values_that_it_does_not_share():
+    job = make_job(Config(seeds=(3,), lr=0.5), "dirt_t", METHODS["dirt_t"](radius=1.5))
+    assert job.start is not None
+    ((seed, values),) = job.start.trials
+    of_both = {"lam": 0.01, "lr": 0.5, "weight_decay": Config().weight_decay, "radius": 1.5}
+    assert (seed, dict(values)) == (3, {**of_both, "smooth": 1.0, "target": 0.01})
 
 
 # Clusters and graphs ------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ def noisy_student(rounds: float = 4.0, threshold: float = 0.3) -> Method:
 
     The run has `rounds` parts: a first model is trained on the source alone; then every model teaches the next, which
     begins where the run began, with an optimiser of its own. Labels q are soft; noise is in the views of both domains
-    and in the network's dropout, the teacher has none. lam = 1; threshold = .3, three students. By choice otherwise:
+    and in the network's dropout, the teacher has none. Every part is a training of its own: give as many times the
+    steps. lam = 1; threshold = .3, three students. By choice otherwise:
     students are no larger than their teachers and no class is filled up; running statistics go on. Xie et al. 2020,
     arXiv 1911.04252.
     """
