@@ -27,16 +27,18 @@ HALF = Pixels((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
 class Pretrained(NamedTuple):
-    """The folder (or name on the hub) of a published text network: its weights and the word pieces that it reads.
+    """The folder (or name on the hub) of a published network: its weights and, if it has any, the word pieces it reads.
 
     length: of a text in pieces at most; pad: the id of padding in its vocabulary. Here 0 is padding: the two ids are
-    exchanged on the way into a domain, and back in the network.
+    exchanged on the way into a domain, and back in the network. vocabulary: 0 of a network that reads no texts.
+    files: what besides the weights says what it computes.
     """
 
     place: str
-    length: int
-    pad: int
-    vocabulary: int
+    length: int = 0
+    pad: int = 0
+    vocabulary: int = 0
+    files: tuple[str, ...] = ("tokenizer.json", "config.json")
 
 
 class Recipe(NamedTuple):

@@ -42,9 +42,9 @@ def pieces(of: Pretrained, texts: Sequence[str], length: int = 0) -> tuple[np.nd
 
 
 def digests(of: Pretrained) -> dict[str, str]:
-    """{file: digest} of what turns texts into pieces and says the network's form; its weights are told elsewhere."""
+    """{file: digest} of what says the network's form and how it reads examples; its weights are told elsewhere."""
     read = lambda name: file_of(of.place, name).read_bytes()
-    return {name: hashlib.sha256(read(name)).hexdigest()[:16] for name in (TOKENIZER, CONFIG)}
+    return {name: hashlib.sha256(read(name)).hexdigest()[:16] for name in of.files}
 
 
 def _tokenizer(of: Pretrained) -> Any:

@@ -116,7 +116,7 @@ def write(out: Path, task: Task, about: tuple[Choice, int], model: Model) -> lis
                 "shape": list(stored.shape[1:]),
                 "dtype": stored.dtype.name,
                 "pixels": pixels_of(network_call(task.config)),
-                **({"pieces": of._asdict()} if (of := brought(task.config)) else {}),
+                **({"pieces": of._asdict()} if (of := brought(task.config)) and of.vocabulary else {}),
             },
             **({"standardise": {k: v.tolist() for k, v in features._asdict().items()}} if features else {}),
             "naming": choice.naming,
