@@ -1,4 +1,4 @@
-"""Folders of published text networks: where their files are, and the sizes that a config.json says."""
+"""Folders of published networks: where their files are, and the sizes that a config.json says."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -43,6 +43,7 @@ ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
     "gelu_new": jax.nn.gelu,
     "gelu_pytorch_tanh": jax.nn.gelu,
     "relu": jax.nn.relu,
+    "quick_gelu": lambda x: x * jax.nn.sigmoid(1.702 * x),
 }
 """By the names of a config.json."""
 
@@ -71,8 +72,8 @@ def file_of(place: str, name: str) -> Path:
         return folder / name
     if place.count("/") != 1 or place.startswith(("/", ".", "~")):
         raise UserError(
-            f"from={place!r}: there is no such folder. A folder with config.json, tokenizer.json and model.safetensors "
-            "is needed, or a name on the hub such as 'sentence-transformers/all-MiniLM-L6-v2'."
+            f"from={place!r}: there is no such folder. A folder with config.json and model.safetensors is needed (for "
+            "texts with tokenizer.json, too), or a name on the hub such as 'sentence-transformers/all-MiniLM-L6-v2'."
         )
     return _of_hub(place, name)
 
@@ -82,22 +83,20 @@ def _of_hub(place: str, name: str) -> Path:
     return downloaded(place, name)
 
 
-def published(family: str, place: str) -> Sizes:
-    """The sizes of a folder whose model is of a family of READ. Raises UserError for another, or none that is known."""
+def published(family: str, place: str, read: Callable[[Mapping[str, Any]], Any] | None = None) -> Any:
+    """What `read` (of texts: READ's) finds in the config.json of a folder whose model is of the family.
+
+    Raises UserError for a model of another family of TYPES, or of none that is known.
+    """
     path = file_of(place, "config.json")
-    types, read = READ[family]
     try:
         config = json.loads(path.read_text())
         kind = config.get("model_type", "")
-        if kind not in types:
-            near = [name for name, (others, _) in READ.items() if kind in others]
-            fix = f"Use --network='{near[0]}(from={place!r})'." if near else f"Known are {', '.join(READ)}."
+        if kind not in TYPES[family]:
+            near = [name for name, types in TYPES.items() if kind in types]
+            fix = f"Use --network='{near[0]}(from={place!r})'." if near else f"Known are {', '.join(TYPES)}."
             raise UserError(f"{family}(from={place!r}): its config.json says model_type {kind!r}. {fix}")
-        if config.get("position_embedding_type", "absolute") != "absolute":
-            raise UserError(
-                f"{family}(from={place!r}): positions are {config['position_embedding_type']}, not absolute."
-            )
-        return read(config)
+        return (read or READ[family])(config)
     except (OSError, ValueError, AttributeError) as error:
         raise UserError(f"{path} cannot be read as JSON ({error}).") from None
     except KeyError as error:
@@ -105,6 +104,8 @@ def published(family: str, place: str) -> Sizes:
 
 
 def _bert(config: Mapping[str, Any]) -> Sizes:
+    if (positions := config.get("position_embedding_type", "absolute")) != "absolute":
+        raise UserError(f"{config['model_type']}: positions of the config.json are {positions}, not absolute.")
     return Sizes(
         config["vocab_size"],
         config["hidden_size"],
@@ -167,11 +168,21 @@ def _modernbert(config: Mapping[str, Any]) -> Sizes:
     )
 
 
-READ: Mapping[str, tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Sizes]]] = {
-    "bert": (("bert",), _bert),
-    "minilm": (("bert",), _bert),
-    "roberta": (("roberta", "xlm-roberta", "camembert"), _roberta),
-    "distilbert": (("distilbert",), _distilbert),
-    "modernbert": (("modernbert",), _modernbert),
+READ: Mapping[str, Callable[[Mapping[str, Any]], Sizes]] = {
+    "bert": _bert,
+    "minilm": _bert,
+    "roberta": _roberta,
+    "distilbert": _distilbert,
+    "modernbert": _modernbert,
 }
-"""{family: (values of model_type, config.json -> sizes)}."""
+"""{family of texts: config.json -> sizes}."""
+TYPES: Mapping[str, tuple[str, ...]] = {
+    "bert": ("bert",),
+    "minilm": ("bert",),
+    "roberta": ("roberta", "xlm-roberta", "camembert"),
+    "distilbert": ("distilbert",),
+    "modernbert": ("modernbert",),
+    "clip": ("clip",),
+    "siglip": ("siglip",),
+}
+"""{family: values of model_type}, of every network that takes `from`."""

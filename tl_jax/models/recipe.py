@@ -15,10 +15,15 @@ Frozen = frozenset[str]
 
 
 class Pixels(NamedTuple):
-    """Mean and standard deviation of every channel on the scale [0, 1], as published with pretrained weights."""
+    """Mean and standard deviation of every channel on the scale [0, 1], as published with pretrained weights.
+
+    size: the side in px that images are brought to, 0: as they come; crop: what is longer is cut (see pixels.py).
+    """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    size: int = 0
+    crop: bool = False
 
 
 IMAGENET = Pixels((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -27,16 +32,19 @@ HALF = Pixels((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
 class Pretrained(NamedTuple):
-    """The folder (or name on the hub) of a published text network: its weights and the word pieces that it reads.
+    """The folder (or name on the hub) of a published network: its weights and, if it has any, the word pieces it reads.
 
     length: of a text in pieces at most; pad: the id of padding in its vocabulary. Here 0 is padding: the two ids are
-    exchanged on the way into a domain, and back in the network.
+    exchanged on the way into a domain, and back in the network. vocabulary: 0 of a network that reads no texts.
+    files: what besides the weights says what it computes; bare: whether texts lose case and punctuation first.
     """
 
     place: str
-    length: int
-    pad: int
-    vocabulary: int
+    length: int = 0
+    pad: int = 0
+    vocabulary: int = 0
+    files: tuple[str, ...] = ("tokenizer.json", "config.json")
+    bare: bool = False
 
 
 class Recipe(NamedTuple):

@@ -120,7 +120,8 @@ class TrainedModel:
         A network with word pieces of its own takes texts, cut to the longest of training.
         """
         first = self.task.problem.target
-        if len(x) and all(isinstance(one, str) for one in x) and (of := brought(self.task.config)):
+        of = brought(self.task.config)
+        if of and of.vocabulary and len(x) and all(isinstance(one, str) for one in x):
             x = pieces(of, list(x), first.train.x.shape[1])[0]
         return given(x, first).train.x
 

@@ -76,7 +76,7 @@ def score_all(candidates: Sequence[Candidate], seen: Examples, resamples: int, s
 def look(candidate: Candidate, seen: Examples) -> Sample:
     """A model's features and, where the file has the head, its probabilities for the source's classes."""
     call = named(candidate.network)
-    if as_recipe(call()).pretrained:
+    if (of := as_recipe(call()).pretrained) and of.vocabulary:
         raise UserError(
             f"--network={call.text}: candidates are ranked on examples that all read alike, and from= brings "
             "word pieces of its own. Rank the features of runs, or networks without from=."

@@ -1,4 +1,4 @@
-"""What a published text network brings besides its form: weights to begin from, and the pieces of texts."""
+"""What a published network brings besides its form: weights to begin from and, of texts, the pieces it reads."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -53,7 +53,7 @@ def in_pieces(domain: Domain, of: Pretrained, spec: str = "", length: int = 0) -
 
     Domains of another kind stay: that they do not fit is said of them as of any.
     """
-    if domain.modality != "text":
+    if domain.modality != "text" or not of.vocabulary:
         return domain
     if given := [name for name in OF_WORDS if spec.startswith("csv:") and name in parse(spec).options]:
         raise UserError(

@@ -34,7 +34,7 @@ REMEMBERED = 1 << 28
 def contents(setup: Setup) -> dict[str, Any]:
     """{"domains": [{"name", "is", "train", "validation", "test"}, ...], "weights": digest, "code": {file: digest}}.
 
-    Weights are "" where none were read; a published text network has its files besides, "network": {file: digest}.
+    Weights are "" where none were read; a published network has its files besides, "network": {file: digest}.
     Of a split: {"x": digest, "labels": digest}, of several tasks the labels of each by its name. Equal contents and
     equal configs give equal numbers.
     """
