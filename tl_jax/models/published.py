@@ -181,5 +181,6 @@ TYPES: Mapping[str, tuple[str, ...]] = {
     "roberta": ("roberta", "xlm-roberta", "camembert"),
     "distilbert": ("distilbert",),
     "modernbert": ("modernbert",),
+    "dinov2": ("dinov2", "dinov2_with_registers"),
 }
 """{family: values of model_type}, of every network that takes `from`."""
