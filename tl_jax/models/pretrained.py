@@ -15,7 +15,7 @@ from tl_jax.core.errors import UserError, unknown
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Tree
 from tl_jax.models.names import NAMINGS, Entry, entries, namings
-from tl_jax.models.weights import read
+from tl_jax.models.weights import File, read
 
 Shape = tuple[int, ...]
 SHOWN = 8
@@ -53,16 +53,19 @@ def _list(title: str, items: Mapping[str, Any]) -> list[str]:
     return lines + ([f"  {title}: and {len(items) - SHOWN} more"] if len(items) > SHOWN else [])
 
 
-def load(path: str, params: Tree, stats: Tree, *, allow_mismatch: Sequence[str] = ()) -> tuple[Tree, Tree, Report]:
+def load(
+    path: str, params: Tree, stats: Tree, *, allow_mismatch: Sequence[str] = (), file: File | None = None
+) -> tuple[Tree, Tree, Report]:
     """(params, stats) with every array that the file has for them, and a report.
 
+    file: what stands there, where it was read already (weights of a run).
     `path` is a .safetensors or .npz file, a folder with model.safetensors, or a hub name ("timm/resnet18.a1_in1k").
     The names are torchvision's, timm's, Hugging Face's or those that `save` writes, whichever fits best, also behind
     a prefix of WRAPPERS. "head/*" and "bottleneck/*" may differ: they keep their values, the head as a whole.
     Elsewhere a missing array, a shape that differs, or an array of the file that has no place in the network raises
     UserError, unless a glob in `allow_mismatch` covers the path (of what is too many: the name in the file).
     """
-    arrays, notes, classes = read(path)
+    arrays, notes, classes = file or read(path)
     ours = flatten(params) | flatten(stats)
     wrapper, naming, table = _choose(path, ours, arrays)
     head = namings(ours)[naming].head
@@ -92,6 +95,15 @@ def save(path: str, params: Tree, stats: Tree, naming: str = "torchvision", *, c
     """
     from safetensors.numpy import save_file
 
+    arrays = under_names(params, stats, naming)
+    temporary = Path(f"{path}.{os.getpid()}.tmp")
+    named = {"classes": json.dumps(list(classes))} if classes else {}
+    save_file(arrays, temporary, metadata={"format": "pt", **named})
+    temporary.replace(path)
+
+
+def under_names(params: Tree, stats: Tree, naming: str) -> dict[str, np.ndarray]:
+    """{name in a file: float32 array} of params and stats. Raises UserError as `save` does."""
     ours = flatten(params) | flatten(stats)
     known = namings(ours)
     if naming not in known:
@@ -100,10 +112,7 @@ def save(path: str, params: Tree, stats: Tree, naming: str = "torchvision", *, c
     for p, entry in entries(ours, known[naming]).items():
         parts = entry.layout.write(np.asarray(ours[p], np.float32))
         arrays |= {n: np.ascontiguousarray(a) for n, a in zip(entry.names, parts, strict=True)}
-    temporary = Path(f"{path}.{os.getpid()}.tmp")
-    named = {"classes": json.dumps(list(classes))} if classes else {}
-    save_file(arrays, temporary, metadata={"format": "pt", **named})
-    temporary.replace(path)
+    return arrays
 
 
 WRAPPERS = ("module.", "model.", "state_dict.", "_orig_mod.", "backbone.", "encoder.", "base_model.", "encoder_q.")
