@@ -15,7 +15,8 @@ from tl_jax.models.convnext import ConvNeXt
 from tl_jax.models.densenet import DenseNet
 from tl_jax.models.dinov2 import Dinov2, Form
 from tl_jax.models.mobilenet import Inverted
-from tl_jax.models.networks import NETWORKS, build, rescale
+from tl_jax.models.networks import NETWORKS, build
+from tl_jax.models.pixels import rescale
 from tl_jax.models.recipe import HALF, IMAGENET
 from tl_jax.models.resnet import ResNet
 from tl_jax.models.swin import Swin
