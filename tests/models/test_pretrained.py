@@ -22,13 +22,14 @@ NETWORK = {
     "vit": "vit_tiny",
     "convnext": "convnext_tiny",
 }
-TEXT = ("bert", "distilbert", "modernbert")
-"""Their names are in test_bert.py."""
+TEXT = ("bert", "distilbert", "modernbert", "clip_text", "siglip_text")
+LESS = {name: {"layers": 2, "width": 24} for name in (*TEXT, "clip", "siglip")}
+"""Fewer layers, where their number can be said."""
 
 
 @cache
 def made(name="resnet18", classes=10, size=32, **arguments):
-    return _made(name, classes, size, tuple(arguments.items()))
+    return _made(name, classes, size, tuple((LESS.get(name, {}) | arguments).items()))
 
 
 def _made(name, classes, size, arguments):
@@ -60,7 +61,7 @@ def file(tmp_path):
     [(a, n) for a, table in NAMINGS.items() if a not in ("vgg", *TEXT) for n in [*table, "plain"]],
 )
 def test_what_is_saved_is_loaded(architecture, naming, tmp_path):
-    params, stats = made(NETWORK[architecture])
+    params, stats = made(NETWORK.get(architecture, architecture))
     path = str(tmp_path / "model.safetensors")
     save(path, params, stats, naming)
     new_params, new_stats, report = load(path, zeros(params), zeros(stats))
@@ -90,7 +91,7 @@ def test_every_name_is_used_once():
     for architecture, table in NAMINGS.items():
         text = architecture in TEXT
         x = jnp.zeros((1, 4), jnp.int32) if text else jnp.zeros((1, 32, 32, 3))
-        less = {"layers": 2, "width": 24} if text else {}
+        less = LESS.get(architecture, {})
         made = NETWORKS[NETWORK.get(architecture, architecture)](bottleneck=0, **less)
         params, stats = jax.eval_shape(build(made, 10).init, jax.random.key(0), x)
         for naming in table.values():

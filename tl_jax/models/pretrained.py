@@ -15,6 +15,7 @@ from tl_jax.core.errors import UserError, unknown
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Tree
 from tl_jax.models.names import NAMINGS, Entry, entries, namings
+from tl_jax.models.names.rules import Naming
 from tl_jax.models.weights import File, read
 
 Shape = tuple[int, ...]
@@ -68,7 +69,7 @@ def load(
     arrays, notes, classes = file or read(path)
     ours = flatten(params) | flatten(stats)
     wrapper, naming, table = _choose(path, ours, arrays)
-    head = namings(ours)[naming].head
+    known = namings(ours)[naming]
     if wrapper:
         outside = sum(not name.startswith(wrapper) for name in arrays)
         notes = (*notes, f"names without '{wrapper}'" + (f"; {outside} others left out" if outside else ""))
@@ -80,7 +81,7 @@ def load(
     missing = {p: new for p, (old, new) in misfits.items() if p not in reinitialised}
     loaded = {p: a.shape for p, a in values.items()}
     report = Report(path, naming, loaded, reinitialised, missing, unused, notes, classes)
-    _refuse(report, [name for name in unused if not _beside_trunk(name, head)], allow_mismatch)
+    _refuse(report, [name for name in unused if not _beside_trunk(name, known)], allow_mismatch)
     filled = {p: jnp.asarray(values[p], ours[p].dtype) if p in values else ours[p] for p in ours}
     new = [unflatten({p: filled[p] for p in flatten(tree)}) for tree in (params, stats)]
     return new[0], new[1], report
@@ -136,10 +137,11 @@ def _wrappers(names: Sequence[str], before: str = "", depth: int = 4) -> list[st
     return [before, *(found for one in longer if depth for found in _wrappers(names, one, depth - 1))]
 
 
-def _beside_trunk(name: str, head: str) -> bool:
+def _beside_trunk(name: str, naming: Naming) -> bool:
     """Whether an array may be left out without the trunk becoming another function: of a head, whatever its kind."""
     bare = name.split(".", 1)[-1] if name.startswith(PREFIXES) else name
-    return name.startswith((f"{head.partition('.')[0]}.", "head.")) or bool(BESIDE.match(bare))
+    other = naming.beside and re.match(naming.beside, name)
+    return name.startswith((f"{naming.head.partition('.')[0]}.", "head.")) or bool(other or BESIDE.match(bare))
 
 
 def _choose(path: str, ours: Mapping[str, Any], arrays: Mapping[str, Any]) -> tuple[str, str, dict[str, Entry]]:
