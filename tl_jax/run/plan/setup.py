@@ -120,8 +120,9 @@ def labelling(task: Task) -> Labelling:
         raise UserError(f"{problem.target.name} has values as labels (a regression): {given} is of classes.")
     classes = len(problem.target.classes)
     if asked == (BALANCED,):
-        drawn = [y for _, y in task.data.sources], list(task.data.lists)
-        weights = balanced_weights(*jax.tree.map(np.asarray, drawn), task.rows, classes)
+        labels = [np.asarray(y) for _, y in task.data.sources]
+        lists = [None if rows is None else np.asarray(rows) for rows in task.data.lists]
+        weights = balanced_weights(labels, lists, task.rows, classes)
     elif asked and len(asked) != classes:
         names = ", ".join(map(str, problem.target.classes[:10]))
         raise UserError(f"--class_weights has {len(asked)} numbers, there are {classes} classes: {names}.")
