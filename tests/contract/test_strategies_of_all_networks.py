@@ -19,9 +19,10 @@ ENCODERS = ("bert", "roberta", "distilbert", "minilm", "modernbert")
 INPUTS = {
     **dict.fromkeys(("gru", "text_cnn", "text_transformer", *ENCODERS), IDS),
     "conv1d": SERIES,
-    "audio_cnn": ((2, 4000), jnp.float32),
+    **dict.fromkeys(("audio_cnn", "wav2vec2", "hubert", "whisper_encoder", "ast"), ((2, 4000), jnp.float32)),
 }
 ARGUMENTS = {name: {"layers": 2, "width": 24} for name in ENCODERS}
+ARGUMENTS |= {name: {"layers": 2, "width": 48} for name in ("wav2vec2", "hubert", "whisper_encoder", "ast")}
 """Fewer layers of one kind, where there are many."""
 FOUR = ["conv1 norm1", "stage1", "stage2", "stage3"]
 VIT = ["embed class_token position", *(f"block{i}" for i in range(1, 12)), "block12 norm"]
@@ -42,10 +43,12 @@ BLOCKS = {
     **{name: ["embed", "block1", "block2"] for name in ENCODERS},
     "modernbert": ["embed", "block1", "block2 norm"],
     "audio_cnn": ["conv1 norm1", "conv2 norm2", "conv3 norm3"],
+    **{name: ["extract", "embed", "block1", "block2"] for name in ("wav2vec2", "hubert")},
+    **{name: ["embed", "block1", "block2 norm"] for name in ("whisper_encoder", "ast")},
 }
 """What stands under the bottleneck, from the input on."""
 ALIKE = {"resnet34": "resnet18", "resnet101": "resnet50", "vit_small": "vit_tiny", "vit_base": "vit_tiny"}
-ALIKE |= dict.fromkeys(("roberta", "distilbert", "minilm"), "bert")
+ALIKE |= {**dict.fromkeys(("roberta", "distilbert", "minilm"), "bert"), "hubert": "wav2vec2"}
 """Networks whose parameters have the names of another's, but for the number of blocks in a stage."""
 SHOWN = sorted(set(NETWORKS) - set(ALIKE))
 

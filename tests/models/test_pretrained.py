@@ -22,8 +22,8 @@ NETWORK = {
     "vit": "vit_tiny",
     "convnext": "convnext_tiny",
 }
-TEXT = ("bert", "distilbert", "modernbert")
-"""Their names are in test_bert.py."""
+TEXT = ("bert", "distilbert", "modernbert", "wav2vec2", "whisper_encoder", "ast")
+"""Their names are in test_bert.py and test_waves.py."""
 
 
 @cache

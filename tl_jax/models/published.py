@@ -181,5 +181,9 @@ TYPES: Mapping[str, tuple[str, ...]] = {
     "roberta": ("roberta", "xlm-roberta", "camembert"),
     "distilbert": ("distilbert",),
     "modernbert": ("modernbert",),
+    "wav2vec2": ("wav2vec2",),
+    "hubert": ("hubert",),
+    "whisper_encoder": ("whisper",),
+    "ast": ("audio-spectrogram-transformer",),
 }
 """{family: values of model_type}, of every network that takes `from`."""

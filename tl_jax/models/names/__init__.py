@@ -3,8 +3,8 @@
 In: our paths ("backbone/stage1/block0/conv1/kernel") and a naming ("torchvision", "timm", "huggingface", "plain").
 Out: the file's names with the layout of each array, both ways: reading and writing use one table.
 
-`rules.py` is the form of a rule, `layouts.py` how axes are ordered, `conv.py`, `patch.py` and `bert.py` the rules of
-convolutional networks, of those that begin with patches, and of text encoders.
+`rules.py` is the form of a rule, `layouts.py` how axes are ordered, `conv.py`, `patch.py`, `bert.py` and `sound.py` the
+rules of convolutional networks, of those that begin with patches, of text encoders, and of those for sound.
 
 Open first: `rules.py`. A new family of networks is a list of rules here; docs/networks.md says what loading reports.
 """
@@ -18,6 +18,7 @@ from tl_jax.models.names.conv import MOBILENET, MOBILENET_HF, MOBILENET_TIMM, RE
 from tl_jax.models.names.layouts import KERNEL, SAME, Layout
 from tl_jax.models.names.patch import CONVNEXT, CONVNEXT_HF, CONVNEXT_TIMM, VIT, VIT_HF, VIT_TIMM, VIT_TRANSFORMERS
 from tl_jax.models.names.rules import Naming
+from tl_jax.models.names.sound import AST, AST_STATE, HUBERT, HUBERT_STATE, WAV2VEC2, WAV2VEC2_STATE, WHISPER
 
 WORDS = {"kernel": "weight", "scale": "weight", "bias": "bias", "mean": "running_mean", "var": "running_var"}
 NAMINGS: dict[str, dict[str, Naming]] = {
@@ -29,6 +30,14 @@ NAMINGS: dict[str, dict[str, Naming]] = {
     "bert": {"huggingface": BERT, "roberta": ROBERTA},
     "distilbert": {"huggingface": DISTILBERT},
     "modernbert": {"huggingface": MODERNBERT},
+    "wav2vec2": {
+        "huggingface": WAV2VEC2,
+        "transformers": WAV2VEC2_STATE,
+        "hubert": HUBERT,
+        "hubert_transformers": HUBERT_STATE,
+    },
+    "whisper_encoder": {"huggingface": WHISPER},
+    "ast": {"huggingface": AST, "transformers": AST_STATE},
 }
 MARKS = {"vgg": "backbone/conv13/kernel", "bert": "backbone/embed/type/embedding"}
 """What tells a family from networks whose paths fit its rules by chance: LeNet has the layers of a short VGG, and
