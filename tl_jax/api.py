@@ -16,7 +16,7 @@ from tl_jax.handed import domain_names, named_objects, one_domain, setting, seve
 from tl_jax.kinds.table import KINDS, run
 from tl_jax.naming import own_code
 from tl_jax.programs.model import TrainedModel
-from tl_jax.programs.opened import Wanted, open_model
+from tl_jax.programs.opened import open_model
 from tl_jax.run.conclude import Result
 from tl_jax.run.plan.devices import setup as setup_devices
 from tl_jax.run.plan.types import Options
@@ -24,6 +24,7 @@ from tl_jax.run.settings.config import Config
 from tl_jax.run.settings.forms import plain
 from tl_jax.run.settings.recipes import published
 from tl_jax.run.settings.settings import settings as settings_of
+from tl_jax.run.wanted import Wanted
 
 OPTIONS = tuple(name for name in settings_of(Options) if name not in ("run_dir", "quiet"))
 """Settings that change no number."""

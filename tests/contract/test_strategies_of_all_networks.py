@@ -17,11 +17,12 @@ from tl_jax.training.freezing import resolve
 IDS, SERIES, IMAGE = ((2, 9), jnp.int32), ((2, 20, 3), jnp.float32), ((2, 32, 32, 3), jnp.float32)
 ENCODERS = ("bert", "roberta", "distilbert", "minilm", "modernbert")
 INPUTS = {
-    **dict.fromkeys(("gru", "text_cnn", "text_transformer", *ENCODERS), IDS),
+    **dict.fromkeys(("gru", "text_cnn", "text_transformer", *ENCODERS, "clip_text", "siglip_text"), IDS),
     "conv1d": SERIES,
     **dict.fromkeys(("audio_cnn", "wav2vec2", "hubert", "whisper_encoder", "ast"), ((2, 4000), jnp.float32)),
 }
-ARGUMENTS = {name: {"layers": 2, "width": 24} for name in ENCODERS}
+PAIRS = ("clip", "siglip", "clip_text", "siglip_text")
+ARGUMENTS = {name: {"layers": 2, "width": 24} for name in (*ENCODERS, *PAIRS)}
 ARGUMENTS |= {name: {"layers": 2, "width": 48} for name in ("wav2vec2", "hubert", "whisper_encoder", "ast")}
 """Fewer layers of one kind, where there are many."""
 FOUR = ["conv1 norm1", "stage1", "stage2", "stage3"]
@@ -42,13 +43,17 @@ BLOCKS = {
     "text_transformer": ["embedding", "block1", "block2 norm"],
     **{name: ["embed", "block1", "block2"] for name in ENCODERS},
     "modernbert": ["embed", "block1", "block2 norm"],
+    "clip": ["embed class_token position pre_norm", "block1", "block2 norm", "projection"],
+    "siglip": ["embed position", "block1", "block2 norm", "pool"],
+    **{name: ["embed", "block1", "block2 norm", "projection"] for name in ("clip_text", "siglip_text")},
     "audio_cnn": ["conv1 norm1", "conv2 norm2", "conv3 norm3"],
     **{name: ["extract", "embed", "block1", "block2"] for name in ("wav2vec2", "hubert")},
     **{name: ["embed", "block1", "block2 norm"] for name in ("whisper_encoder", "ast")},
 }
 """What stands under the bottleneck, from the input on."""
 ALIKE = {"resnet34": "resnet18", "resnet101": "resnet50", "vit_small": "vit_tiny", "vit_base": "vit_tiny"}
-ALIKE |= {**dict.fromkeys(("roberta", "distilbert", "minilm"), "bert"), "hubert": "wav2vec2"}
+ALIKE |= dict.fromkeys(("roberta", "distilbert", "minilm"), "bert")
+ALIKE |= {"siglip_text": "clip_text", "hubert": "wav2vec2"}
 """Networks whose parameters have the names of another's, but for the number of blocks in a stage."""
 SHOWN = sorted(set(NETWORKS) - set(ALIKE))
 

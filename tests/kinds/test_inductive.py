@@ -9,8 +9,7 @@ from tiny import FAST, SOURCE, domain
 import tl_jax
 from tl_jax.core.errors import UserError
 from tl_jax.kinds.table import prepare
-from tl_jax.programs.export import config_of
-from tl_jax.programs.finished import began_from, last
+from tl_jax.run.finished import began_from, config_of, last
 from tl_jax.run.plan.types import Options
 
 OTHER = domain("other", 0.5, classes=("p", "q"))

@@ -12,7 +12,8 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten, size_of
 from tl_jax.models.convnext import ConvNeXt
 from tl_jax.models.mobilenet import Inverted
-from tl_jax.models.networks import NETWORKS, build, rescale
+from tl_jax.models.networks import NETWORKS, build
+from tl_jax.models.pixels import rescale
 from tl_jax.models.recipe import HALF, IMAGENET
 from tl_jax.models.resnet import ResNet
 from tl_jax.models.vgg import Vgg16, pool_to

@@ -22,13 +22,16 @@ NETWORK = {
     "vit": "vit_tiny",
     "convnext": "convnext_tiny",
 }
-TEXT = ("bert", "distilbert", "modernbert", "wav2vec2", "whisper_encoder", "ast")
-"""Their names are in test_bert.py and test_waves.py."""
+TEXT = ("bert", "distilbert", "modernbert", "clip_text", "siglip_text")
+SOUND = ("wav2vec2", "whisper_encoder", "ast")
+"""Their names are in test_waves.py."""
+LESS = {name: {"layers": 2, "width": 24} for name in (*TEXT, *SOUND, "clip", "siglip")}
+"""Fewer layers, where their number can be said."""
 
 
 @cache
 def made(name="resnet18", classes=10, size=32, **arguments):
-    return _made(name, classes, size, tuple(arguments.items()))
+    return _made(name, classes, size, tuple((LESS.get(name, {}) | arguments).items()))
 
 
 def _made(name, classes, size, arguments):
@@ -57,10 +60,10 @@ def file(tmp_path):
 
 @pytest.mark.parametrize(
     ("architecture", "naming"),
-    [(a, n) for a, table in NAMINGS.items() if a not in ("vgg", *TEXT) for n in [*table, "plain"]],
+    [(a, n) for a, table in NAMINGS.items() if a not in ("vgg", *TEXT, *SOUND) for n in [*table, "plain"]],
 )
 def test_what_is_saved_is_loaded(architecture, naming, tmp_path):
-    params, stats = made(NETWORK[architecture])
+    params, stats = made(NETWORK.get(architecture, architecture))
     path = str(tmp_path / "model.safetensors")
     save(path, params, stats, naming)
     new_params, new_stats, report = load(path, zeros(params), zeros(stats))
@@ -88,9 +91,9 @@ def test_every_name_is_used_once():
     from tl_jax.models.names import entries
 
     for architecture, table in NAMINGS.items():
-        text = architecture in TEXT
+        text = architecture in (*TEXT, *SOUND)
         x = jnp.zeros((1, 4), jnp.int32) if text else jnp.zeros((1, 32, 32, 3))
-        less = {"layers": 2, "width": 24} if text else {}
+        less = LESS.get(architecture, {})
         made = NETWORKS[NETWORK.get(architecture, architecture)](bottleneck=0, **less)
         params, stats = jax.eval_shape(build(made, 10).init, jax.random.key(0), x)
         for naming in table.values():

@@ -22,11 +22,11 @@ from tl_jax.kinds.predicting import observe
 from tl_jax.methods import ADAPTATION, named_method
 from tl_jax.methods.contract import Method
 from tl_jax.methods.source_only import source_only
-from tl_jax.programs import opened
 from tl_jax.programs import predict as program
-from tl_jax.programs.opened import Wanted, open_model
+from tl_jax.programs.opened import open_model, with_objects
 from tl_jax.run.plan import prepare
 from tl_jax.run.settings.config import Config
+from tl_jax.run.wanted import Wanted, selected_step, trial_of
 
 DOMAINS = {domain.name: domain for domain in (tiny.SOURCE, tiny.TARGET)}
 HOW = {**tiny.FAST, "steps": 9, "eval_every": 3, "seeds": 2, "devices": 1, "trials": "map", "ema": 0.9}
@@ -91,7 +91,7 @@ def test_another_trial_is_another_model(run, mcc):
 )
 def test_a_trial_that_is_not_there_or_one_of_several_is_named(mcc, wanted, message):
     with pytest.raises(UserError, match=message):
-        opened._trial(mcc.task, wanted)
+        trial_of(mcc.task, wanted)
 
 
 def test_what_is_no_model_of_the_run_is_named(run, tmp_path):
@@ -109,10 +109,10 @@ def test_what_is_no_model_of_the_run_is_named(run, tmp_path):
 
 def test_the_selected_step_is_taken_or_said_to_be_gone(run, mcc, monkeypatch):
     steps = {r["selectors"]["selected"]["step"] for r in run.records if r["method"] == "mcc"}
-    assert opened._selected(run.run_dir, observe.results, mcc.task, 3) in steps
-    monkeypatch.setattr(opened, "_selected", lambda *_: 6)
+    assert selected_step(run.run_dir, observe.results, mcc.task, 3) in steps
+    monkeypatch.setattr("tl_jax.run.wanted.selected_step", lambda *_: 6)
     assert tl_jax.load(run.run_dir, "source_only", select="selected").step == 6
-    monkeypatch.setattr(opened, "_selected", lambda *_: 3)
+    monkeypatch.setattr("tl_jax.run.wanted.selected_step", lambda *_: 3)
     with pytest.raises(UserError, match=r"step 3 is gone: .* of step 6 and 9. --select=last"):
         tl_jax.load(run.run_dir, "source_only", select="selected")
 
@@ -296,7 +296,7 @@ def test_objects_from_python_stand_for_their_names_again():
     objects = named_objects({"methods": ["mcc", own]})
     (name,) = objects
     config = dataclasses.replace(Config(), methods=("mcc", name))
-    again = opened.with_objects(config, objects)
+    again = with_objects(config, objects)
     assert again == config
     assert named_method(again.methods[1], ADAPTATION)[1].lam is None
     with pytest.raises(UserError, match="steps"):

@@ -12,12 +12,14 @@ from tiny import FAST, NETWORK, SOURCE, TARGET, domain
 
 import tl_jax
 from tl_jax.core.errors import UserError
+from tl_jax.kinds import table as kinds
 from tl_jax.models.networks import build
 from tl_jax.models.networks import network as named
 from tl_jax.models.pretrained import Report, load
 from tl_jax.programs.export import Choice, export
 from tl_jax.programs.rank import Candidate, labelled, score_all, table
 from tl_jax.run.plan import prepare
+from tl_jax.run.plan.types import Options
 from tl_jax.run.plan.weights import read_weights, tensorflow_hint
 from tl_jax.run.settings.config import Config
 
@@ -59,10 +61,11 @@ def test_the_exported_description_says_what_goes_in_and_comes_out(trained):
     assert about["input"]["shape"] == [8]
 
 
-def test_weights_are_where_training_begins(trained):
-    """After one step at learning rate 0 the predictions are those of the file."""
-    path = str(trained.run_dir / "out")
-    settings = {**FAST, "steps": 1, "lr": 0.0, "seeds": 2, "forward_plan": "frozen", "init_from": path}
+@pytest.mark.parametrize("place", ["{}/out", "{}?job=source_only&seed=1"])
+def test_weights_are_where_training_begins(trained, place):
+    """After one step at learning rate 0 the predictions are those of the file, or of the run."""
+    settings = {**FAST, "steps": 1, "lr": 0.0, "seeds": 2, "forward_plan": "frozen"}
+    settings |= {"init_from": place.format(trained.run_dir), "network": NETWORK if "out" in place else "auto"}
     records = tl_jax.fit(SOURCE, TARGET, "source_only", **settings).records
     want = next(r for r in trained.records if r["method"] == "source_only" and r["seed"] == 1)
     for record in records:
@@ -105,6 +108,49 @@ def test_mistakes_are_named_before_anything_is_written(trained, tmp_path):
     with pytest.raises(UserError, match="--init_from, which is not given"):
         tl_jax.fit(SOURCE, TARGET, "mcc", run_dir=run_dir, **FAST, allow_mismatch=["backbone/*"])
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("", "several models: choose one with --job. There are: source_only, mcd.* behind a '?'"),
+        ("?job=mdc", "Did you mean 'mcd'"),
+        ("?job=mcd&seed=7", "There are: seed 0, 1"),
+        ("?job=mcd&lamb=1", "Unknown value of mcd 'lamb'. Did you mean 'lam'"),
+        ("?job=mcd&seed=x", "seed=x: a number is needed"),
+        ("?mcd", "'mcd' is not name=value"),
+        ("?job=mcd&select=oracle", "no model that could be had"),
+        ("/out?job=mcd", "out is no run directory"),
+    ],
+)
+def test_a_model_of_a_run_that_is_not_there_is_named(trained, asked, message):
+    with pytest.raises(UserError, match=message):
+        tl_jax.fit(SOURCE, TARGET, "mcc", **FAST, init_from=f"{trained.run_dir}{asked}")
+
+
+@pytest.mark.parametrize("job", ["simclr", "equal", "tent"])
+def test_a_run_of_another_kind_is_begun_from(tmp_path, job):
+    how = {**FAST, "steps": 1, "seeds": 2, "devices": 1, "trials": "map", "run_dir": str(tmp_path / "run")}
+    if job == "equal":
+        tl_jax.fit_tasks([SOURCE, TARGET], [job], **how)
+    elif job == "simclr":
+        tl_jax.fit(SOURCE, TARGET, [job, "untrained"], kind="unsupervised", view="strong", **how)
+    else:
+        tl_jax.fit(SOURCE, TARGET, [job], kind="test_time", corrupt=["none"], **how)
+    config = Config(source=("near",), target="far", batch_size=16, init_from=str(tmp_path / "run?seed=1"))
+    setup = kinds.prepare(config, Options(), DOMAINS)
+    report = setup.weights.report
+    assert setup.config.network == NETWORK
+    head = {"simclr": "reinitialised", "equal": "reinitialised", "tent": "loaded"}[job]
+    assert "head/kernel" in getattr(report, head)
+    assert any(f"{job}, step 1 of" in note for note in report.notes)
+    stored = sorted((tmp_path / "run").glob(f"checkpoints/{job}/1"))
+    assert len(stored) == 1
+    if job == "simclr":  # the trunk's file is of the first trial
+        first = kinds.prepare(dataclasses.replace(config, init_from=str(tmp_path / "run")), Options(), DOMAINS)
+        kept = load_file(tmp_path / "run" / "simclr.safetensors")["backbone.dense1.weight"].T
+        np.testing.assert_array_equal(first.weights.params["backbone/dense1/kernel"], kept)
+        assert np.abs(setup.weights.params["backbone/dense1/kernel"] - kept).max() > 0
 
 
 @pytest.mark.parametrize(

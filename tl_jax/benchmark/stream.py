@@ -15,8 +15,8 @@ from tl_jax.data.domain import known
 from tl_jax.evaluation.metrics import accuracy
 from tl_jax.methods import TEST_TIME, made
 from tl_jax.naming.calls import parse
-from tl_jax.programs.finished import began_from
 from tl_jax.run.execute.execution import make_recipe
+from tl_jax.run.finished import began_from
 from tl_jax.run.plan.devices import Placement
 from tl_jax.run.plan.jobs import make_job
 from tl_jax.run.plan.setup import make_task

@@ -12,18 +12,19 @@ path is read as the run's target was. The data of the run must be where they wer
 import sys
 from pathlib import Path
 
-from absl import flags, logging
+from absl import flags
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.files import write_atomically
 from tl_jax.core.printable import printable
 from tl_jax.launch.flags import FLAGS, execution
-from tl_jax.programs.opened import NO_DOMAINS, Wanted, open_model
+from tl_jax.programs.opened import NO_DOMAINS, open_model
 from tl_jax.programs.predict import embeddings, ending, predict, scores, written
 from tl_jax.run.plan.devices import PLATFORMS
 from tl_jax.run.plan.devices import setup as setup_devices
 from tl_jax.run.settings.forms import SWEEP
 from tl_jax.run.store.rundir import packed
+from tl_jax.run.wanted import Wanted
 
 WORDS = True
 flags.DEFINE_string("job", "", "Which method or strategy of the run, as in its table; needed if there are several.")
@@ -47,7 +48,6 @@ def main(*words: str) -> None:
     if FLAGS.features and not FLAGS.features.endswith(".npz"):
         raise UserError(f"--features={FLAGS.features}: a file that ends in .npz is needed.")
     setup_devices(FLAGS.platform)
-    logging.set_verbosity(logging.ERROR)  # Orbax warns of a directory that is only read
     model = open_model(Path(words[0]), _wanted(), NO_DOMAINS, FLAGS.data_dir)
     found = predict(model, words[1], FLAGS.domain, FLAGS.data_dir)
     content = written(found, FLAGS.out, FLAGS.probabilities)

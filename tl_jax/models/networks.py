@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 from flax import linen as nn
 
-from tl_jax.core.errors import UserError, require
+from tl_jax.core.errors import require
 from tl_jax.core.types import Array, Network, Output
 from tl_jax.models.bert import bert, distilbert, minilm, modernbert, roberta
 from tl_jax.models.cnn import cnn
@@ -15,6 +15,8 @@ from tl_jax.models.convnext import convnext_tiny
 from tl_jax.models.heads import HEADS, Bottleneck
 from tl_jax.models.layers import BatchNorm, Dropout, max_pool
 from tl_jax.models.mobilenet import mobilenet_v2
+from tl_jax.models.pairs import clip, clip_text, siglip, siglip_text
+from tl_jax.models.pixels import rescale
 from tl_jax.models.pure import as_network
 from tl_jax.models.recipe import HALF, Frozen, Pixels, Recipe, as_recipe, features
 from tl_jax.models.resnet import resnet18, resnet34, resnet50, resnet101
@@ -107,20 +109,6 @@ class Classifier(nn.Module):
         return Output(x, self.head(x, train))
 
 
-def rescale(x: Array, pixels: Pixels) -> Array:
-    """((x + 1) / 2 - mean) / std for images x [n, h, w, 1 or 3] in [-1, 1]; grey ones get three channels.
-
-    Raises UserError for anything else.
-    """
-    if x.ndim != 4 or x.shape[-1] not in (1, len(pixels.mean)):
-        raise UserError(
-            f"This network takes images [n, h, w, 1 or {len(pixels.mean)}], not {list(x.shape)}. "
-            "For other shapes use mlp."
-        )
-    mean, std = (jnp.array(v, jnp.float32).reshape(1, 1, 1, -1) for v in pixels)
-    return (x.astype(jnp.float32) * 0.5 + (0.5 - mean)) / std
-
-
 def mlp(
     *, hidden: tuple[int, ...] = (128,), dropout: float = 0.2, bottleneck: int = 256, head: str = "linear"
 ) -> Recipe:
@@ -158,6 +146,8 @@ NETWORKS: dict[str, Callable[..., Recipe]] = {
     "vit_small": vit_small,
     "vit_base": vit_base,
     "convnext_tiny": convnext_tiny,
+    "clip": clip,
+    "siglip": siglip,
     "gru": gru,
     "conv1d": conv1d,
     "text_cnn": text_cnn,
@@ -167,6 +157,8 @@ NETWORKS: dict[str, Callable[..., Recipe]] = {
     "distilbert": distilbert,
     "minilm": minilm,
     "modernbert": modernbert,
+    "clip_text": clip_text,
+    "siglip_text": siglip_text,
     "audio_cnn": audio_cnn,
     "wav2vec2": wav2vec2,
     "hubert": hubert,
@@ -184,6 +176,8 @@ TAKES: Mapping[str, tuple[str, ...]] = {
     "distilbert": ("text",),
     "minilm": ("text",),
     "modernbert": ("text",),
+    "clip_text": ("text",),
+    "siglip_text": ("text",),
     "audio_cnn": ("sound",),
     "wav2vec2": ("sound",),
     "hubert": ("sound",),

@@ -15,7 +15,8 @@ from tl_jax.core.errors import UserError, unknown
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Tree
 from tl_jax.models.names import NAMINGS, Entry, entries, namings
-from tl_jax.models.weights import read
+from tl_jax.models.names.rules import Naming
+from tl_jax.models.weights import File, read
 
 Shape = tuple[int, ...]
 SHOWN = 8
@@ -53,19 +54,22 @@ def _list(title: str, items: Mapping[str, Any]) -> list[str]:
     return lines + ([f"  {title}: and {len(items) - SHOWN} more"] if len(items) > SHOWN else [])
 
 
-def load(path: str, params: Tree, stats: Tree, *, allow_mismatch: Sequence[str] = ()) -> tuple[Tree, Tree, Report]:
+def load(
+    path: str, params: Tree, stats: Tree, *, allow_mismatch: Sequence[str] = (), file: File | None = None
+) -> tuple[Tree, Tree, Report]:
     """(params, stats) with every array that the file has for them, and a report.
 
+    file: what stands there, where it was read already (weights of a run).
     `path` is a .safetensors or .npz file, a folder with model.safetensors, or a hub name ("timm/resnet18.a1_in1k").
     The names are torchvision's, timm's, Hugging Face's or those that `save` writes, whichever fits best, also behind
     a prefix of WRAPPERS. "head/*" and "bottleneck/*" may differ: they keep their values, the head as a whole.
     Elsewhere a missing array, a shape that differs, or an array of the file that has no place in the network raises
     UserError, unless a glob in `allow_mismatch` covers the path (of what is too many: the name in the file).
     """
-    arrays, notes, classes = read(path)
+    arrays, notes, classes = file or read(path)
     ours = flatten(params) | flatten(stats)
     wrapper, naming, table = _choose(path, ours, arrays)
-    head = namings(ours)[naming].head
+    known = namings(ours)[naming]
     if wrapper:
         outside = sum(not name.startswith(wrapper) for name in arrays)
         notes = (*notes, f"names without '{wrapper}'" + (f"; {outside} others left out" if outside else ""))
@@ -77,7 +81,7 @@ def load(path: str, params: Tree, stats: Tree, *, allow_mismatch: Sequence[str] 
     missing = {p: new for p, (old, new) in misfits.items() if p not in reinitialised}
     loaded = {p: a.shape for p, a in values.items()}
     report = Report(path, naming, loaded, reinitialised, missing, unused, notes, classes)
-    _refuse(report, [name for name in unused if not _beside_trunk(name, head)], allow_mismatch)
+    _refuse(report, [name for name in unused if not _beside_trunk(name, known)], allow_mismatch)
     filled = {p: jnp.asarray(values[p], ours[p].dtype) if p in values else ours[p] for p in ours}
     new = [unflatten({p: filled[p] for p in flatten(tree)}) for tree in (params, stats)]
     return new[0], new[1], report
@@ -92,6 +96,15 @@ def save(path: str, params: Tree, stats: Tree, naming: str = "torchvision", *, c
     """
     from safetensors.numpy import save_file
 
+    arrays = under_names(params, stats, naming)
+    temporary = Path(f"{path}.{os.getpid()}.tmp")
+    named = {"classes": json.dumps(list(classes))} if classes else {}
+    save_file(arrays, temporary, metadata={"format": "pt", **named})
+    temporary.replace(path)
+
+
+def under_names(params: Tree, stats: Tree, naming: str) -> dict[str, np.ndarray]:
+    """{name in a file: float32 array} of params and stats. Raises UserError as `save` does."""
     ours = flatten(params) | flatten(stats)
     known = namings(ours)
     if naming not in known:
@@ -100,10 +113,7 @@ def save(path: str, params: Tree, stats: Tree, naming: str = "torchvision", *, c
     for p, entry in entries(ours, known[naming]).items():
         parts = entry.layout.write(np.asarray(ours[p], np.float32))
         arrays |= {n: np.ascontiguousarray(a) for n, a in zip(entry.names, parts, strict=True)}
-    temporary = Path(f"{path}.{os.getpid()}.tmp")
-    named = {"classes": json.dumps(list(classes))} if classes else {}
-    save_file(arrays, temporary, metadata={"format": "pt", **named})
-    temporary.replace(path)
+    return arrays
 
 
 WRAPPERS = ("module.", "model.", "state_dict.", "_orig_mod.", "backbone.", "encoder.", "base_model.", "encoder_q.")
@@ -129,10 +139,11 @@ def _wrappers(names: Sequence[str], before: str = "", depth: int = 4) -> list[st
     return [before, *(found for one in longer if depth for found in _wrappers(names, one, depth - 1))]
 
 
-def _beside_trunk(name: str, head: str) -> bool:
+def _beside_trunk(name: str, naming: Naming) -> bool:
     """Whether an array may be left out without the trunk becoming another function: of a head, whatever its kind."""
     bare = name.split(".", 1)[-1] if name.startswith(PREFIXES) else name
-    return name.startswith((f"{head.partition('.')[0]}.", "head.")) or bool(BESIDE.match(bare))
+    other = naming.beside and re.match(naming.beside, name)
+    return name.startswith((f"{naming.head.partition('.')[0]}.", "head.")) or bool(other or BESIDE.match(bare))
 
 
 def _choose(path: str, ours: Mapping[str, Any], arrays: Mapping[str, Any]) -> tuple[str, str, dict[str, Entry]]:

@@ -43,6 +43,7 @@ ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
     "gelu_new": jax.nn.gelu,
     "gelu_pytorch_tanh": jax.nn.gelu,
     "relu": jax.nn.relu,
+    "quick_gelu": lambda x: x * jax.nn.sigmoid(1.702 * x),
 }
 """By the names of a config.json."""
 
@@ -185,5 +186,7 @@ TYPES: Mapping[str, tuple[str, ...]] = {
     "hubert": ("hubert",),
     "whisper_encoder": ("whisper",),
     "ast": ("audio-spectrogram-transformer",),
+    "clip": ("clip",),
+    "siglip": ("siglip",),
 }
 """{family: values of model_type}, of every network that takes `from`."""

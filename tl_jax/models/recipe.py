@@ -15,10 +15,15 @@ Frozen = frozenset[str]
 
 
 class Pixels(NamedTuple):
-    """Mean and standard deviation of every channel on the scale [0, 1], as published with pretrained weights."""
+    """Mean and standard deviation of every channel on the scale [0, 1], as published with pretrained weights.
+
+    size: the side in px that images are brought to, 0: as they come; crop: what is longer is cut (see pixels.py).
+    """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    size: int = 0
+    crop: bool = False
 
 
 IMAGENET = Pixels((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -31,7 +36,7 @@ class Pretrained(NamedTuple):
 
     length: of a text in pieces at most; pad: the id of padding in its vocabulary. Here 0 is padding: the two ids are
     exchanged on the way into a domain, and back in the network. vocabulary: 0 of a network that reads no texts.
-    files: what besides the weights says what it computes.
+    files: what besides the weights says what it computes; bare: whether texts lose case and punctuation first.
     """
 
     place: str
@@ -39,6 +44,7 @@ class Pretrained(NamedTuple):
     pad: int = 0
     vocabulary: int = 0
     files: tuple[str, ...] = ("tokenizer.json", "config.json")
+    bare: bool = False
 
 
 class Recipe(NamedTuple):

@@ -1,6 +1,7 @@
 """Texts to the word pieces of a published network, by the library `tokenizers` from its tokenizer.json."""
 
 import hashlib
+import string
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,7 +28,8 @@ def pieces(of: Pretrained, texts: Sequence[str], length: int = 0) -> tuple[np.nd
     rows: list[np.ndarray] = []
     cut = 0
     for begin in range(0, len(texts), CHUNK):
-        found = tokenizer.encode_batch(list(texts[begin : begin + CHUNK]))
+        some = texts[begin : begin + CHUNK]
+        found = tokenizer.encode_batch([_bare(text) for text in some] if of.bare else list(some))
         cut += sum(bool(one.overflowing) for one in found)
         rows += [np.array(one.ids, np.int32) for one in found]
     out = np.full((len(rows), max(1, max(map(len, rows), default=1))), of.pad, np.int32)
@@ -39,6 +41,11 @@ def pieces(of: Pretrained, texts: Sequence[str], length: int = 0) -> tuple[np.nd
             "they are of different models."
         )
     return np.where(out == of.pad, 0, np.where(out == 0, of.pad, out)).astype(np.int32), cut
+
+
+def _bare(text: str) -> str:
+    """In small letters, without punctuation, with one space between words: as SigLIP was trained."""
+    return " ".join(text.lower().translate(str.maketrans("", "", string.punctuation)).split())
 
 
 def digests(of: Pretrained) -> dict[str, str]:

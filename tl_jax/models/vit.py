@@ -21,10 +21,14 @@ def layer_norm(dtype: Any, name: str, epsilon: float = EPSILON) -> nn.LayerNorm:
 
 
 class Attention(nn.Module):
-    """Softmax(q k^T / sqrt(d / heads)) v for every head; q, k and v from one product."""
+    """Softmax(q k^T / sqrt(d / heads)) v for every head; q, k and v from one product.
+
+    causal: a place sees itself and those before it alone.
+    """
 
     heads: int
     dtype: Any
+    causal: bool = False
 
     @nn.compact
     def __call__(self, x: Array, mask: Array | None = None) -> Array:
@@ -33,7 +37,7 @@ class Attention(nn.Module):
         qkv = nn.Dense(3 * d, dtype=self.dtype, kernel_init=INIT, name="qkv")(x)
         q, k, v = (a.squeeze(2) for a in jnp.split(qkv.reshape(n, t, 3, self.heads, d // self.heads), 3, axis=2))
         seen = None if mask is None else mask[:, None, None, :] > 0
-        y = jax.nn.dot_product_attention(q, k, v, mask=seen).reshape(n, t, d)
+        y = jax.nn.dot_product_attention(q, k, v, mask=seen, is_causal=self.causal).reshape(n, t, d)
         return nn.Dense(d, dtype=self.dtype, kernel_init=INIT, name="out")(y)
 
 

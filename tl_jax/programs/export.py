@@ -1,10 +1,9 @@
 """A trained model of a run as files that others can load: weights, class names, preprocessing, a StableHLO program."""
 
-import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,11 +17,11 @@ from tl_jax.kinds.table import prepare
 from tl_jax.models.masks import valid
 from tl_jax.models.networks import pixels_of
 from tl_jax.models.pretrained import load, save
-from tl_jax.programs.finished import restored, task_of
+from tl_jax.run.finished import config_of, plain_weights, restored, task_of
 from tl_jax.run.plan.setup import make_network, plain
 from tl_jax.run.plan.types import Options, Task
 from tl_jax.run.plan.words import brought
-from tl_jax.run.settings.config import Config, network_call
+from tl_jax.run.settings.config import network_call
 from tl_jax.run.store.rundir import write_json
 from tl_jax.training.forward import stats_of
 from tl_jax.training.state import model_of
@@ -57,19 +56,6 @@ def export(root: Path, choice: Choice, out: Path, data_dir: str = "") -> list[Pa
     step, state = restored(root, task, setup.weights)
     one = jax.tree.map(lambda x: jnp.asarray(x[choice.trial]), state)
     return write(out, task, (choice, step), model_of(one))
-
-
-def config_of(root: Path) -> Config:
-    """The config of a run directory. Raises UserError where it is none."""
-    try:
-        fields = json.loads((root / "config.json").read_text())
-        return Config(**{name: _tuples(value) for name, value in fields.items()})
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{root} is not a run directory of this version: config.json: {error}.") from None
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def standardised(x: Array, scale: Scale) -> Array:
@@ -154,8 +140,7 @@ def _save_weights(path: Path, task: Task, naming: str, predicted: tuple[Model, C
     Then nothing is left under their name, of an earlier export neither.
     """
     (model, logits), job = predicted, task.job
-    params, stats = job.method.plain(model, "target") if job.method.plain else (model.params, model.stats)
-    params = job.strategy.merge(params) if job.strategy.merge else params
+    params, stats = plain_weights(job, model)
     more = sorted(set(params) - {"backbone", "bottleneck", "head"})
     network = make_network(task.config, task.problem, plain(job), "map", form="lax")
     why = f"{job.name} has parameters under {', '.join(more)}" if more else ""

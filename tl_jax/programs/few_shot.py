@@ -15,8 +15,8 @@ from tl_jax.data.load import load
 from tl_jax.evaluation.few_shot import Shape, episodes
 from tl_jax.kinds.inductive.kind import INDUCTIVE
 from tl_jax.kinds.table import prepare, run
-from tl_jax.programs.finished import began_from
 from tl_jax.run.execute.begin import on_features
+from tl_jax.run.finished import began_from
 from tl_jax.run.plan.types import Options
 from tl_jax.run.report.table import Table
 from tl_jax.run.settings.config import Config

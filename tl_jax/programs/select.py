@@ -14,8 +14,8 @@ from tl_jax.kinds.predicting import observe, records, unscored
 from tl_jax.kinds.predicting.scoring import Scoring, scoring
 from tl_jax.kinds.table import kind_of, prepare
 from tl_jax.naming.own_code import is_own
-from tl_jax.programs.export import config_of
 from tl_jax.run.execute import divergence
+from tl_jax.run.finished import config_of
 from tl_jax.run.plan.types import Options, Setup, Task
 from tl_jax.run.report.table import Table, mean_std
 from tl_jax.run.store.rundir import RunDirectory

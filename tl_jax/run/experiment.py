@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from tl_jax.core.errors import MachineError, machine_faults, out_of_memory
 from tl_jax.core.processes import any_of, first, here, several, together, told
 from tl_jax.data.domain import Domain
+from tl_jax.models.weights import File
 from tl_jax.run import rungs
 from tl_jax.run.conclude import FINISHED, Result, conclude
 from tl_jax.run.execute.begin import from_file, on_features, pretrained
@@ -53,18 +54,28 @@ def default_run_dir(config: Config) -> Path:
     return Path("runs") / f"{readable(named)}-{config.digest()}"
 
 
-def set_up(kind: Kind, config: Config, options: Options, domains: Mapping[str, Domain]) -> Setup:
-    """A config of a kind as a setup that fits this machine. Raises UserError; nothing is written."""
-    setup = prepare(kind.planning, config, options, domains)
+def set_up(
+    kind: Kind, config: Config, options: Options, domains: Mapping[str, Domain], *, file: File | None = None
+) -> Setup:
+    """A config of a kind as a setup that fits this machine; file: the weights of a run that it begins from.
+
+    Raises UserError; nothing is written.
+    """
+    setup = prepare(kind.planning, config, options, domains, file=file)
     for task in setup.tasks:
         check_bytes(task, options)
     return setup
 
 
-def run(kind: Kind, config: Config, options: Options, domains: Mapping[str, Domain]) -> Result:
-    """Train what is not finished, evaluate, report. Raises UserError for mistakes, before writing anything; BusyError
-    where another process has the run directory; MachineError for a full disk and its like."""
-    setup = together(lambda: set_up(kind, config, options, domains))
+def run(
+    kind: Kind, config: Config, options: Options, domains: Mapping[str, Domain], *, file: File | None = None
+) -> Result:
+    """Train what is not finished, evaluate, report; file: as in `set_up`.
+
+    Raises UserError for mistakes, before writing anything; BusyError where another process has the run directory;
+    MachineError for a full disk and its like.
+    """
+    setup = together(lambda: set_up(kind, config, options, domains, file=file))
     root = Path(options.run_dir) if options.run_dir else default_run_dir(setup.config)
     with machine_faults(root), taken(root, setup) as accepted:
         return _run(kind, setup, RunDirectory(root), accepted)

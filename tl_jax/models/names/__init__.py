@@ -3,8 +3,9 @@
 In: our paths ("backbone/stage1/block0/conv1/kernel") and a naming ("torchvision", "timm", "huggingface", "plain").
 Out: the file's names with the layout of each array, both ways: reading and writing use one table.
 
-`rules.py` is the form of a rule, `layouts.py` how axes are ordered, `conv.py`, `patch.py`, `bert.py` and `sound.py` the
-rules of convolutional networks, of those that begin with patches, of text encoders, and of those for sound.
+`rules.py` is the form of a rule, `layouts.py` how axes are ordered, `conv.py`, `patch.py`, `bert.py`, `sound.py` and
+`pairs.py` the rules of convolutional networks, of those that begin with patches, of text encoders, of those for sound,
+and of image-and-text towers.
 
 Open first: `rules.py`. A new family of networks is a list of rules here; docs/networks.md says what loading reports.
 """
@@ -16,6 +17,7 @@ from typing import NamedTuple
 from tl_jax.models.names.bert import BERT, DISTILBERT, MODERNBERT, ROBERTA
 from tl_jax.models.names.conv import MOBILENET, MOBILENET_HF, MOBILENET_TIMM, RESNET, RESNET_HF, VGG, VGG_TIMM
 from tl_jax.models.names.layouts import KERNEL, SAME, Layout
+from tl_jax.models.names.pairs import CLIP, CLIP_TEXT, SIGLIP, SIGLIP_TEXT
 from tl_jax.models.names.patch import CONVNEXT, CONVNEXT_HF, CONVNEXT_TIMM, VIT, VIT_HF, VIT_TIMM, VIT_TRANSFORMERS
 from tl_jax.models.names.rules import Naming
 from tl_jax.models.names.sound import AST, AST_STATE, HUBERT, HUBERT_STATE, WAV2VEC2, WAV2VEC2_STATE, WHISPER
@@ -38,10 +40,18 @@ NAMINGS: dict[str, dict[str, Naming]] = {
     },
     "whisper_encoder": {"huggingface": WHISPER},
     "ast": {"huggingface": AST, "transformers": AST_STATE},
+    "clip": {"huggingface": CLIP},
+    "siglip": {"huggingface": SIGLIP},
+    "siglip_text": {"huggingface": SIGLIP_TEXT},
+    "clip_text": {"huggingface": CLIP_TEXT},
 }
-MARKS = {"vgg": "backbone/conv13/kernel", "bert": "backbone/embed/type/embedding"}
+MARKS = {
+    "vgg": "backbone/conv13/kernel",
+    "bert": "backbone/embed/type/embedding",
+    "siglip_text": "backbone/projection/bias",
+}
 """What tells a family from networks whose paths fit its rules by chance: LeNet has the layers of a short VGG, and
-DistilBERT those of BERT but for this one."""
+DistilBERT those of BERT but for this one; SigLIP's texts have a bias that CLIP's lack."""
 PLAIN = Naming((), "head")
 """Our own paths with dots, for networks that no library publishes."""
 

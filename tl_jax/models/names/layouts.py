@@ -33,16 +33,16 @@ def _flat_out(a: np.ndarray) -> np.ndarray:
     return a.reshape(7, 7, -1, a.shape[1]).transpose(3, 2, 0, 1)
 
 
-def _positions(a: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """[1, 1 + s^2, d] for another square grid, by cubic interpolation; the class token's stays."""
-    old, new = (round((n - 1) ** 0.5) for n in (a.shape[1], shape[1]))
-    if old == new or (old**2, new**2) != (a.shape[1] - 1, shape[1] - 1):
+def _positions(a: np.ndarray, shape: tuple[int, ...], tokens: int = 1) -> np.ndarray:
+    """[1, tokens + s^2, d] for another square grid, by cubic interpolation; those of class tokens stay."""
+    old, new = (round((n - tokens) ** 0.5) for n in (a.shape[1], shape[1]))
+    if old == new or (old**2, new**2) != (a.shape[1] - tokens, shape[1] - tokens):
         return a
     import jax
 
-    grid = a[:, 1:].reshape(1, old, old, -1)
+    grid = a[:, tokens:].reshape(1, old, old, -1)
     grid = np.asarray(jax.image.resize(grid, (1, new, new, grid.shape[-1]), "cubic"))
-    return np.concatenate([a[:, :1], grid.reshape(1, new * new, -1)], axis=1)
+    return np.concatenate([a[:, :tokens], grid.reshape(1, new * new, -1)], axis=1)
 
 
 SAME = Layout(lambda arrays, shape: arrays[0], lambda a: [a])
@@ -62,3 +62,10 @@ FLAT_CONV = Layout(FLAT.read, lambda a: [_flat_out(a)])
 CONV_1X1 = Layout(lambda arrays, shape: arrays[0].reshape(arrays[0].shape[:2]).T, lambda a: [a.T[:, :, None, None]])
 """A dense layer written as a 1x1 convolution."""
 POSITIONS = Layout(lambda arrays, shape: _positions(arrays[0], shape), lambda a: [a])
+TOKEN = Layout(lambda arrays, shape: arrays[0].reshape(1, 1, -1), lambda a: [a.reshape(-1)])
+"""[d] <-> [1, 1, d]."""
+
+
+def grid(tokens: int) -> Layout:
+    """Positions [n, d] <-> [1, n, d], interpolated on another square grid; those of the first `tokens` stay."""
+    return Layout(lambda arrays, shape: _positions(arrays[0][None], shape, tokens), lambda a: [a[0]])

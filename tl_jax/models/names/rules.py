@@ -15,11 +15,15 @@ class Rule(NamedTuple):
 
 
 class Naming(NamedTuple):
-    """Rules for paths below "backbone/", what a full model's file puts before them, and the linear head's name."""
+    """Rules for paths below "backbone/", what a full model's file puts before them, and the linear head's name.
+
+    beside: a pattern of what else such a file holds, that the features do not go through.
+    """
 
     rules: tuple[Rule, ...]
     head: str
     prefix: str = ""
+    beside: str = ""
 
 
 def fixed(pattern: str, name: str | tuple[str, ...], layout: Layout | None = None) -> Rule:

@@ -16,12 +16,13 @@ from tl_jax.kinds.predicting import observe
 from tl_jax.kinds.predicting.observe import SHOWN_IN_EMBEDDING
 from tl_jax.kinds.predicting.table import is_open
 from tl_jax.kinds.table import kind_of, prepare
-from tl_jax.programs.export import config_of
-from tl_jax.programs.opened import NO_DOMAINS, same_data
+from tl_jax.programs.opened import NO_DOMAINS
+from tl_jax.run.finished import config_of
 from tl_jax.run.kind import Kind
 from tl_jax.run.plan.types import Options, Setup, Task
 from tl_jax.run.settings.config import Config
 from tl_jax.run.store.rundir import RunDirectory, read_lines
+from tl_jax.run.wanted import same_data
 
 HIDDEN = ": source model"
 """How the name of a job ends that another begins from."""

@@ -7,6 +7,7 @@ from tl_jax.core.errors import UserError, require
 from tl_jax.data.domain import Domain
 from tl_jax.data.load import load
 from tl_jax.evaluation.label_free.criteria import CRITERIA, criterion
+from tl_jax.models.weights import File
 from tl_jax.naming.own_code import is_own
 from tl_jax.run.plan.devices import place
 from tl_jax.run.plan.effects import without_effect
@@ -20,10 +21,13 @@ from tl_jax.run.plan.words import begun, reading
 from tl_jax.run.settings.config import AUTO, Config, network_call
 
 
-def prepare(how: Planning, config: Config, options: Options, domains: Mapping[str, Domain]) -> Setup:
+def prepare(
+    how: Planning, config: Config, options: Options, domains: Mapping[str, Domain], *, file: File | None = None
+) -> Setup:
     """Check everything that can be checked before training. Raises UserError for the first mistake.
 
-    how: what the config's kind of transfer decides; domains: by name, looked up before the spec is read.
+    how: what the config's kind of transfer decides; domains: by name, looked up before the spec is read; file: the
+    weights of --init_from, where they are of a run.
     """
     # What needs no data.
     check(config)
@@ -42,7 +46,7 @@ def prepare(how: Planning, config: Config, options: Options, domains: Mapping[st
     check_network(config, problem, first)
     weights = None
     if config.init_from:
-        config, weights = _begun(config, problem, first, how.new_head)
+        config, weights = _begun(config, problem, (first, how.new_head), file)
         parts = [part._replace(config=config, loaded=frozenset(weights.params)) for part in parts]
     # Each job with the data that it sees. A freezing rule without effect anywhere is a mistake: it would be believed.
     tasks = [make_task(part) for part in parts]
@@ -70,15 +74,15 @@ def _check_of_kind(how: Planning, config: Config) -> None:
         criterion(config.select)
 
 
-def _begun(config: Config, problem: Problem, job: Job, new_head: bool) -> tuple[Config, Weights]:
+def _begun(config: Config, problem: Problem, of: tuple[Job, bool], file: File | None) -> tuple[Config, Weights]:
     """The weights of --init_from and the config that uses them.
 
     Where the head is new (as in inductive transfer), a bottleneck that the file does not have is left out.
     """
+    job, new_head = of
     classes = () if problem.values or problem.tasks else problem.target.classes
-    read = lambda config: read_weights(
-        config, make_network(config, problem, job, "map"), example(problem), classes, new_head=new_head
-    )
+    form = lambda config: make_network(config, problem, job, "map")
+    read = lambda config: read_weights(config, form(config), example(problem), classes, new_head=new_head, file=file)
     weights = read(config)
     new = {path for path in weights.report.reinitialised if path.startswith("bottleneck/")}
     if not new_head or not new:

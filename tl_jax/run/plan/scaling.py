@@ -1,5 +1,6 @@
 """Which training examples the scale of a method's features is fitted on: what it may see, and no more."""
 
+import contextlib
 import dataclasses
 import json
 from pathlib import Path
@@ -18,7 +19,8 @@ def chosen(config: Config, problem: Problem, apart: bool = False) -> Config:
 
     Of vectors and series: each domain by itself where domains are kept `apart` and the forward plan tells them apart,
     else all by the source; nothing for others. Weights of --init_from have seen features as they were, unless the
-    model.json of an export beside them says otherwise: then the source's scale is the nearest.
+    run that they are of, or the model.json of an export beside them, says otherwise: then the source's scale is the
+    nearest.
 
     Raises UserError where it is asked for and there is nothing to do.
     """
@@ -27,7 +29,7 @@ def chosen(config: Config, problem: Problem, apart: bool = False) -> Config:
     if config.standardise == AUTO:
         usual = (PER_DOMAIN if apart else SOURCE) if able else NONE
         if config.init_from:
-            usual = SOURCE if able and _standardised_before(Path(config.init_from)) else NONE
+            usual = SOURCE if able and _standardised_before(config.init_from) else NONE
         return dataclasses.replace(config, standardise=usual)
     if config.standardise != NONE and not able:
         raise UserError(
@@ -39,13 +41,14 @@ def chosen(config: Config, problem: Problem, apart: bool = False) -> Config:
     return config
 
 
-def _standardised_before(weights: Path) -> bool:
-    """Whether the export that these weights come from was trained on standardised features."""
-    beside = (weights if weights.is_dir() else weights.parent) / "model.json"
-    try:
-        return "standardise" in json.loads(beside.read_text())
-    except (OSError, ValueError):
-        return False
+def _standardised_before(init_from: str) -> bool:
+    """Whether the run or the export that these weights come from was trained on standardised features."""
+    place = Path(init_from.partition("?")[0]).expanduser()
+    folder = place if place.is_dir() else place.parent
+    for name in ("model.json", "config.json"):
+        with contextlib.suppress(OSError, ValueError):
+            return json.loads((folder / name).read_text()).get("standardise", NONE) not in (NONE, AUTO)
+    return False
 
 
 def sees_target(method: Method) -> bool:

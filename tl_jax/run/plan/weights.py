@@ -1,6 +1,7 @@
 """Where a run begins instead of at random: weights from a file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -10,6 +11,7 @@ from tl_jax.core.trees import flatten
 from tl_jax.core.types import Array, Network, Tree
 from tl_jax.models.networks import network as named
 from tl_jax.models.pretrained import Report, load
+from tl_jax.models.weights import File
 from tl_jax.run.settings.config import Config
 
 
@@ -24,22 +26,30 @@ class Weights(NamedTuple):
 
 
 def read_weights(
-    config: Config, network: Network, x: Array, classes: Sequence[str] = (), *, new_head: bool = False
+    config: Config,
+    network: Network,
+    x: Array,
+    classes: Sequence[str] = (),
+    *,
+    new_head: bool = False,
+    file: File | None = None,
 ) -> Weights:
     """The file that --init_from names, for a network that takes x [n, ...] and tells `classes` apart.
 
-    new_head: the head is another task's and begun anew; else its rows go by the names of the classes.
+    new_head: the head is another task's and begun anew; else its rows go by the names of the classes. file: what it
+    holds, where that was read already (weights of a run).
     Raises UserError where the file does not fit.
     """
     key = jax.random.key(0)
     shapes, _ = jax.eval_shape(network.init, key, x)
     stats = jax.jit(lambda: network.init(key, x)[1])()
-    params, stats, report = load(config.init_from, shapes, stats, allow_mismatch=config.allow_mismatch)
+    again = partial(load, config.init_from, allow_mismatch=config.allow_mismatch, file=file)
+    params, stats, report = again(shapes, stats)
     flat = flatten(params)
     if not new_head and classes:
         flat, report = _by_class(flat, report, classes)
     kept = [p for p in report.loaded if p in flat and not (new_head and p.startswith("head/"))]
-    head = _source_head(config, (shapes, stats), (flat, report)) if new_head else {}
+    head = _source_head(again, (shapes, stats), (flat, report)) if new_head else {}
     report = report._replace(notes=(*report.notes, *tensorflow_hint(config.network, report)))
     return Weights({path: np.asarray(flat[path]) for path in kept}, stats, report, head)
 
@@ -70,8 +80,8 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(map(str, names[:4])) + (", ..." if len(names) > 4 else "")
 
 
-def _source_head(config: Config, network: tuple[Tree, Tree], found: tuple[Mapping[str, Any], Report]) -> dict:
-    """The file's linear head, whatever its number of classes."""
+def _source_head(again: Callable, network: tuple[Tree, Tree], found: tuple[Mapping[str, Any], Report]) -> dict:
+    """The file's linear head, whatever its number of classes; again(shapes, stats): what it gives other shapes."""
     (shapes, stats), (flat, report) = network, found
     if set(shapes["head"]) != {"kernel", "bias"}:
         return {}
@@ -81,7 +91,7 @@ def _source_head(config: Config, network: tuple[Tree, Tree], found: tuple[Mappin
             return {}
         sizes = {"kernel": old, "bias": old[-1:]}
         head = {name: jax.ShapeDtypeStruct(size, np.float32) for name, size in sizes.items()}
-        flat = flatten(load(config.init_from, {**shapes, "head": head}, stats, allow_mismatch=config.allow_mismatch)[0])
+        flat = flatten(again({**shapes, "head": head}, stats)[0])
     return {f"source_head/{name}": np.asarray(flat[f"head/{name}"]) for name in ("kernel", "bias")}
 
 

@@ -76,7 +76,9 @@ class Config:
         (), "Repeatable. What is trained, or how tasks are weighed: {choices}.", flag="strategy"
     )
     init_from: str = setting(
-        "", "Weights to begin from: .safetensors or .npz, a folder with one, or a name on the hub."
+        "",
+        "Weights to begin from: .safetensors or .npz, a folder with one, a name on the hub, or a model of a run, as in "
+        "'runs/mine?job=mcc&seed=1'.",
     )
     allow_mismatch: tuple[str, ...] = setting(
         (), "Repeatable. Glob of paths outside the head that may differ from them."

@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
+from absl import logging
 
 from tl_jax.core.errors import MachineError, UserError, what_failed
 from tl_jax.core.files import say, write_atomically
@@ -51,8 +52,14 @@ class Checkpoints:
     @functools.cached_property
     def _manager(self) -> ocp.CheckpointManager:
         """What saves and restores, by all processes together; what is there to be found one alone can look for."""
-        with self._faults():
-            return ocp.CheckpointManager(self.path, options=self._options)
+        verbosity = logging.get_verbosity()
+        if self._options.read_only:
+            logging.set_verbosity(logging.ERROR)  # Orbax warns of a directory that is only read
+        try:
+            with self._faults():
+                return ocp.CheckpointManager(self.path, options=self._options)
+        finally:
+            logging.set_verbosity(verbosity)
 
     def _steps(self) -> list[int]:
         return sorted(int(folder.name) for folder in self.path.glob("*") if folder.name.isdigit())

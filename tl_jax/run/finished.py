@@ -1,22 +1,39 @@
 """What a run left behind, as models again."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import jax
 
 from tl_jax.core.errors import UserError, require
+from tl_jax.core.types import Model, Tree
 from tl_jax.run.conclude import FINISHED
 from tl_jax.run.execute.begin import from_file, on_features, pretrained
 from tl_jax.run.execute.execution import execution
+from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.types import Options, Setup, Task
 from tl_jax.run.plan.weights import Weights
+from tl_jax.run.settings.config import Config
 from tl_jax.run.store.checkpoints import CHECKPOINTS, Checkpoints
 from tl_jax.run.store.names import slug
 from tl_jax.run.store.rundir import RunDirectory
 from tl_jax.training.freezing import carry_over, resolve
 from tl_jax.training.predict import averaged
 from tl_jax.training.state import State
+
+
+def config_of(root: Path) -> Config:
+    """The config of a run directory. Raises UserError where it is none."""
+    try:
+        fields = json.loads((root / "config.json").read_text())
+        return Config(**{name: _tuples(value) for name, value in fields.items()})
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{root} is not a run directory of this version: config.json: {error}.") from None
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def task_of(root: Path, setup: Setup, job: str) -> Task:
@@ -95,3 +112,10 @@ def began_from(root: Path, task: Task, weights: Weights | None) -> Any:
         return from_file(task, weights)
     states = last(root, task.start, from_file(task.start, weights))[1]
     return pretrained(task, (states.params, states.stats))
+
+
+def plain_weights(job: Job, model: Model) -> tuple[Tree, Tree]:
+    """The (params, stats) with which the plain network says what a job's model does, where there are such: those that a
+    method predicts by, low-rank pairs merged. model: with the statistics of the target."""
+    params, stats = job.method.plain(model, "target") if job.method.plain else (model.params, model.stats)
+    return (job.strategy.merge(params) if job.strategy.merge else params), stats

@@ -1,0 +1,88 @@
+"""Classes by their names alone: the features of their texts, and the logits of images for them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tl_jax.core.batching import sent_in_batches
+from tl_jax.core.errors import UserError
+from tl_jax.models.networks import build
+from tl_jax.models.pairs import clip_text, siglip_text
+from tl_jax.models.pretrained import load
+from tl_jax.models.tokens import pieces
+from tl_jax.models.weights import read
+
+TEXTS = {"clip": clip_text, "siglip": siglip_text}
+"""The text towers, by the network of their images."""
+BATCH = 256
+PLACE = "{}"
+"""Where the name of a class stands in a prompt."""
+
+
+class Scale(NamedTuple):
+    """logits = scale * cosine + bias."""
+
+    scale: float
+    bias: float
+
+
+def text_features(family: str, place: str, texts: Sequence[str]) -> np.ndarray:
+    """float32 [n, d] of texts, by the text tower of a folder. Raises UserError where it has none."""
+    recipe = TEXTS[family](from_=place)
+    assert recipe.pretrained is not None
+    ids, cut = pieces(recipe.pretrained, texts)
+    if cut:
+        raise UserError(f"{cut} of {len(texts)} texts have more than {recipe.pretrained.length} word pieces.")
+    network = build(recipe, 2)
+    shapes = jax.eval_shape(network.init, jax.random.key(0), jnp.asarray(ids[:1]))
+    params, stats, _ = load(place, *jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes))
+    run = jax.jit(lambda x: network.apply(params, stats, x)[0].features)
+    return np.asarray(sent_in_batches(run, ids, batch=BATCH), np.float32)
+
+
+def class_features(family: str, place: str, prompts: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+    """float32 [c, d] of length 1: of each class the mean of its prompts' features, each of length 1.
+
+    Raises UserError for a prompt in which no name stands. Radford et al. 2021, arXiv 2103.00020, section 3.1.4.
+    """
+    texts = [text for prompt in checked(prompts) for text in filled(prompt, classes)]
+    found = unit(text_features(family, place, texts)).reshape(len(prompts), len(classes), -1)
+    return unit(found.mean(0))
+
+
+def filled(prompt: str, classes: Sequence[str]) -> list[str]:
+    """The prompt with the name of each class, in which "_" is a space."""
+    return [prompt.replace(PLACE, name.replace("_", " ").strip()) for name in classes]
+
+
+def checked(prompts: Sequence[str]) -> Sequence[str]:
+    """The prompts. Raises UserError for none, and for one without a place for the name."""
+    if not prompts:
+        raise UserError("There is no prompt: give one such as 'a photo of a {}', in which {} is the name of a class.")
+    for prompt in prompts:
+        if PLACE not in prompt:
+            raise UserError(f"The prompt {prompt!r:.80} has no {{}}: the name of a class stands there.")
+    return prompts
+
+
+def scale_of(place: str) -> Scale:
+    """The scale and bias between the towers of a folder. Raises UserError where its weights hold none."""
+    arrays = read(place).arrays
+    found = [float(array.reshape(-1)[0]) for name, array in arrays.items() if name.endswith("logit_scale")]
+    if not found:
+        raise UserError(f"from={place!r}: its weights hold no logit_scale: are they of one tower alone?")
+    bias = [float(array.reshape(-1)[0]) for name, array in arrays.items() if name.endswith("logit_bias")]
+    return Scale(float(np.exp(found[0])), *(bias or [0.0]))
+
+
+def unit(x: np.ndarray) -> np.ndarray:
+    """Rows [..., d] divided by their Euclidean length; zeros stay."""
+    return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
+
+
+def logits(images: np.ndarray, texts: np.ndarray, how: Scale) -> np.ndarray:
+    """[n, c]: scale * cos(image_i, text_j) + bias for features [n, d] and [c, d]."""
+    return how.scale * unit(images) @ unit(texts).T + how.bias
