@@ -186,6 +186,7 @@ TYPES: Mapping[str, tuple[str, ...]] = {
     "hubert": ("hubert",),
     "whisper_encoder": ("whisper",),
     "ast": ("audio-spectrogram-transformer",),
+    "dinov2": ("dinov2", "dinov2_with_registers"),
     "clip": ("clip",),
     "siglip": ("siglip",),
 }
