@@ -23,8 +23,10 @@ INPUTS = {
 }
 PAIRS = ("clip", "siglip", "clip_text", "siglip_text")
 ARGUMENTS = {name: {"layers": 2, "width": 24} for name in (*ENCODERS, *PAIRS)}
+ARGUMENTS["dinov2"] = {"layers": 2, "width": 24, "patch": 16, "registers": 2}
 """Fewer layers of one kind, where there are many."""
 FOUR = ["conv1 norm1", "stage1", "stage2", "stage3"]
+NORMED = [*FOUR, "stage4 norm2"]
 VIT = ["embed class_token position", *(f"block{i}" for i in range(1, 12)), "block12 norm"]
 BLOCKS = {
     "mlp": ["dense1"],
@@ -35,7 +37,9 @@ BLOCKS = {
     **{name: [*FOUR, "stage4"] for name in ("resnet18", "resnet34", "resnet50", "resnet101")},
     "mobilenet_v2": ["conv1 norm1", *(f"block{i}" for i in range(1, 18)), "conv2 norm2"],
     **dict.fromkeys(("vit_tiny", "vit_small", "vit_base"), VIT),
-    "convnext_tiny": [*FOUR, "stage4 norm2"],
+    **dict.fromkeys(("convnext_tiny", "swin_tiny", "densenet121"), NORMED),
+    "efficientnet_b0": ["conv1 norm1", *(f"block{i}" for i in range(1, 17)), "conv2 norm2"],
+    "dinov2": ["embed class_token registers position", "block1", "block2 norm"],
     "gru": ["embedding", "gru1"],
     "conv1d": ["conv1 norm1", "conv2 norm2", "conv3 norm3"],
     "text_cnn": ["embedding", "conv3", "conv4", "conv5"],
@@ -118,7 +122,11 @@ def test_learning_rates_fall_by_one_factor_a_block(name):
             }
 
 
-@pytest.mark.parametrize("name", [*SHOWN])
+LARGE = ("densenet121", "efficientnet_b0")
+"""Whose shapes take seconds."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in LARGE else ()) for n in SHOWN])
 def test_every_block_with_a_kernel_is_adapted(name):
     network, x, _, paths = of(name)
     shapes = lambda changed: jax.eval_shape(changed.init, jax.random.key(0), x)[0]

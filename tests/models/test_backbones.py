@@ -10,12 +10,16 @@ from quick import QUICK
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten, size_of
+from tl_jax.models import efficientnet
 from tl_jax.models.convnext import ConvNeXt
+from tl_jax.models.densenet import DenseNet
+from tl_jax.models.dinov2 import Dinov2, Form
 from tl_jax.models.mobilenet import Inverted
 from tl_jax.models.networks import NETWORKS, build
 from tl_jax.models.pixels import rescale
 from tl_jax.models.recipe import HALF, IMAGENET
 from tl_jax.models.resnet import ResNet
+from tl_jax.models.swin import Swin
 from tl_jax.models.vgg import Vgg16, pool_to
 from tl_jax.models.vit import Attention, ViT
 
@@ -31,6 +35,10 @@ PUBLISHED = {
     "vit_small": (22_050_664, 384),
     "vit_base": (86_567_656, 768),
     "convnext_tiny": (28_589_128, 768),
+    "swin_tiny": (28_288_354, 768),
+    "efficientnet_b0": (5_288_548, 1280),
+    "densenet121": (7_978_856, 1024),
+    "dinov2": (22_056_192 + 385 * 1000, 384),
 }
 
 
@@ -51,7 +59,10 @@ def test_number_of_parameters(name):
     assert output.logits.shape == (2, 1000)
 
 
-@pytest.mark.parametrize("name", ["resnet18", "vgg16", "mobilenet_v2", "vit_tiny", "convnext_tiny"])
+NEW = ["swin_tiny", "efficientnet_b0"]
+
+
+@pytest.mark.parametrize("name", ["resnet18", "vgg16", "mobilenet_v2", "vit_tiny", "convnext_tiny", *NEW])
 def test_other_sizes_and_grey_images(name):
     params, _, output = shapes((name, {}), (2, 32, 48, 1))
     assert set(params) == {"backbone", "bottleneck", "head"}
@@ -73,12 +84,20 @@ SMALL = {
     "inverted": Inverted(6, 4, 1, 1, 1e-5, jnp.float32, "patches"),
     "vit": ViT(16, 2, 2, 8, jnp.float32, "patches"),
     "convnext": ConvNeXt((1, 1, 1, 1), (8, 16, 24, 32), jnp.float32, "patches"),
+    "swin": Swin((1, 2), (2, 2), 8, 3, jnp.float32, "patches"),
+    "weighted": efficientnet.Inverted(6, 4, 1, 3, True, 1e-3, jnp.float32, "patches"),
+    "densenet": DenseNet((1, 1), jnp.float32, "patches"),
+    "dinov2": Dinov2(Form(16, 2, 2, 8, 3, 2, 20, gated=True), "both", jnp.float32, "patches"),
 }
+
+
+INNER = ("inverted", "weighted")
+"""Which are no networks, but a block."""
 
 
 @cache
 def small(name):
-    module, x = SMALL[name], jax.random.normal(jax.random.key(0), (4, 32, 32, 6 if name == "inverted" else 3))
+    module, x = SMALL[name], jax.random.normal(jax.random.key(0), (4, 32, 32, 6 if name in INNER else 3))
     found = jax.eval_shape(lambda x: module.init(jax.random.key(0), x, False, frozenset()), x)
     rng = np.random.default_rng(0)
 
@@ -185,6 +204,9 @@ def test_vgg_takes_images_from_32_px():
         (("resnet18", {}), (2, 32, 32, 4), "1 or 3"),
         (("vgg16", {"top": "clasic"}), (2, 32, 32, 3), "Did you mean 'classic'"),
         (("vit_tiny", {"scale": "deit"}), (2, 32, 32, 3), "'imagenet'"),
+        (("dinov2", {}), (2, 32, 32, 3), "32x32 px do not divide into patches of 14: resize them, as to 224"),
+        (("dinov2", {"pooling": "max"}), (2, 28, 28, 3), "Unknown pooling 'max'"),
+        (("dinov2", {"heads": 5}), (2, 28, 28, 3), "384 does not divide among 5 heads"),
     ],
 )
 def test_what_is_said_of_wrong_input(call, shape, words):

@@ -12,6 +12,9 @@ from tl_jax.models.bert import bert, distilbert, minilm, modernbert, roberta
 from tl_jax.models.cnn import cnn
 from tl_jax.models.conv import Conv
 from tl_jax.models.convnext import convnext_tiny
+from tl_jax.models.densenet import densenet121
+from tl_jax.models.dinov2 import dinov2
+from tl_jax.models.efficientnet import efficientnet_b0
 from tl_jax.models.heads import HEADS, Bottleneck
 from tl_jax.models.layers import BatchNorm, Dropout, max_pool
 from tl_jax.models.mobilenet import mobilenet_v2
@@ -22,6 +25,7 @@ from tl_jax.models.recipe import HALF, Frozen, Pixels, Recipe, as_recipe, featur
 from tl_jax.models.resnet import resnet18, resnet34, resnet50, resnet101
 from tl_jax.models.series import conv1d, gru
 from tl_jax.models.sound import audio_cnn
+from tl_jax.models.swin import swin_tiny
 from tl_jax.models.text import text_cnn, text_transformer
 from tl_jax.models.vgg import vgg16
 from tl_jax.models.vit import vit_base, vit_small, vit_tiny
@@ -143,6 +147,10 @@ NETWORKS: dict[str, Callable[..., Recipe]] = {
     "vit_small": vit_small,
     "vit_base": vit_base,
     "convnext_tiny": convnext_tiny,
+    "swin_tiny": swin_tiny,
+    "efficientnet_b0": efficientnet_b0,
+    "densenet121": densenet121,
+    "dinov2": dinov2,
     "clip": clip,
     "siglip": siglip,
     "gru": gru,

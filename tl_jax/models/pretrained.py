@@ -120,10 +120,12 @@ WRAPPERS = ("module.", "model.", "state_dict.", "_orig_mod.", "backbone.", "enco
 WRAPPERS += ("base_encoder.", "net.", "network.")
 """What training scripts put before every name; also several, one after the other."""
 BESIDE = re.compile(
-    r"(pooler|pre_logits|bottleneck|cls|lm_head|decoder|classifier|pre_classifier|qa_outputs|vocab_\w+)\.|embeddings\.mask_token$"
+    r"(pooler|pre_logits|bottleneck|cls|lm_head|decoder|classifier|pre_classifier|qa_outputs|vocab_\w+)\."
+    r"|(embeddings\.)?mask_token$|.*relative_position_index$|.*attn_mask$"
 )
 """Of published models, what their features do not go through."""
 PREFIXES = ("vit.", "resnet.", "convnext.", "mobilenet_v2.", "bert.", "roberta.", "distilbert.")
+PREFIXES += ("dinov2.", "dinov2_with_registers.", "swin.", "efficientnet.")
 """What Hugging Face's files of a model with a head put before the names of the trunk."""
 
 

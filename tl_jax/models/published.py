@@ -182,6 +182,7 @@ TYPES: Mapping[str, tuple[str, ...]] = {
     "roberta": ("roberta", "xlm-roberta", "camembert"),
     "distilbert": ("distilbert",),
     "modernbert": ("modernbert",),
+    "dinov2": ("dinov2", "dinov2_with_registers"),
     "clip": ("clip",),
     "siglip": ("siglip",),
 }

@@ -58,7 +58,7 @@ class Rates(NamedTuple):
     factors: Mapping[str, float]
 
 
-UNDECAYED = ("bias", "class_token", "position")
+UNDECAYED = ("bias", "class_token", "position", "position_bias", "registers")
 """Names of parameters that do not decay whatever their shape: biases of attention are [heads, d]."""
 
 

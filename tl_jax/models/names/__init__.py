@@ -3,8 +3,9 @@
 In: our paths ("backbone/stage1/block0/conv1/kernel") and a naming ("torchvision", "timm", "huggingface", "plain").
 Out: the file's names with the layout of each array, both ways: reading and writing use one table.
 
-`rules.py` is the form of a rule, `layouts.py` how axes are ordered, `conv.py`, `patch.py`, `bert.py` and `pairs.py` the
-rules of convolutional networks, of those that begin with patches, of text encoders, and of image-and-text towers.
+`rules.py` is the form of a rule, `layouts.py` how axes are ordered, `conv.py` and `efficient.py`, `patch.py` and
+`vision.py`, `bert.py` and `pairs.py` the rules of convolutional networks, of those that begin with patches, of text
+encoders, and of image-and-text towers.
 
 Open first: `rules.py`. A new family of networks is a list of rules here; docs/networks.md says what loading reports.
 """
@@ -15,10 +16,21 @@ from typing import NamedTuple
 
 from tl_jax.models.names.bert import BERT, DISTILBERT, MODERNBERT, ROBERTA
 from tl_jax.models.names.conv import MOBILENET, MOBILENET_HF, MOBILENET_TIMM, RESNET, RESNET_HF, VGG, VGG_TIMM
+from tl_jax.models.names.efficient import DENSENET, DENSENET_OLD, EFFICIENTNET, EFFICIENTNET_HF, EFFICIENTNET_TIMM
 from tl_jax.models.names.layouts import KERNEL, SAME, Layout
 from tl_jax.models.names.pairs import CLIP, CLIP_TEXT, SIGLIP, SIGLIP_TEXT
 from tl_jax.models.names.patch import CONVNEXT, CONVNEXT_HF, CONVNEXT_TIMM, VIT, VIT_HF, VIT_TIMM, VIT_TRANSFORMERS
 from tl_jax.models.names.rules import Naming
+from tl_jax.models.names.vision import (
+    DINOV2,
+    DINOV2_FACEBOOK,
+    DINOV2_REGISTERS,
+    DINOV2_TIMM,
+    SWIN,
+    SWIN_HF,
+    SWIN_MICROSOFT,
+    SWIN_TIMM,
+)
 
 WORDS = {"kernel": "weight", "scale": "weight", "bias": "bias", "mean": "running_mean", "var": "running_var"}
 NAMINGS: dict[str, dict[str, Naming]] = {
@@ -27,6 +39,15 @@ NAMINGS: dict[str, dict[str, Naming]] = {
     "mobilenet_v2": {"torchvision": MOBILENET, "timm": MOBILENET_TIMM, "huggingface": MOBILENET_HF},
     "vit": {"torchvision": VIT, "timm": VIT_TIMM, "huggingface": VIT_HF, "transformers": VIT_TRANSFORMERS},
     "convnext": {"torchvision": CONVNEXT, "timm": CONVNEXT_TIMM, "huggingface": CONVNEXT_HF},
+    "swin": {"torchvision": SWIN, "timm": SWIN_TIMM, "huggingface": SWIN_HF, "microsoft": SWIN_MICROSOFT},
+    "efficientnet": {"torchvision": EFFICIENTNET, "timm": EFFICIENTNET_TIMM, "huggingface": EFFICIENTNET_HF},
+    "densenet": {"torchvision": DENSENET, "timm": DENSENET, "torchvision_old": DENSENET_OLD},
+    "dinov2": {
+        "huggingface": DINOV2,
+        "huggingface_registers": DINOV2_REGISTERS,
+        "timm": DINOV2_TIMM,
+        "facebook": DINOV2_FACEBOOK,
+    },
     "bert": {"huggingface": BERT, "roberta": ROBERTA},
     "distilbert": {"huggingface": DISTILBERT},
     "modernbert": {"huggingface": MODERNBERT},
