@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from published_pair import published_pair
 
-from tl_jax import Domain
+from tl_jax import Domain, Examples
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import changed
 from tl_jax.models.zero_shot import class_features, filled, opened, text_features
@@ -22,7 +22,7 @@ def images(classes=CLASSES, labelled=True):
     def split(n):
         y = np.arange(n) % len(CLASSES)
         x = rng.integers(0, 256, (n, 6, 6, 3)).astype(np.uint8)
-        return (x, y) if labelled else x
+        return Examples(x, y) if labelled else Examples(x)
 
     return Domain("shop", classes, split(9), split(5), split(7))
 
