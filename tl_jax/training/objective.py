@@ -1,5 +1,6 @@
 """The one equation: min over theta of sum_k w_k(step) L_k(theta), usually L_S + lambda L_T."""
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -63,10 +64,14 @@ def unweighted(method: Method, forward: Forward, terms: TermsFn) -> Callable:
             move = rate(slope) if callable(rate) else {path: -rate * g for path, g in slope.items()}
             return at({path: x + move[path] for path, x in here.items()})
 
+        def moved(change: Mapping[str, Callable[[Array], Array]]) -> Outputs:
+            there = {name: _changed(name, of, change.get(name)) for name, of in passes.entries.items()}
+            return passes._replace(entries=there)(network)[0]
+
         at = around.at._replace(
             view_keys={name: _keys(views[name], of, around.at) for name, of in passes.entries.items()}
         )
-        losses, metrics = terms(Own(own, around.memory, network, lookahead), outputs, around.batch, at)
+        losses, metrics = terms(Own(own, around.memory, network, lookahead, moved), outputs, around.batch, at)
         return losses, Found(stats, {**losses, **metrics}, outputs)
 
     return found
@@ -152,6 +157,17 @@ def _entries(name: str, view: View, around: Surroundings) -> list[Entry]:
         Entry(name, domain, augment(view.augment, of_view(at.key, view.drawn or name, domain), part.x))
         for domain, part in parts.items()
     ]
+
+
+def _changed(name: str, entries: list[Entry], change: Callable[[Array], Array] | None) -> list[Entry]:
+    """The entries of a view with other inputs. Raises UserError for token ids."""
+    if change is None:
+        return entries
+    x = jnp.concatenate([one.x for one in entries])
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        raise UserError(f"The method moves the inputs of the view {name!r} a little: token ids cannot be moved.")
+    parts = jnp.split(change(x), list(itertools.accumulate(len(one.x) for one in entries))[:-1])
+    return [one._replace(x=part) for one, part in zip(entries, parts, strict=True)]
 
 
 def _keys(view: View, entries: list[Entry], at: At) -> tuple[Array, ...]:

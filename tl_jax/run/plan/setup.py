@@ -18,7 +18,7 @@ from tl_jax.models.networks import build
 from tl_jax.models.remat import recomputing
 from tl_jax.models.sharing import SHARING, build_tasks
 from tl_jax.naming.calls import parse
-from tl_jax.run.plan.effects import faster
+from tl_jax.run.plan.effects import as_published, faster
 from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem, check_batches, rows_known
 from tl_jax.run.plan.types import Part, Task
@@ -50,7 +50,8 @@ def make_task(part: Part) -> Task:
     mine = tuple(rule for rule in config.freeze if matches(rule, state.params))
     task = task._replace(shapes=state.params)
     task = task._replace(new=_new(task, loaded))
-    rules = (*job.rules(dataclasses.replace(config, freeze=mine), blocks), *faster(task))
+    kept = as_published(task) if loaded is not None else ()
+    rules = (*job.rules(dataclasses.replace(config, freeze=(*mine, *kept)), blocks), *faster(task))
     resolve(rules, state.params)
     return task._replace(rules=rules)
 
