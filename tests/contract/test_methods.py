@@ -17,7 +17,7 @@ from quick import QUICK
 
 from tl_jax.core.floats import accepting_bytes
 from tl_jax.core.trees import size_of
-from tl_jax.core.types import At, Batch, Labeled, Model, Network, Output, Unlabeled
+from tl_jax.core.types import At, Batch, Labeled, Labelling, Model, Network, Output, Unlabeled
 from tl_jax.methods import METHODS
 from tl_jax.methods.source_only import source_only
 from tl_jax.training.create import create
@@ -127,7 +127,8 @@ def run(request):
     """The module's one training run of each method, and everything that is to be compared with it."""
     method, calls, traces = made(request.param), [], []
     net = watched(accepting_bytes(network()), calls)
-    recipe = Recipe(net, method, "separate", total=20, batch_size=4, lam_schedule=method.lam_schedule, clip_norm=0.5)
+    sizes = {"batch_size": 4, "target_batch_size": 5}  # which no method may take for equal
+    recipe = Recipe(net, method, "separate", total=20, **sizes, lam_schedule=method.lam_schedule, clip_norm=0.5)
     with jax.enable_x64(True):
         data = arrays(problem(), method)
         start = starts(method, (0, 1), (1.0, 0.3), (1e-2, 3e-3))
@@ -271,6 +272,7 @@ def point(run):
     sources = tuple(Labeled(images(i)[part], rows[part] % 3, rows[part]) for i, part in enumerate(parts))
     batch = Batch(sources, Unlabeled(images(1), rows) if reads_a_target(run.method) else None)
     at = At(state.step, jnp.float32(0.4), jnp.float32(0.8), state.values, jax.random.key(3))
+    at = at._replace(labelling=Labelling(jnp.float32(0)))  # pyright: ignore
     around = Surroundings({}, state.stats, state.memory, batch, at)
     return Point(state.params, around, gradients(run.method))
 
@@ -302,6 +304,14 @@ def test_weights_and_source_name_terms_that_exist(run, point):
     terms = set().union(*(logged for logged, _ in point.look(point.params, point.around)))
     assert set(run.method.weights(point.around.at)) <= terms
     assert "total" in terms
+
+
+def test_smoothed_labels_reach_the_loss_of_every_method_that_learns_from_labels(run, point):
+    if run.method.labels == "none" or run.method.start is not None:
+        return
+    at = point.around.at._replace(labelling=Labelling(jnp.float32(0.5)))  # pyright: ignore
+    sharp, smooth = point.look(point.params, point.around), point.look(point.params, point.around._replace(at=at))
+    assert any(not np.isclose(a[0]["total"], b[0]["total"]) for a, b in zip(sharp, smooth, strict=True))
 
 
 def test_without_a_trade_off_the_network_has_the_gradient_of_source_only(run, point):

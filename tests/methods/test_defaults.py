@@ -9,7 +9,7 @@ from tl_jax.methods import BASELINES, METHODS
 from tl_jax.methods.contract import Method
 
 ARGUMENTS = {
-    "source_only": {"smoothing": 0.0},
+    "source_only": {},
     "target_only": {},
     "adabn": {"examples": 1000},
     "dan": {"form": "quadratic"},  # Long et al. 2015 in all pairs; form="paper" has theirs
@@ -109,7 +109,7 @@ ARGUMENTS = {
     },
     "lame": {"neighbours": 5, "iterations": 100},  # Boudiaf et al. 2022
     "t3a": {"filter": 100},
-    "fine_tune": {"smoothing": 0.0},
+    "fine_tune": {},
     "joint": {},
     "bss": {"smallest": 1},  # Chen et al. 2019 (NeurIPS): k = 1
     "l2_sp": {"head": 1.0},

@@ -92,10 +92,13 @@ def objective(method: Method, forward: Forward, terms: TermsFn) -> Callable:
     return total
 
 
-def accumulated(total: Callable, batch_size: int, parts: int, place: Callable[[Batch], Batch]) -> Callable:
+def accumulated(
+    method: Method, total: Callable, parts: int, sizes: tuple[int, int], place: Callable[[Batch], Batch]
+) -> Callable:
     """f(trained, surroundings) -> (gradient, Found) of an objective, the batch in so many parts, one after the other.
 
-    The gradient and what is logged are means over the parts, each of `batch_size` / parts examples of every domain;
+    sizes: of a batch, of each source and of the target. The gradient and what is logged are means over the parts, each
+    of a share of every domain;
     statistics go on from part to part, outputs are those of the whole batch in its order. With means over examples, no
     statistics of batches and nothing drawn it is the gradient of the whole batch.
     """
@@ -111,15 +114,23 @@ def accumulated(total: Callable, batch_size: int, parts: int, place: Callable[[B
             more, found = one(trained, around._replace(stats=stats, batch=place(batch), at=at))
             return (jax.tree.map(jnp.add, grads, more), found.stats), (found.logged, found.outputs)
 
-        # [k * batch_size, ...] of k domains <-> [parts, k * size, ...]: every part has its share of each domain.
-        size = batch_size // parts
-        cut = lambda x: x.reshape(-1, parts, size, *x.shape[1:]).swapaxes(0, 1).reshape(parts, -1, *x.shape[1:])
-        back = lambda x: x.reshape(parts, -1, size, *x.shape[2:]).swapaxes(0, 1).reshape(-1, *x.shape[2:])
+        # [k * whole, ...] of k domains <-> [parts, k * share, ...]: every part has its share of each domain.
+        share = {"source": sizes[0] // parts, "target": sizes[1] // parts}
+
+        def cut(of: str, tree: Any) -> Any:
+            one = lambda x: x.reshape(-1, parts, share[of], *x.shape[1:]).swapaxes(0, 1)
+            return jax.tree.map(lambda x: one(x).reshape(parts, -1, *x.shape[1:]), tree)
+
+        def back(of: str, tree: Any) -> Any:
+            one = lambda x: x.reshape(parts, -1, share[of], *x.shape[2:]).swapaxes(0, 1)
+            return jax.tree.map(lambda x: one(x).reshape(-1, *x.shape[2:]), tree)
+
         begin = jax.tree.map(jnp.zeros_like, dict(trained)), dict(around.stats)
-        given = jax.tree.map(cut, around.batch), jnp.arange(parts)
-        (grads, stats), (logged, outputs) = jax.lax.scan(step, begin, given)
+        batch = Batch(cut("source", around.batch.sources), cut("target", around.batch.target))
+        (grads, stats), (logged, outputs) = jax.lax.scan(step, begin, (batch, jnp.arange(parts)))
         mean = jax.tree.map(lambda x: x.mean(0), logged)
-        return jax.tree.map(lambda g: g / parts, grads), Found(stats, mean, jax.tree.map(back, outputs))
+        outputs = {name: back(method.views[name].domain, of) for name, of in outputs.items()}
+        return jax.tree.map(lambda g: g / parts, grads), Found(stats, mean, outputs)
 
     return one if parts == 1 else whole
 
