@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from tl_jax.core.batching import in_batches
 from tl_jax.core.types import Array, At, Batch, Labeled, Model, Network, Output, Outputs, Tree
-from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.classes import supervised
 from tl_jax.losses.contrastive import unit
 from tl_jax.methods.contract import HEAD_FROZEN, NOTHING_LEARNT, Example, Method, Own, Terms, View
 
@@ -29,7 +29,7 @@ def tip_adapter(alpha: float = 1.0, beta: float = 5.5, tuned: bool = False) -> M
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         keys = own.memory["keys"] + own.params["keys"]
-        return Terms({"source": cross_entropy(logits(keys, own.memory["classes"], out["source"]), batch.y)})
+        return Terms({"source": supervised(logits(keys, own.memory["classes"], out["source"]), batch.y, at)})
 
     def init(key: Array, example: Example, model: Model) -> Own:
         (_, d), c, m = example.features.shape, example.logits.shape[-1], example.labelled
