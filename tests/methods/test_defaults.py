@@ -110,6 +110,8 @@ ARGUMENTS = {
         "view": "strong",
         "lr": 1e-3,
     },
+    "rotta": {"size": 64, "decay": 0.999, "view": "strong", "lr": 1e-3},  # Yuan et al. 2023
+    "memo": {"views": 8, "view": "strong", "lr": 1e-5},  # Zhang et al. 2022: 32 or 64 views
     "lame": {"neighbours": 5, "iterations": 100},  # Boudiaf et al. 2022
     "t3a": {"filter": 100},
     "fine_tune": {},

@@ -1,5 +1,7 @@
 """Test time: each method against straight-line NumPy on a batch small enough to read; batches of one; other norms."""
 
+import inspect
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -178,7 +180,8 @@ def test_cotta_follows_the_mean_of_views_where_the_source_model_is_unsure():
 
 @pytest.mark.parametrize("name", TEST_TIME)
 def test_a_stream_of_single_examples_stays_finite_and_keeps_the_shape_of_the_memory(name):
-    method = TEST_TIME[name](**({"view": "weak", "views": 1} if name == "cotta" else {}))
+    least, taken = {"view": "weak", "views": 1, "size": 2}, inspect.signature(TEST_TIME[name]).parameters
+    method = TEST_TIME[name](**{argument: value for argument, value in least.items() if argument in taken})
     x = RNG.normal(size=(3, 5)).astype(np.float32)
     with jax.enable_x64(False):
         network = build(NETWORKS["mlp"](hidden=(6,), bottleneck=4, dropout=0.0), 3)

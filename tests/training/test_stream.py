@@ -5,13 +5,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tl_jax.core.types import Batch, Unlabeled
+from tl_jax.losses.classes import entropy
+from tl_jax.methods.contract import Method, Terms, View
 from tl_jax.methods.source_only import source_only
 from tl_jax.methods.tent import tent
 from tl_jax.training.create import create
 from tl_jax.training.freezing import resolve
 from tl_jax.training.optimizer import sgd
+from tl_jax.training.predict import predicted
 from tl_jax.training.recipe import Recipe
 from tl_jax.training.state import Data, Start, with_optimizer
+from tl_jax.training.step import make_update
 from tl_jax.training.stream import make_stream
 
 LR, SIZE = 0.3, 4
@@ -87,3 +92,23 @@ def test_a_method_that_predicts_as_the_network_does_is_streamed_by_the_stored_st
     recipe, factors, state = begin(network, none, lr=0.0, plan="frozen")
     found = jax.jit(make_stream(recipe, factors), **QUICK)(state, jnp.asarray(X))
     np.testing.assert_allclose(found.logits, X @ np.asarray(state.params["head/kernel"]), rtol=1e-4, atol=1e-5)
+
+
+def test_an_episodic_method_learns_from_each_example_alone_before_it_is_predicted_and_forgets_it(network):
+    terms = lambda own, out, batch, at: Terms({"entropy": entropy(out["copy"].logits).mean()})
+    views = {"copy": View("target", train=False)}
+    method = Method(terms, views=views, weights=lambda at: {"entropy": 1.0}, lam=None, labels="none", episodic=True)
+    recipe, factors, state = begin(network, method)
+    found = jax.jit(make_stream(recipe, factors), **QUICK)(state, jnp.asarray(X))
+
+    @lambda f: jax.jit(f, **QUICK)
+    def alone(x):
+        after, _ = make_update(recipe, factors)(state, Batch((), Unlabeled(x[None], jnp.arange(1))))
+        return predicted(recipe, after, x[None], "target").logits[0]
+
+    for i in (0, 3, 10):
+        np.testing.assert_allclose(found.logits[i], alone(X[i]), rtol=1e-4, atol=1e-5)
+    plain = X @ np.asarray(state.params["head/kernel"])
+    assert np.abs(found.logits - plain).max() > 0.01
+    jax.tree.map(np.testing.assert_array_equal, found.state.params, state.params)
+    assert (found.state.step, found.logged["entropy"].shape) == (3, (3,))

@@ -89,6 +89,7 @@ from tl_jax.methods.mcd import mcd
 from tl_jax.methods.mdan import mdan
 from tl_jax.methods.mdd import mdd
 from tl_jax.methods.mean_teacher import mean_teacher
+from tl_jax.methods.memo import memo
 from tl_jax.methods.mfsan import mfsan
 from tl_jax.methods.mixstyle import mixstyle
 from tl_jax.methods.mixup import mixup
@@ -105,6 +106,7 @@ from tl_jax.methods.pada import pada
 from tl_jax.methods.pixels import pixels
 from tl_jax.methods.pseudo_label import pseudo_label
 from tl_jax.methods.rotation import rotation
+from tl_jax.methods.rotta import rotta
 from tl_jax.methods.rsc import rsc
 from tl_jax.methods.rtn import rtn
 from tl_jax.methods.sagnet import sagnet
@@ -266,6 +268,8 @@ TEST_TIME: Mapping[str, Callable[..., Method]] = {
     "cotta": cotta,
     "lame": lame,
     "t3a": t3a,
+    "rotta": rotta,
+    "memo": memo,
 }
 """A trained model, and a stream that is predicted before it is learnt from."""
 BASELINES: Mapping[str, Callable[..., Method]] = {"untrained": untrained, "pixels": pixels}

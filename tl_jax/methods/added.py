@@ -10,9 +10,9 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.keys import named
 from tl_jax.core.schedules import LAM_SCHEDULES
 from tl_jax.core.types import Array, At, Batch, Model, Network, Outputs, Tree
-from tl_jax.methods.contract import Example, Method, Own, Rate, Restored, RestoreFn, SurveyFn, Terms, View
+from tl_jax.methods.contract import BeforeFn, Example, Method, Own, Rate, Restored, RestoreFn, SurveyFn, Terms, View
 
-ONCE = ("adapt", "restore", "predict", "between", "survey", "start")
+ONCE = ("adapt", "before", "restore", "predict", "between", "survey", "start")
 """What two of the methods cannot both bring."""
 
 
@@ -176,8 +176,8 @@ def _views(parts: list[_Part]) -> dict[str, View]:
     for part in parts:
         for inner, outer in part.views.items():
             view, name = part.method.views[inner], part.name
-            if (weights := view.weights) is not None:
-                view = view._replace(weights=lambda memory, of=weights, name=name: of(memory[name]))
+            mine = lambda of, name=name: of and (lambda memory: of(memory[name]))
+            view = view._replace(weights=mine(view.weights), examples=mine(view.examples))
             views.setdefault(outer, view)
     return views
 
@@ -205,11 +205,17 @@ def _of_one(parts: list[_Part]) -> dict[str, Any]:
             found["plain"] = (plain := method.plain) and (lambda of, domain, f=plain, m=model: f(m(of), domain))
         if (between := method.between) is not None:
             found["between"] = lambda of, share, domain, f=between, m=model: f(m(of), share, domain)
+        if (before := method.before) is not None:
+            found["before"] = _before(part, before)
         if method.survey is not None:
             found["survey"] = _survey(part, method.survey)
         if method.restore is not None:
             found["restore"] = _restore(part, method.restore)
     return found
+
+
+def _before(part: _Part, own: BeforeFn) -> BeforeFn:
+    return lambda network, of, batch, at: {**of.memory, part.name: own(network, part.model(of), batch, part.at(at))}
 
 
 def _survey(part: _Part, own: SurveyFn) -> SurveyFn:

@@ -19,6 +19,7 @@ from tl_jax.losses.classes import supervised
 from tl_jax.methods.hooks import (
     AdaptFn,
     AfterFn,
+    BeforeFn,
     BetweenFn,
     Example,
     InitFn,
@@ -43,7 +44,8 @@ class View(NamedTuple):
     domain: "source" or "target"; augment: "none", "weak", "strong" or another of data/views/augment.py;
     weights: None for the network in training, or memory -> (params, stats) for another one (a teacher),
     whose outputs carry no gradient. train: whether it is a pass of training, or one of inference: without dropout,
-    with the stored statistics. drawn: the name by which its augmentation is drawn, where it is not its own.
+    with the stored statistics. drawn: the name by which its augmentation is drawn, where it is not its own. examples:
+    memory -> x [k, ...] as stored, which pass in the place of the batch's (a bank).
     """
 
     domain: str
@@ -51,6 +53,7 @@ class View(NamedTuple):
     weights: Callable[[Tree], tuple[Tree, Tree]] | None = None
     train: bool = True
     drawn: str = ""
+    examples: Callable[[Tree], Array] | None = None
 
 
 class Phase(NamedTuple):
@@ -116,6 +119,7 @@ class Method(NamedTuple):
     labels: which domains are given with labels, as the sources of a batch: "source"; "target" (fine-tuning and
       the supervised bound); "both" (the target is the last of the sources); "none" (self-supervision).
     trained: False for a baseline that no step changes: one step is run, and no value is swept.
+    episodic: whether at test time each example is learnt from before it is predicted, and forgotten after.
     balancing: a strategy for the terms' gradients in place of the weighted sum (multi-task training).
     source_head: whether it makes no sense without the head of the source task.
     trunk: whether it makes no sense where the features of the examples are computed once and a head alone is trained.
@@ -129,6 +133,7 @@ class Method(NamedTuple):
     values: Mapping[str, float] = NO_VALUES
     lam: float | None = 1.0
     lam_schedule: str = "constant"
+    before: BeforeFn | None = None
     after: AfterFn | None = None
     restore: RestoreFn | None = None
     refresh: RefreshFn | None = None
@@ -144,6 +149,7 @@ class Method(NamedTuple):
     start: "Method | None" = None
     labels: str = "source"
     trained: bool = True
+    episodic: bool = False
     balancing: Balancing | None = None
     source_head: bool = False
     trunk: bool = False

@@ -121,6 +121,14 @@ class AfterFn(Protocol):
         ...
 
 
+class BeforeFn(Protocol):
+    """What a method remembers of a batch before it is learnt from: a bank that is passed again."""
+
+    def __call__(self, network: Network, model: Model, batch: Batch, at: At, /) -> Tree:
+        """The memory that the step begins with, of one structure with model.memory; model.stats are the target's."""
+        ...
+
+
 class Restored(NamedTuple):
     """What a step ends with: the network's parameters, the memory; renewed: whether the optimiser begins anew."""
 

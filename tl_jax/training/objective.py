@@ -162,6 +162,9 @@ def _entries(name: str, view: View, around: Surroundings) -> list[Entry]:
     batch, at = around.batch, around.at
     if view.domain == "target" and batch.target is None:
         raise UserError(f"The view {name!r} is one of the target, and training is given nothing of a target here.")
+    if view.examples is not None:
+        x = view.examples(around.memory)
+        return [Entry(name, view.domain, augment(view.augment, of_view(at.key, view.drawn or name, view.domain), x))]
     of_sources = dict(zip(batch.domains, batch.sources, strict=True))
     parts = of_sources if view.domain == "source" else {"target": batch.target}
     return [

@@ -25,7 +25,7 @@ from tl_jax.training.objective import Found, Surroundings, accumulated, objectiv
 from tl_jax.training.optimizer import Rates, clip
 from tl_jax.training.predict import average_moved
 from tl_jax.training.recipe import Recipe, drawn, whereabouts
-from tl_jax.training.state import Data, State, model_of, trained_by_group, with_optimizer
+from tl_jax.training.state import Data, State, model_of, target_model, trained_by_group, with_optimizer
 
 
 class Progress(NamedTuple):
@@ -102,6 +102,9 @@ def make_update(recipe: Recipe, factors: Mapping[str, float]) -> Callable[[State
 
     def update(state: State, batch: Batch) -> tuple[State, dict[str, Array]]:
         at = whereabouts(recipe, state)
+        if method.before is not None:
+            memory = method.before(recipe.network, target_model(model_of(state)), batch, at)
+            state = state._replace(memory=memory)
         logged: dict[str, Array] = {}
         outputs: Outputs = {}
         done = 0
