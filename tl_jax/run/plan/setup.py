@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tl_jax.core.batching import ladder
 from tl_jax.core.errors import UserError
 from tl_jax.core.floats import accepting_bytes
 from tl_jax.core.types import Labelling, Network
@@ -15,6 +16,7 @@ from tl_jax.fine_tuning.layout import Layout, layout
 from tl_jax.methods.contract import augmented
 from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import build
+from tl_jax.models.recipe import as_recipe
 from tl_jax.models.remat import recomputing
 from tl_jax.models.sharing import SHARING, build_tasks
 from tl_jax.naming.calls import parse
@@ -145,6 +147,13 @@ def _rows(problem: Problem, job: Job, config: Config) -> np.ndarray | None:
         chosen.append(balanced(y, rows) if config.balanced else rows)
     longest = max(config.batch_size, *(len(rows) for rows in chosen))
     return np.stack([repeated(rows, longest) for rows in chosen])
+
+
+def lengths(task: Task) -> tuple[int, ...]:
+    """The lengths to which evaluation may cut the examples; none where the network needs all of them."""
+    x = task.problem.target.train.x
+    waves_or_ids = x.ndim == 2 and np.issubdtype(x.dtype, np.signedinteger)  # and no features of a trunk passed once
+    return ladder(x.shape[1]) if waves_or_ids and as_recipe(network_call(task.config)()).trims else ()
 
 
 def make_network(config: Config, problem: Problem, job: Job, mode: str, *, form: str = "") -> Network:
