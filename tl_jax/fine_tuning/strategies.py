@@ -27,7 +27,8 @@ class Strategy(NamedTuple):
     """rules(layout, total steps) -> freezing rules; pretrained: whether it begins from the source's weights;
     cached: whether the trunk's features can be computed once; adapt: what it adds to the network; merge: from its
     parameters those of the plain network that computes the same, None where there is none; method: what it does in the
-    place of the method; named: whether it makes no sense but on a head that begins as the names of classes."""
+    place of the method; named: whether it makes no sense but on a head that begins as the names of classes;
+    context: how many learned words stand before these in the text tower (models/context.py)."""
 
     rules: Callable[[Layout, int], tuple[Rule, ...]]
     pretrained: bool = True
@@ -36,6 +37,7 @@ class Strategy(NamedTuple):
     merge: Callable[[Tree], Tree] | None = None
     method: Method | None = None
     named: bool = False
+    context: int = 0
 
 
 def _set(net: Layout, blocks: Sequence[tuple[str, ...]], action: str) -> tuple[Rule, ...]:
@@ -159,14 +161,23 @@ def nearest_mean() -> Strategy:
 
 
 def zero_shot() -> Strategy:
-    """No training and no labels: the head as it begins, of the names of the classes (Radford et al. 2021)."""
+    """No training and no labels: the head as it begins, of the names of the classes (arXiv 2103.00020)."""
     return Strategy(lambda net, total: (), cached=True, method=as_it_begins(), named=True)
 
 
 def tip_adapter(alpha: float = 1.0, beta: float = 5.5, tuned: bool = False) -> Strategy:
-    """The head of names and a cache of the labelled features; tuned: whose keys are trained (Zhang et al. 2022)."""
+    """The head of names and a cache of the labelled features; tuned: its keys are trained (arXiv 2207.09519)."""
     method = cache_of_features(alpha=alpha, beta=beta, tuned=tuned)
     return Strategy(lambda net, total: (), cached=True, method=method, named=True)
+
+
+def coop(context: int = 16) -> Strategy:
+    """Learned words before the names of the classes, through the frozen text tower; else nothing moves (CoOp).
+
+    Zhou et al. 2022, arXiv 2109.01134: one context for all classes, the name at the end, drawn with deviation .02.
+    """
+    frozen = (("head/text/*", "frozen"), ("head/scale", "frozen"))
+    return Strategy(lambda net, total: (*frozen, *_set(net, net.blocks[:-1], "frozen")), named=True, context=context)
 
 
 def _at(share: float, total: int) -> int:
@@ -195,6 +206,7 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = {
     "nearest_mean": nearest_mean,
     "zero_shot": zero_shot,
     "tip_adapter": tip_adapter,
+    "coop": coop,
 }
 if cache_of_features is None:
     STRATEGIES = {name: make for name, make in STRATEGIES.items() if name not in ("zero_shot", "tip_adapter")}
