@@ -1,6 +1,7 @@
 """Learned words before the names of classes, through the text tower: a head whose kernel is what that tower says."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -31,14 +32,14 @@ def with_context(network: Network, of: tuple[str, Recipe], classes: Sequence[str
     def init(key: Array, x: Array) -> tuple[Tree, Tree]:
         params, stats = network.init(key, x)
         words, drawn = jax.random.split(jax.random.fold_in(key, size))
-        new = tower.init(words, jnp.asarray(ids[:1]))["params"]
+        new: Tree = tower.init(words, jnp.asarray(ids[:1]))["params"]
         width = new["embed"]["word"]["embedding"].shape[1]
         context = 0.02 * jax.random.normal(drawn, (size, width))
         return {**params, "head": {"scale": params["head"]["scale"], "context": context, "text": new}}, stats
 
     def apply(params: Tree, stats: Tree, x: Array, **how):
         head = params["head"]
-        kernel = tower.apply({"params": head["text"]}, jnp.asarray(ids), context=head["context"], at=at)
+        kernel: Any = tower.apply({"params": head["text"]}, jnp.asarray(ids), context=head["context"], at=at)
         return network.apply({**params, "head": {"kernel": kernel.T, "scale": head["scale"]}}, stats, x, **how)
 
     return Network(init, apply)
@@ -46,10 +47,11 @@ def with_context(network: Network, of: tuple[str, Recipe], classes: Sequence[str
 
 def _ids(text: Recipe, recipe: Recipe, classes: Sequence[str], size: int) -> tuple[np.ndarray, int]:
     """The pieces [c, t] of each name with what follows it, and how many stand before any text."""
-    if len(recipe.prompts) > 1:
+    if len(recipe.prompts) != 1:
         raise UserError(f"A context is learned for one prompt, and the network has {len(recipe.prompts)}: leave one.")
     assert text.pretrained is not None
-    rest = recipe.prompts[0].partition(PLACE)[2]
+    (prompt,) = recipe.prompts
+    rest = prompt.partition(PLACE)[2]
     names = [name.replace("_", " ").strip() + rest for name in classes]
     room = text.pretrained.length - size
     whole, _ = pieces(text.pretrained, names)
