@@ -1,7 +1,7 @@
 """Strategies of fine-tuning: which parameters of a pretrained network move, when and how fast.
 
 A strategy turns the network's blocks, in the order in which an input meets them, into freezing rules; the
-head is new and always trained. `lora` and `adapter` add parameters of their own (fine_tuning/lora.py, adapters.py).
+head is new and always trained. `lora`, `adapter`, `ia3` and `vpt` add parameters of their own (a file each).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,8 +10,11 @@ from typing import NamedTuple
 from tl_jax.core.errors import UserError
 from tl_jax.core.types import Network, Tree
 from tl_jax.fine_tuning.adapters import with_adapters
+from tl_jax.fine_tuning.ia3 import merged as with_scales
+from tl_jax.fine_tuning.ia3 import with_ia3
 from tl_jax.fine_tuning.layout import Layout
-from tl_jax.fine_tuning.lora import merged, with_lora
+from tl_jax.fine_tuning.lora import merged, scale_of, with_lora
+from tl_jax.fine_tuning.prompts import with_prompts
 from tl_jax.methods.contract import Method
 from tl_jax.methods.prototypical import prototypical as class_means
 from tl_jax.training.freezing import Rule
@@ -35,6 +38,10 @@ def _set(net: Layout, blocks: Sequence[tuple[str, ...]], action: str) -> tuple[R
     return tuple((path if path in net.bare else f"{path}/*", action) for block in blocks for path in block)
 
 
+def _trunk_frozen(net: Layout, total: int) -> tuple[Rule, ...]:
+    return _set(net, net.blocks[:-1], "frozen")
+
+
 def scratch() -> Strategy:
     """No transfer: all parameters from a random start. The baseline of every gain."""
     return Strategy(lambda net, total: (), pretrained=False)
@@ -47,12 +54,12 @@ def full() -> Strategy:
 
 def linear_probe() -> Strategy:
     """The head alone; the trunk keeps its weights and statistics, dropout stays as the network has it."""
-    return Strategy(lambda net, total: _set(net, net.blocks[:-1], "frozen"))
+    return Strategy(_trunk_frozen)
 
 
 def feature_extraction() -> Strategy:
     """The head on features that are computed once, without dropout, and kept on disk."""
-    return Strategy(lambda net, total: _set(net, net.blocks[:-1], "frozen"), cached=True)
+    return Strategy(_trunk_frozen, cached=True)
 
 
 def last_k(k: int = 2) -> Strategy:
@@ -124,21 +131,36 @@ def layer_decay(factor: float = 0.65) -> Strategy:
     return Strategy(rules)
 
 
-def lora(rank: int = 4, alpha: float = 4.0) -> Strategy:
-    """W + (alpha / rank) A B with W frozen, on every kernel under the head (Hu et al. 2022, arXiv:2106.09685)."""
+def lora(rank: int = 4, alpha: float = 4.0, form: str = "lora", on: str | tuple[str, ...] = "*") -> Strategy:
+    """W + (alpha / rank) A B with W frozen, on kernels under the head (Hu et al. 2022, arXiv:2106.09685).
+
+    form: "rslora" has alpha / sqrt(rank) (arXiv:2312.03732), "dora" besides a length for each column
+    (arXiv:2402.09353). on: globs of the kernels' paths, as in "*/attention/*" or ("*/attention/*", "*/dense?/*").
+    """
+    if rank < 1:
+        raise UserError(f"lora(rank={rank}): a rank is at least 1.")
     return Strategy(
-        lambda net, total: _set(net, net.blocks[:-1], "frozen"),
-        adapt=lambda network: with_lora(network, rank, alpha),
-        merge=lambda params: merged(params, alpha / rank),
+        _trunk_frozen,
+        adapt=lambda network: with_lora(network, rank, alpha, form=form, on=on),
+        merge=lambda params: merged(params, scale_of(rank, alpha, form)),
     )
+
+
+def ia3() -> Strategy:
+    """Keys, values and inner activations of a frozen transformer times vectors (Liu et al. 2022, arXiv:2205.05638)."""
+    return Strategy(_trunk_frozen, adapt=with_ia3, merge=with_scales)
+
+
+def vpt(prompts: int = 10, deep: bool = True) -> Strategy:
+    """Learned tokens in every block of a frozen ViT, not deep: in the first (Jia et al. 2022, arXiv:2203.12119)."""
+    if prompts < 1:
+        raise UserError(f"vpt(prompts={prompts}): at least one is needed.")
+    return Strategy(_trunk_frozen, adapt=lambda network: with_prompts(network, prompts, deep))
 
 
 def adapter(width: int = 16) -> Strategy:
     """A thin residual layer after every block of the frozen trunk (Houlsby et al. 2019, arXiv:1902.00751)."""
-    return Strategy(
-        lambda net, total: _set(net, net.blocks[:-1], "frozen"),
-        adapt=lambda network: with_adapters(network, width),
-    )
+    return Strategy(_trunk_frozen, adapt=lambda network: with_adapters(network, width))
 
 
 def prototypical() -> Strategy:
@@ -173,6 +195,8 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = {
     "layer_decay": layer_decay,
     "lora": lora,
     "adapter": adapter,
+    "ia3": ia3,
+    "vpt": vpt,
     "prototypical": prototypical,
     "nearest_mean": nearest_mean,
 }
