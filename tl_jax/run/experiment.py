@@ -1,6 +1,7 @@
 """A whole run: every job of a config, then results, table and pictures. Every launch script ends here."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from tl_jax.run import rungs
 from tl_jax.run.conclude import FINISHED, Result, conclude
 from tl_jax.run.execute.begin import from_file, on_features, pretrained
 from tl_jax.run.execute.execution import check_bytes, execution
+from tl_jax.run.extend import Donor, donor
 from tl_jax.run.kind import Kind
 from tl_jax.run.loop import StoppedError, run_job
 from tl_jax.run.plan.effects import without_effect
@@ -40,6 +42,8 @@ class Running(NamedTuple):
     directory: RunDirectory
     reporter: Reporter
     stop: StopRequest
+    before: Donor | None = None
+    """The run that this one extends."""
 
     def holds(self, task: Task, step: int) -> bool:
         """Whether a job is held at a step; the hidden one that it begins from never is."""
@@ -77,11 +81,13 @@ def run(
     """
     setup = together(lambda: set_up(kind, config, options, domains, file=file))
     root = Path(options.run_dir) if options.run_dir else default_run_dir(setup.config)
+    reading = replace(options, devices=1, extend="", run_dir="")
+    before = donor(setup, root, lambda theirs: set_up(kind, theirs, reading, domains, file=file))
     with machine_faults(root), taken(root, setup) as accepted:
-        return _run(kind, setup, RunDirectory(root), accepted)
+        return _run(kind, setup, RunDirectory(root), accepted, before=before)
 
 
-def _run(kind: Kind, setup: Setup, directory: RunDirectory, accepted: Sequence[str]) -> Result:
+def _run(kind: Kind, setup: Setup, directory: RunDirectory, accepted: Sequence[str], *, before: Donor | None) -> Result:
     # What is about to run, in words, before it costs anything.
     config, reporter = setup.config, Reporter(setup.options.quiet or not first())
     reporter.say(f"{config.kind}: {', '.join(task.job.name for task in setup.tasks)} -> {directory.root}")
@@ -90,13 +96,15 @@ def _run(kind: Kind, setup: Setup, directory: RunDirectory, accepted: Sequence[s
         reporter.say(str(setup.weights.report))
     for line in without_effect(setup.config, setup.tasks):
         reporter.say(line)
+    if before and (same := before.copied(setup, directory)):
+        reporter.say(f"Taken over from {before.directory.root}, not trained again: {', '.join(same)}.")
     # What is left of it: finished jobs are read, never trained again.
     names = told(lambda: _left(setup, directory))
     todo = [task for task in setup.tasks if task.job.name in names]
     if not todo:
         reporter.say(f"This run is complete: {config.steps} of {config.steps} steps of every method. Nothing to train.")
     stop = StopRequest(reporter)
-    at = Running(kind, setup, directory, reporter, stop)
+    at = Running(kind, setup, directory, reporter, stop, before)
     # Job by job. A hidden job is named once, however many begin from it, and its model is kept for all of them.
     parts = {part.name: part for task in todo for part in (task.job.start, task.job) if part}
     unfinished: dict[str, str] = {}
@@ -157,6 +165,9 @@ def _train(at: Running, task: Task, model: Any = None) -> tuple[State, Programs]
     """
     while True:
         try:
+            if at.before:
+                apart = lambda place, few, model: _attempt(at._replace(directory=place), few, model)[0]
+                at.before.grow(at.directory, task, model, apart)
             return _attempt(at, task, model)
         except Exception as error:
             if not out_of_memory(error):

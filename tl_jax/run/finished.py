@@ -60,8 +60,14 @@ def restored(root: Path, task: Task, weights: Weights | None, at: int | None = N
 
 
 def last(root: Path, task: Task, model: Any, at: int | None = None) -> tuple[int, State]:
+    """As `kept`; its parameters are the averaged ones, where these are what it predicts by."""
+    step, states = kept(root, task, model, at)
+    return step, averaged(states)
+
+
+def kept(root: Path, task: Task, model: Any, at: int | None = None) -> tuple[int, State]:
     """The step and the states [T, ...] of a task's last checkpoint, or of that of a step; model: something like what
-    its trials began from. Its parameters are the averaged ones, where these are what it predicts by.
+    its trials began from.
 
     Raises UserError where there is none.
     """
@@ -82,7 +88,7 @@ def last(root: Path, task: Task, model: Any, at: int | None = None) -> tuple[int
         if factors != how.factors:
             fresh = jax.eval_shape(how.build(factors).renew, like)
             like = like._replace(opt=jax.eval_shape(carry_over, fresh.opt, like.opt))
-        return step, averaged(checkpoints.restore(step, like))
+        return step, checkpoints.restore(step, like)
     finally:
         checkpoints.close()
 

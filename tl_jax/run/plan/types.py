@@ -55,6 +55,11 @@ class Options:
     agreed: str = setting("", "Folder in which the runs of a sweep agree how trials run, by their shape.", flag="")
     until: int = setting(0, "Hold the run at this evaluation, as a stop there would; 0: go to its end.", flag="")
     pictures: bool = setting(True, "Draw the pictures of a finished run.")
+    extend: str = setting(
+        "",
+        "A run of the same settings that has some of these methods, strategies, seeds or swept values, or was chosen "
+        "from by another criterion: what it has is taken over, not trained again.",
+    )
     keep: str = setting(
         "all",
         "What stays of a finished run; records: no checkpoints, so that nothing is predicted or exported from it.",

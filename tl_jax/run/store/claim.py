@@ -19,6 +19,9 @@ from tl_jax.run.store.contents import changes, contents, same_shapes
 from tl_jax.run.store.manifest import NAME as MANIFEST
 
 CONFIG, CONTENTS = "config.json", "contents.json"
+MAY_DIFFER = ("methods", "strategies", "align", "seeds", "sweep", "select")
+"""Settings that say which jobs and trials there are, and how a step of them is chosen: they change nothing in training
+those that are there anyway."""
 
 
 @contextlib.contextmanager
@@ -156,6 +159,24 @@ def _check_config(root: Path, config: Config, kept: Any) -> None:
     raise UserError(
         f"{root} was made with {was}; now {now}. Resuming needs equal configurations. "
         "Use a new --run_dir, or drop --run_dir: each configuration then gets its own."
+        + _further(root, (theirs, ours), changed)
+    )
+
+
+def _further(root: Path, configs: tuple[Mapping[str, Any], Mapping[str, Any]], changed: Sequence[str]) -> str:
+    """What to type where more of a run is wanted than it has."""
+    theirs, ours = configs
+    if set(changed) <= set(MAY_DIFFER):
+        return f" Add --extend={root} to it: what is trained there is then taken over, and not trained again."
+    if changed != ["steps"] or ours["steps"] <= theirs["steps"]:
+        return ""
+    names = list(dict.fromkeys((*ours["methods"], *ours["strategies"])))
+    more = ours["steps"] - theirs["steps"]
+    return (
+        " Learning rate and trade-off go by the share of --steps, so a longer run is another one from its first step. "
+        f"To go on from weights of this one, drop --run_dir and type --steps={more} --init_from='{root}?job={names[0]}'"
+        + (f" (or another of {', '.join(names)})" if len(names) > 1 else "")
+        + "; the schedules then begin anew."
     )
 
 
