@@ -59,9 +59,9 @@ def with_prompts(network: Network, count: int, deep: bool) -> Network:
             if path not in prompts:
                 return args
             tokens = args[0]
-            size["tokens"] = tokens.shape[1]
+            n, size["tokens"], _ = tokens.shape
             own = prompts[path].astype(tokens.dtype)[None]
-            return (jnp.concatenate([tokens, jnp.broadcast_to(own, (len(tokens), *own.shape[1:]))], axis=1),)
+            return (jnp.concatenate([tokens, jnp.broadcast_to(own, (n, *own.shape[1:]))], axis=1),)
 
         def after(path: str, y: Array) -> Array:
             y = y[:, : size["tokens"]] if path in last else y
