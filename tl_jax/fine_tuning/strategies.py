@@ -1,45 +1,23 @@
 """Strategies of fine-tuning: which parameters of a pretrained network move, when and how fast.
 
 A strategy turns the network's blocks, in the order in which an input meets them, into freezing rules; the
-head is new and always trained. `lora`, `adapter`, `ia3` and `vpt` add parameters of their own (a file each).
+head is new and always trained. `lora`, `adapter`, `ia3` and `vpt` add parameters of their own (additions.py).
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
 
 from tl_jax.core.errors import UserError
-from tl_jax.core.types import Network, Tree
-from tl_jax.fine_tuning.adapters import with_adapters
-from tl_jax.fine_tuning.ia3 import merged as with_scales
-from tl_jax.fine_tuning.ia3 import with_ia3
+from tl_jax.fine_tuning.additions import adapter, ia3, lora, vpt
 from tl_jax.fine_tuning.layout import Layout
-from tl_jax.fine_tuning.lora import merged, scale_of, with_lora
-from tl_jax.fine_tuning.prompts import with_prompts
-from tl_jax.methods.contract import Method
+from tl_jax.fine_tuning.strategy import Strategy, set_to, trunk_frozen
 from tl_jax.methods.prototypical import prototypical as class_means
 from tl_jax.training.freezing import Rule
 
-
-class Strategy(NamedTuple):
-    """rules(layout, total steps) -> freezing rules; pretrained: whether it begins from the source's weights;
-    cached: whether the trunk's features can be computed once; adapt: what it adds to the network; merge: from its
-    parameters those of the plain network that computes the same, None where there is none; method: what it does in the
-    place of the method."""
-
-    rules: Callable[[Layout, int], tuple[Rule, ...]]
-    pretrained: bool = True
-    cached: bool = False
-    adapt: Callable[[Network], Network] = lambda network: network
-    merge: Callable[[Tree], Tree] | None = None
-    method: Method | None = None
-
-
-def _set(net: Layout, blocks: Sequence[tuple[str, ...]], action: str) -> tuple[Rule, ...]:
-    return tuple((path if path in net.bare else f"{path}/*", action) for block in blocks for path in block)
-
-
-def _trunk_frozen(net: Layout, total: int) -> tuple[Rule, ...]:
-    return _set(net, net.blocks[:-1], "frozen")
+try:
+    from tl_jax.methods.tip_adapter import as_it_begins
+    from tl_jax.methods.tip_adapter import tip_adapter as cache_of_features
+except ModuleNotFoundError:  # until the file is there, its two strategies are not
+    as_it_begins = cache_of_features = None
 
 
 def scratch() -> Strategy:
@@ -54,12 +32,12 @@ def full() -> Strategy:
 
 def linear_probe() -> Strategy:
     """The head alone; the trunk keeps its weights and statistics, dropout stays as the network has it."""
-    return Strategy(_trunk_frozen)
+    return Strategy(trunk_frozen)
 
 
 def feature_extraction() -> Strategy:
     """The head on features that are computed once, without dropout, and kept on disk."""
-    return Strategy(_trunk_frozen, cached=True)
+    return Strategy(trunk_frozen, cached=True)
 
 
 def last_k(k: int = 2) -> Strategy:
@@ -68,7 +46,7 @@ def last_k(k: int = 2) -> Strategy:
     def rules(net: Layout, total: int) -> tuple[Rule, ...]:
         if not 1 <= k <= len(net.blocks):
             raise UserError(f"last_k(k={k}): the network has {len(net.blocks)} blocks ({_names(net)}). Use 1 to that.")
-        return _set(net, net.blocks[:-k], "frozen")
+        return set_to(net, net.blocks[:-k], "frozen")
 
     return Strategy(rules)
 
@@ -81,7 +59,7 @@ def surgical(block: int = 0) -> Strategy:
             raise UserError(
                 f"surgical(block={block}): the network's blocks are 0 to {len(net.blocks) - 1} ({_names(net)})."
             )
-        return _set(net, [b for i, b in enumerate(net.blocks[:-1]) if i != block], "frozen")
+        return set_to(net, [b for i, b in enumerate(net.blocks[:-1]) if i != block], "frozen")
 
     return Strategy(rules)
 
@@ -92,19 +70,19 @@ def bn_only() -> Strategy:
     def rules(net: Layout, total: int) -> tuple[Rule, ...]:
         if not net.norms:
             raise UserError("bn_only: this network has no batch normalisation. Use bitfit or linear_probe.")
-        return (*((f"{module}/*", "1") for module in net.norms), *_set(net, net.blocks[:-1], "frozen"))
+        return (*((f"{module}/*", "1") for module in net.norms), *set_to(net, net.blocks[:-1], "frozen"))
 
     return Strategy(rules)
 
 
 def bitfit() -> Strategy:
     """Biases and the head (Ben Zaken et al. 2022, arXiv:2106.10199)."""
-    return Strategy(lambda net, total: (("*/bias", "1"), *_set(net, net.blocks[:-1], "frozen")))
+    return Strategy(lambda net, total: (("*/bias", "1"), *set_to(net, net.blocks[:-1], "frozen")))
 
 
 def lp_ft(share: float = 0.5) -> Strategy:
     """The head alone for a share of the steps, then everything (Kumar et al. 2022, arXiv:2202.10054)."""
-    return Strategy(lambda net, total: _set(net, net.blocks[:-1], f"frozen@{_at(share, total)}"))
+    return Strategy(lambda net, total: set_to(net, net.blocks[:-1], f"frozen@{_at(share, total)}"))
 
 
 def gradual_unfreeze() -> Strategy:
@@ -113,7 +91,7 @@ def gradual_unfreeze() -> Strategy:
     def rules(net: Layout, total: int) -> tuple[Rule, ...]:
         lower, n = net.blocks[:-1], len(net.blocks)
         return tuple(
-            rule for i, b in enumerate(lower) for rule in _set(net, [b], f"frozen@{_at((n - 1 - i) / n, total)}")
+            rule for i, b in enumerate(lower) for rule in set_to(net, [b], f"frozen@{_at((n - 1 - i) / n, total)}")
         )
 
     return Strategy(rules)
@@ -125,42 +103,10 @@ def layer_decay(factor: float = 0.65) -> Strategy:
     def rules(net: Layout, total: int) -> tuple[Rule, ...]:
         n = len(net.blocks)
         return tuple(
-            rule for i, b in enumerate(net.blocks[:-1]) for rule in _set(net, [b], f"{factor ** (n - 1 - i):.6g}")
+            rule for i, b in enumerate(net.blocks[:-1]) for rule in set_to(net, [b], f"{factor ** (n - 1 - i):.6g}")
         )
 
     return Strategy(rules)
-
-
-def lora(rank: int = 4, alpha: float = 4.0, form: str = "lora", on: str | tuple[str, ...] = "*") -> Strategy:
-    """W + (alpha / rank) A B with W frozen, on kernels under the head (Hu et al. 2022, arXiv:2106.09685).
-
-    form: "rslora" has alpha / sqrt(rank) (arXiv:2312.03732), "dora" besides a length for each column
-    (arXiv:2402.09353). on: globs of the kernels' paths, as in "*/attention/*" or ("*/attention/*", "*/dense?/*").
-    """
-    if rank < 1:
-        raise UserError(f"lora(rank={rank}): a rank is at least 1.")
-    return Strategy(
-        _trunk_frozen,
-        adapt=lambda network: with_lora(network, rank, alpha, form=form, on=on),
-        merge=lambda params: merged(params, scale_of(rank, alpha, form)),
-    )
-
-
-def ia3() -> Strategy:
-    """Keys, values and inner activations of a frozen transformer times vectors (Liu et al. 2022, arXiv:2205.05638)."""
-    return Strategy(_trunk_frozen, adapt=with_ia3, merge=with_scales)
-
-
-def vpt(prompts: int = 10, deep: bool = True) -> Strategy:
-    """Learned tokens in every block of a frozen ViT, not deep: in the first (Jia et al. 2022, arXiv:2203.12119)."""
-    if prompts < 1:
-        raise UserError(f"vpt(prompts={prompts}): at least one is needed.")
-    return Strategy(_trunk_frozen, adapt=lambda network: with_prompts(network, prompts, deep))
-
-
-def adapter(width: int = 16) -> Strategy:
-    """A thin residual layer after every block of the frozen trunk (Houlsby et al. 2019, arXiv:1902.00751)."""
-    return Strategy(_trunk_frozen, adapt=lambda network: with_adapters(network, width))
 
 
 def prototypical() -> Strategy:
@@ -171,6 +117,17 @@ def prototypical() -> Strategy:
 def nearest_mean() -> Strategy:
     """The same on centred features of length 1 (Wang et al. 2019, arXiv:1911.04623, CL2N)."""
     return Strategy(lambda net, total: (), cached=True, method=class_means(form="unit"))
+
+
+def zero_shot() -> Strategy:
+    """No training and no labels: the head as it begins, of the names of the classes (Radford et al. 2021)."""
+    return Strategy(lambda net, total: (), cached=True, method=as_it_begins(), named=True)
+
+
+def tip_adapter(alpha: float = 1.0, beta: float = 5.5, tuned: bool = False) -> Strategy:
+    """The head of names and a cache of the labelled features; tuned: whose keys are trained (Zhang et al. 2022)."""
+    method = cache_of_features(alpha=alpha, beta=beta, tuned=tuned)
+    return Strategy(lambda net, total: (), cached=True, method=method, named=True)
 
 
 def _at(share: float, total: int) -> int:
@@ -199,4 +156,8 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = {
     "vpt": vpt,
     "prototypical": prototypical,
     "nearest_mean": nearest_mean,
+    "zero_shot": zero_shot,
+    "tip_adapter": tip_adapter,
 }
+if cache_of_features is None:
+    STRATEGIES = {name: make for name, make in STRATEGIES.items() if name not in ("zero_shot", "tip_adapter")}

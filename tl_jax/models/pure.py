@@ -51,7 +51,8 @@ def _changing(before: Before | None, after: After | None) -> Callable:
             return run(*args, **kwargs)
         path = "/".join(context.module.path)
         output = run(*(before(path, args) if before else args), **kwargs)
-        # Of a recurrent layer: all states and the last one.
-        return jax.tree.map(lambda y: after(path, y), output) if after else output
+        if after is None:
+            return output
+        return jax.tree.map(lambda y: after(path, y), output)  # of a recurrent layer: all states and the last one
 
     return interceptor
