@@ -11,13 +11,9 @@ from tl_jax.fine_tuning.additions import adapter, ia3, lora, vpt
 from tl_jax.fine_tuning.layout import Layout
 from tl_jax.fine_tuning.strategy import Strategy, set_to, trunk_frozen
 from tl_jax.methods.prototypical import prototypical as class_means
+from tl_jax.methods.tip_adapter import as_it_begins
+from tl_jax.methods.tip_adapter import tip_adapter as cache_of_features
 from tl_jax.training.freezing import Rule
-
-try:
-    from tl_jax.methods.tip_adapter import as_it_begins
-    from tl_jax.methods.tip_adapter import tip_adapter as cache_of_features
-except ModuleNotFoundError:  # until the file is there, its two strategies are not
-    as_it_begins = cache_of_features = None
 
 
 def scratch() -> Strategy:
@@ -159,5 +155,3 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = {
     "zero_shot": zero_shot,
     "tip_adapter": tip_adapter,
 }
-if cache_of_features is None:
-    STRATEGIES = {name: make for name, make in STRATEGIES.items() if name not in ("zero_shot", "tip_adapter")}
