@@ -6,9 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.trees import flatten
-from tl_jax.core.types import Array, At, Batch, Output, Outputs
-from tl_jax.losses.classes import supervised
-from tl_jax.losses.domains import told_apart
+from tl_jax.core.types import Array, At, Batch, Outputs
+from tl_jax.losses.domains import risks, told_apart
 from tl_jax.methods.contract import Method, Own, Terms, View
 
 Slopes = Mapping[str, Array]
@@ -30,13 +29,10 @@ def and_mask(tau: float = 1.0) -> Method:
             slopes.append(jax.lax.stop_gradient(slope))
             return {path: jnp.zeros_like(g) for path, g in slope.items()}
 
-        def risk(out: Outputs, k: int) -> Array:
-            part: Output = batch.split(out["source"])[k]
-            return supervised(part.logits, batch.sources[k].y)
-
+        each = lambda out: risks(out["source"].logits, batch, at)
         for k in range(len(batch.sources)):
-            own.lookahead(lambda out, k=k: risk(out, k), stay)
-        mean = sum((risk(out, k) for k in range(len(batch.sources))), jnp.zeros(())) / len(batch.sources)
+            own.lookahead(lambda out, k=k: each(out)[k], stay)
+        mean = each(out).mean()
         agreed, theta = masked(slopes, at.values["tau"]), flatten(own.network)
         # A sum whose derivative is the masked gradient; its own value is taken out again.
         pull = sum(((theta[path] * g).sum() for path, g in agreed.items()), jnp.zeros(()))

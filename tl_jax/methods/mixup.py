@@ -6,7 +6,7 @@ import numpy as np
 
 from tl_jax.core.keys import named
 from tl_jax.core.types import Array, At, Batch, Outputs
-from tl_jax.losses.classes import cross_entropies
+from tl_jax.losses.classes import supervised_each
 from tl_jax.losses.examples.mixing import mixed, shares
 from tl_jax.methods.contract import Method, Own, Terms, View
 
@@ -24,7 +24,7 @@ def mixup(alpha: float = 0.2) -> Method:
         other, domain = partners([len(source.y) for source in batch.sources], at.key)
         a = shares(named(at.key, "share"), len(batch.sources), at.values["alpha"])[domain]
         logits = own.moved({"source": lambda x: mixed(x, other, a)})["source"].logits
-        each = a * cross_entropies(logits, batch.y) + (1 - a) * cross_entropies(logits, batch.y[other])
+        each = a * supervised_each(logits, batch.y, at) + (1 - a) * supervised_each(logits, batch.y[other], at)
         return Terms({"mixed": each.mean()})
 
     views, weights = {"source": View("source")}, lambda at: {"mixed": 1.0}

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
-from tl_jax.losses.classes import cross_entropies
+from tl_jax.losses.classes import cross_entropies, supervised_each
 from tl_jax.losses.importance import held_out, weighted_mean
 from tl_jax.methods.contract import Example, Method, Own, Terms, View
 
@@ -43,7 +43,7 @@ def swad(every: float = 0.02, tolerance: float = 1.3, held: float = 0.2) -> Meth
 
     def terms(own: Own, out: Outputs, batch: Batch[None], at: At) -> Terms:
         learnt = 1.0 - spare(batch)
-        loss = weighted_mean(cross_entropies(out["source"].logits, batch.y), learnt)[0]
+        loss = weighted_mean(supervised_each(out["source"].logits, batch.y, at), learnt)[0]
         return Terms({"learnt": loss}, {"threshold": own.memory["valley"]["most"]})
 
     def after(model: Model, out: Outputs, batch: Batch, at: At) -> Tree:
