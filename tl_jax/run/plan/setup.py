@@ -14,6 +14,7 @@ from tl_jax.data.pipeline.rows import balanced, balanced_weights, labelled_rows,
 from tl_jax.data.views.augment import VIEWS
 from tl_jax.fine_tuning.layout import Layout, layout
 from tl_jax.methods.contract import augmented
+from tl_jax.models.context import with_context
 from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import build
 from tl_jax.models.recipe import as_recipe
@@ -166,4 +167,6 @@ def make_network(config: Config, problem: Problem, job: Job, mode: str, *, form:
         built = build_tasks(call(), widths, parse(config.sharing, SHARING, "sharing")(), dtype, form)
     else:
         built = build(call(), max(1, len(problem.target.classes)), dtype, form)
+    if words := job.strategy.context:
+        built = with_context(built, (call.name, as_recipe(call())), problem.target.classes, words)
     return accepting_bytes(job.strategy.adapt(recomputing(built) if config.remat else built))
