@@ -144,8 +144,8 @@ def _unsaid_rates(config: Config, tasks: Sequence[Task]) -> list[str]:
     if "rate=" in config.network or not silent:
         return []
     return [
-        f"{', '.join(silent)}: nothing says how many samples a second these have; --network={config.network} takes them "
-        "at its own rate. rate= of the data says it."
+        f"{', '.join(silent)}: nothing says how many samples a second these have; --network={config.network} takes "
+        "them at its own rate. rate= of the data says it."
     ]
 
 
