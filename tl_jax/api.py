@@ -20,7 +20,7 @@ from tl_jax.programs.opened import open_model
 from tl_jax.run.conclude import Result
 from tl_jax.run.plan.devices import setup as setup_devices
 from tl_jax.run.plan.types import Options
-from tl_jax.run.settings.config import Config
+from tl_jax.run.settings.config import Config, check_given
 from tl_jax.run.settings.forms import plain
 from tl_jax.run.settings.recipes import published
 from tl_jax.run.settings.settings import settings as settings_of
@@ -131,6 +131,7 @@ def load(
 
 def _follow_recipe(kind: str, settings: dict[str, Any], quiet: bool) -> None:
     """Put what a published recipe says in the place of `recipe`, where it is not given."""
+    check_given(settings)
     if name := settings.pop("recipe", ""):
         has = settings_of(Config).keys() - set(KINDS[kind].planning.without)
         sets, line = published(name, settings, has)

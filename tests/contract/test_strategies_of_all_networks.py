@@ -19,10 +19,11 @@ ENCODERS = ("bert", "roberta", "distilbert", "minilm", "modernbert")
 INPUTS = {
     **dict.fromkeys(("gru", "text_cnn", "text_transformer", *ENCODERS, "clip_text", "siglip_text"), IDS),
     "conv1d": SERIES,
-    "audio_cnn": ((2, 4000), jnp.float32),
+    **dict.fromkeys(("audio_cnn", "wav2vec2", "hubert", "whisper_encoder", "ast"), ((2, 4000), jnp.float32)),
 }
 PAIRS = ("clip", "siglip", "clip_text", "siglip_text")
 ARGUMENTS = {name: {"layers": 2, "width": 24} for name in (*ENCODERS, *PAIRS)}
+ARGUMENTS |= {name: {"layers": 2, "width": 48} for name in ("wav2vec2", "hubert", "whisper_encoder", "ast")}
 ARGUMENTS["dinov2"] = {"layers": 2, "width": 24, "patch": 16, "registers": 2}
 """Fewer layers of one kind, where there are many."""
 FOUR = ["conv1 norm1", "stage1", "stage2", "stage3"]
@@ -50,10 +51,13 @@ BLOCKS = {
     "siglip": ["embed position", "block1", "block2 norm", "pool"],
     **{name: ["embed", "block1", "block2 norm", "projection"] for name in ("clip_text", "siglip_text")},
     "audio_cnn": ["conv1 norm1", "conv2 norm2", "conv3 norm3"],
+    **{name: ["extract", "embed", "block1", "block2"] for name in ("wav2vec2", "hubert")},
+    **{name: ["embed", "block1", "block2 norm"] for name in ("whisper_encoder", "ast")},
 }
 """What stands under the bottleneck, from the input on."""
 ALIKE = {"resnet34": "resnet18", "resnet101": "resnet50", "vit_small": "vit_tiny", "vit_base": "vit_tiny"}
-ALIKE |= dict.fromkeys(("roberta", "distilbert", "minilm"), "bert") | {"siglip_text": "clip_text"}
+ALIKE |= dict.fromkeys(("roberta", "distilbert", "minilm"), "bert")
+ALIKE |= {"siglip_text": "clip_text", "hubert": "wav2vec2"}
 """Networks whose parameters have the names of another's, but for the number of blocks in a stage."""
 SHOWN = sorted(set(NETWORKS) - set(ALIKE))
 

@@ -12,9 +12,11 @@ import pytest
 import scipy.stats
 from samples import draw
 
+from tl_jax.core.types import At, Labelling
 from tl_jax.losses import classes as losses
 
 N, C = 12, 5
+AT = At(0, 0.0, 1.0, {}, jax.random.key(0))
 
 
 pytestmark = pytest.mark.usefixtures("double")
@@ -58,15 +60,26 @@ def test_cross_entropy_refuses_a_column_of_labels():
 
 def test_what_is_supervised_is_told_by_the_type_of_the_labels():
     z, y = draw(0, N, 1), draw(1, N)
-    np.testing.assert_allclose(losses.supervised(z, y), np.mean(np.square(z[:, 0] - y)), rtol=1e-12)
+    np.testing.assert_allclose(losses.supervised(z, y, AT), np.mean(np.square(z[:, 0] - y)), rtol=1e-12)
     many = draw(0, N, C)
-    np.testing.assert_allclose(losses.supervised(many, labels(), 0.1), losses.cross_entropy(many, labels(), 0.1))
+    np.testing.assert_allclose(losses.supervised(many, labels(), AT, 0.1), losses.cross_entropy(many, labels(), 0.1))
+
+
+def test_the_run_s_smoothing_goes_before_the_method_s_and_weights_of_classes_are_those_of_a_weighted_mean():
+    z, y, weights = draw(0, N, C), labels(), (0.5, 1.0, 2.0, 4.0, 0.25)
+    at = AT._replace(labelling=Labelling(0.2, weights))
+    q = 0.8 * np.eye(C)[y] + 0.2 / C
+    each, w = -(q * np.log(softmax(z))).sum(1), np.array(weights)[y]
+    np.testing.assert_allclose(losses.supervised(z, y, at, 0.1), (w * each).sum() / w.sum(), rtol=1e-12)
+    np.testing.assert_allclose(losses.supervised_each(z, y, at), w * each / w.mean(), rtol=1e-12)
+    plain = AT._replace(labelling=Labelling(0.0))
+    np.testing.assert_allclose(losses.supervised(z, y, plain, 0.1), losses.cross_entropy(z, y), rtol=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(N, C), (N,), (N + 1, 1)])
 def test_values_refuse_any_but_one_output_a_row(shape):
     with pytest.raises(ValueError, match="values"):
-        losses.supervised(draw(0, *shape), draw(1, N))
+        losses.supervised(draw(0, *shape), draw(1, N), AT)
 
 
 def test_entropies_are_scipys():

@@ -9,7 +9,7 @@ from tl_jax.methods import BASELINES, METHODS
 from tl_jax.methods.contract import Method
 
 ARGUMENTS = {
-    "source_only": {"smoothing": 0.0},
+    "source_only": {},
     "target_only": {},
     "adabn": {"examples": 1000},
     "dan": {"form": "quadratic"},  # Long et al. 2015 in all pairs; form="paper" has theirs
@@ -68,6 +68,14 @@ ARGUMENTS = {
     "rtn": {"penalty": 0.3},  # Long et al. 2016
     "dd": {"margin": 1.0, "hidden": 256},
     "mfsan": {},
+    "vada": {"radius": 3.5, "smooth": 1.0, "target": 0.01, "hidden": 100},  # Shu et al. 2018
+    "dirt_t": {"radius": 3.5, "teacher": 0.01, "every": 1 / 16, "decay": 0.998},  # Shu et al. 2018
+    "can": {"distance": 1.0, "least": 3.0},  # Kang et al. 2019: 3
+    "cst": {"tsallis": 0.08, "strong": 0.5, "temperature": 2.0, "threshold": 0.97, "rho": 0.5},  # Liu et al. 2021
+    "spa": {"spectral": 1.0, "neighbours": 5, "momentum": 0.3, "smoothing": 0.1, "hidden": 1024},  # Xiao et al. 2023
+    "cdac": {"ranks": 5, "threshold": 0.95, "consistency": 30.0},  # Li et al. 2021
+    "noisy_student": {"rounds": 4.0, "threshold": 0.3},  # Xie et al. 2020: .3, three students
+    "cowa": {"alpha": 1.0, "smoothing": 0.1},  # Lee et al. 2022
     "erm": {},
     "mldg": {"inner": 5e-4},  # Li et al. 2018: alpha = 5e-4
     "vrex": {"anneal": 0.1},  # DomainBed: 500 of 5000 steps
@@ -101,7 +109,7 @@ ARGUMENTS = {
     },
     "lame": {"neighbours": 5, "iterations": 100},  # Boudiaf et al. 2022
     "t3a": {"filter": 100},
-    "fine_tune": {"smoothing": 0.0},
+    "fine_tune": {},
     "joint": {},
     "bss": {"smallest": 1},  # Chen et al. 2019 (NeurIPS): k = 1
     "l2_sp": {"head": 1.0},
@@ -172,6 +180,13 @@ TRADE_OFFS = {
     "rtn": (0.3, "constant"),  # Long et al. 2016
     "dd": (0.1, "dann"),  # as mdd
     "mfsan": (1.0, "dann"),  # Zhu et al. 2019
+    "vada": (0.01, "constant"),  # Shu et al. 2018
+    "dirt_t": (0.01, "constant"),  # Shu et al. 2018
+    "can": (0.3, "constant"),  # Kang et al. 2019
+    "cst": (0.5, "constant"),
+    "spa": (0.2, "linear"),  # Xiao et al. 2023: .2 on Office-Home
+    "cdac": (1.0, "constant"),
+    "noisy_student": (1.0, "constant"),
     "mldg": (1.0, "constant"),  # Li et al. 2018: beta = 1
     "vrex": (10.0, "constant"),  # DomainBed
     "irm": (100.0, "constant"),  # DomainBed

@@ -5,8 +5,8 @@ import pytest
 from cases import CE, OUT, C, N, S, T, Y, entropy, gradient, softmax, terms
 
 from tl_jax.methods import METHODS
+from tl_jax.methods.contract import source_model
 from tl_jax.methods.mcc import mcc
-from tl_jax.methods.source_only import source_only
 
 
 def test_a_method_has_the_name_of_its_file():
@@ -37,7 +37,7 @@ def test_the_source_term_of_a_method_is_that_of_source_only(name):
 
 
 def test_label_smoothing_spreads_the_label_over_all_classes():
-    losses, _ = terms(source_only(smoothing=0.1).terms)
+    losses, _ = terms(source_model(smoothing=0.1).terms)
     q = 0.9 * np.eye(C)[Y] + 0.1 / C
     np.testing.assert_allclose(losses["source"], -(q * np.log(softmax(S.logits))).sum() / N, rtol=1e-12)
 

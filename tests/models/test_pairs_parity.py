@@ -9,7 +9,7 @@ import pytest
 
 from tl_jax.models.networks import build, network
 from tl_jax.models.pretrained import load
-from tl_jax.models.zero_shot import logits, scale_of
+from tl_jax.models.zero_shot import logits, opened, scale_of
 
 TOWER = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 50}
 TEXT = {**TOWER, "hidden_size": 32, "num_attention_heads": 4, "vocab_size": 40, "max_position_embeddings": 9}
@@ -72,5 +72,5 @@ def test_features_and_logits_are_those_of_transformers(case, tmp_path):
     np.testing.assert_allclose(text, padded, atol=1e-4)
     for i, one in enumerate(texts if name == "clip" else texts[:1]):  # SigLIP's are always filled up
         np.testing.assert_allclose(features(f"{name}_text", tmp_path, ours(one[None]))[0][0], plain[i], atol=1e-4)
-    got = logits(image, text, scale_of(str(tmp_path)))
+    got = logits(image, text, scale_of(opened(name, str(tmp_path))))
     np.testing.assert_allclose(got, want.logits_per_image.numpy(), atol=1e-4)

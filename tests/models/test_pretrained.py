@@ -26,7 +26,9 @@ NETWORK = {
     "densenet": "densenet121",
 }
 TEXT = ("bert", "distilbert", "modernbert", "clip_text", "siglip_text")
-LESS = {name: {"layers": 2, "width": 24} for name in (*TEXT, "clip", "siglip")}
+SOUND = ("wav2vec2", "whisper_encoder", "ast")
+"""Their names are in test_waves.py."""
+LESS = {name: {"layers": 2, "width": 24} for name in (*TEXT, *SOUND, "clip", "siglip")}
 LESS["dinov2"] = {"layers": 2, "width": 24, "patch": 16, "registers": 2}
 """Fewer layers, where their number can be said."""
 
@@ -62,7 +64,7 @@ def file(tmp_path):
 
 @pytest.mark.parametrize(
     ("architecture", "naming"),
-    [(a, n) for a, table in NAMINGS.items() if a not in ("vgg", *TEXT) for n in [*table, "plain"]],
+    [(a, n) for a, table in NAMINGS.items() if a not in ("vgg", *TEXT, *SOUND) for n in [*table, "plain"]],
 )
 def test_what_is_saved_is_loaded(architecture, naming, tmp_path):
     params, stats = made(NETWORK.get(architecture, architecture), **LESS.get(architecture, {}))
@@ -93,7 +95,7 @@ def test_every_name_is_used_once():
     from tl_jax.models.names import entries
 
     for architecture, table in NAMINGS.items():
-        text = architecture in TEXT
+        text = architecture in (*TEXT, *SOUND)
         x = jnp.zeros((1, 4), jnp.int32) if text else jnp.zeros((1, 32, 32, 3))
         less = LESS.get(architecture, {})
         made = NETWORKS[NETWORK.get(architecture, architecture)](bottleneck=0, **less)

@@ -115,8 +115,8 @@ def test_the_first_run_of_a_shape_decides_for_a_sweep(tmp_path):
 
 
 def test_placement_prefers_trials_and_falls_back_to_the_batch():
-    assert place(8, trials=8, batch_size=20, vmapped=True).over_trials
-    assert not place(8, trials=3, batch_size=16, vmapped=True).over_trials
-    assert place(1, trials=3, batch_size=5, vmapped=False).mesh is None
+    assert place(8, trials=8, batches=(20,), vmapped=True).over_trials
+    assert not place(8, trials=3, batches=(16,), vmapped=True).over_trials
+    assert place(1, trials=3, batches=(5,), vmapped=False).mesh is None
     with pytest.raises(UserError, match=r"2\.5 each"):
-        place(8, trials=3, batch_size=20, vmapped=True)
+        place(8, trials=3, batches=(20,), vmapped=True)

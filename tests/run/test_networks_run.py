@@ -52,6 +52,10 @@ def test_auto_knows_the_ids_the_rate_and_the_size():
     assert network(made("text", 11, vocabulary=50)) == "text_cnn(vocabulary=50)"
     assert network(made("sound", rate=16000)) == "audio_cnn(rate=16000)"
     assert network(made("sound", rate=8000)) == "audio_cnn"
+    heard = lambda name, rate: resolved(Config(network=name), [made("sound", rate=rate)]).network
+    assert heard("ast", 16000) == "ast"
+    assert heard("hubert(layers=2)", 8000) == "hubert(layers=2, rate=8000)"
+    assert heard("ast(rate=8000)", 0) == "ast(rate=8000)"
     assert network(made("image", shape=(3, 28, 1))).partition("(")[0] == "mlp"
 
 
@@ -65,6 +69,8 @@ def test_auto_knows_the_ids_the_rate_and_the_size():
         ("audio_cnn", made("series"), ["mlp, gru, conv1d"]),
         ("gru(vocabulary=9)", made("text", 9), ["token ids below 9; the data have 9", "gru(vocabulary=10)"]),
         ("audio_cnn", made("sound", rate=16000), ["8000 samples a second", "16000", "audio_cnn(rate=16000)"]),
+        ("wav2vec2", made("sound", rate=0), ["hears 16000 samples a second", "does not say how many it has", "rate="]),
+        ("ast(rate=16000)", made("sound", rate=8000), ["has 8000 samples a second, not 16000", "Leave rate= out"]),
     ],
 )
 def test_a_network_of_another_kind_is_refused_with_those_that_fit(network, domain, said):

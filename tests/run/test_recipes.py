@@ -55,7 +55,7 @@ def test_what_is_given_wins_and_is_said(fit, capsys):
     (line,) = capsys.readouterr().out.splitlines()
     assert "Recipe adamatch, AdaMatch (Berthelot et al. 2022" in line
     assert "weight_decay 0.001, batch_size 64, ema 0.999" in line
-    assert "given, and so kept: lr, steps. Not as there: three target examples" in line
+    assert line.endswith("given, and so kept: lr, steps.")
 
 
 def test_a_setting_that_the_kind_has_not_is_left_out_and_an_unknown_recipe_is_refused(fit):

@@ -151,3 +151,28 @@ def test_plain_passes_of_one_domain_see_one_augmented_example_and_other_views_th
         np.testing.assert_allclose(seen["one"], X_S if made is method else drawn, rtol=1e-6)
         np.testing.assert_allclose(seen["own"], augment("weak", seen["keys"]["own"][0], jnp.asarray(X_S)), rtol=1e-6)
         assert np.abs(seen["own"] - seen["one"]).max() > 1e-3
+
+
+def test_moved_inputs_pass_as_the_batch_does_and_leave_the_statistics_alone(network):
+    seen, move = {}, np.arange(3.0, dtype=np.float32) * X_T
+
+    def terms(own, out, batch, at):
+        seen.update(there=own.moved({"target": lambda x: x + move}), here=out)
+        seen["slope"] = jax.grad(lambda r: own.moved({"target": lambda x: x + r})["target"].logits.sum())(0 * move)
+        return Terms({"source": jnp.float32(0)})
+
+    params, here = around(network)
+    _, found = objective(Method(terms), Forward(network, "separate"), terms)(params, here)
+    moved = X_T + move
+    np.testing.assert_allclose(seen["there"]["target"].features, (moved - moved.mean(0)) / moved.std(0), atol=1e-4)
+    np.testing.assert_array_equal(seen["there"]["source"].logits, seen["here"]["source"].logits)
+    assert seen["slope"].shape == X_T.shape
+    want = 0.09 * X_S.mean(0) + 0.1 * X_T.mean(0)
+    np.testing.assert_allclose(found.stats["all"]["backbone"]["norm1"]["mean"], want, rtol=1e-4)
+
+
+def test_token_ids_are_not_moved(network):
+    terms = lambda own, out, batch, at: Terms({"source": own.moved({"source": lambda x: x})["source"].logits.sum()})
+    params, here = around(network, x_s=np.ones((5, 3), np.int32))
+    with pytest.raises(UserError, match="view 'source' a little: token ids"):
+        objective(Method(terms), Forward(network, "separate"), terms)(params, here)

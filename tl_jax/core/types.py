@@ -110,12 +110,23 @@ class Model(NamedTuple):
     own: Tree
 
 
+class Labelling(NamedTuple):
+    """How labels that are classes count in the supervised loss (see `losses.supervised`).
+
+    smoothing: in [0, 1), None: as the method does by itself; weights: of each class, above 0 (empty: all alike).
+    """
+
+    smoothing: float | None = None
+    weights: tuple[float, ...] = ()
+
+
 class At(NamedTuple):
     """Where the run stands when a term is evaluated.
 
     progress in [0, 1) is step / total; `lam` is the trade-off after its schedule; `values` holds the
     swept scalars (lam, lr, weight_decay and the method's own); `key` is this step's random key. view_keys: in `terms`,
-    the key that each view was drawn by, one for every domain that it passes, in their order.
+    the key that each view was drawn by, one for every domain that it passes, in their order. labelling: how labels
+    count, the same in the whole run.
     """
 
     step: Array
@@ -124,3 +135,4 @@ class At(NamedTuple):
     values: Mapping[str, Array]
     key: Array
     view_keys: Mapping[str, tuple[Array, ...]] = {}
+    labelling: Labelling = Labelling()

@@ -18,7 +18,7 @@ from tl_jax.run.kind import Kind
 from tl_jax.run.plan.devices import PLATFORMS
 from tl_jax.run.plan.devices import setup as setup_devices
 from tl_jax.run.plan.types import Options
-from tl_jax.run.settings.config import Config
+from tl_jax.run.settings.config import Config, check_given
 from tl_jax.run.settings.recipes import RECIPES, published
 from tl_jax.run.settings.settings import Setting, settings
 
@@ -68,8 +68,9 @@ def define(
         values = {name: one.form.read(named[name], getattr(FLAGS, named[name])) for name, one in shown.items()}
         if values.get("label_fraction") and not FLAGS[named["labels_per_class"]].present:
             values["labels_per_class"] = ()  # the default gives way to what was asked for
+        given = {name: value for name, value in values.items() if FLAGS[named[name]].present}
+        check_given(given)
         if "optimizer" in shown and FLAGS.recipe:
-            given = {name: value for name, value in values.items() if FLAGS[named[name]].present}
             sets, line = published(FLAGS.recipe, given, shown)
             print(line, file=sys.stderr if FLAGS.json or FLAGS.quiet else sys.stdout)
             values |= sets

@@ -18,6 +18,7 @@ COMMANDS = (
     "report",
     "benchmark",
     "few_shot",
+    "zero_shot",
     "rank",
     "export",
     "predict",

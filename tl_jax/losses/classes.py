@@ -7,7 +7,7 @@ so the equations hold to rounding and a saturated softmax is exact, not approxim
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core.types import Array
+from tl_jax.core.types import Array, At
 
 
 def cross_entropies(logits: Array, y: Array, smoothing: float | Array = 0.0) -> Array:
@@ -40,19 +40,34 @@ def cross_entropy(logits: Array, y: Array, smoothing: float | Array = 0.0) -> Ar
     return cross_entropies(logits, y, smoothing).mean()
 
 
-def supervised(logits: Array, y: Array, smoothing: float | Array = 0.0) -> Array:
-    """Mean loss of labelled examples: of classes or of values, as the type of their labels says.
+def supervised_each(logits: Array, y: Array, at: At, smoothing: float = 0.0) -> Array:
+    """Loss of each labelled example: of classes or of values, as the type of their labels says.
 
-    L = cross_entropy(logits, y, smoothing) for y int;  L = (1/n) sum_i (z_i - y_i)^2 for y float, z = logits[:, 0]
+    l_i = v_{y_i} / mean_j v_{y_j} * cross-entropy (see `cross_entropies`) for y int, v the weights of the classes;
+    l_i = (z_i - y_i)^2 for y float, z = logits[:, 0]
 
-    Args: logits [n, c] (c = 1 for values); y [n]; smoothing of classes. Returns a scalar.
+    Args: logits [n, c] (c = 1 for values); y [n]; at: whose `labelling` holds the run's smoothing and weights of
+    classes; smoothing: the method's own, where the run has none. Returns [n].
     Raises: ValueError if y is not one label per row, or values meet more than one output.
     """
     if not jnp.issubdtype(y.dtype, jnp.floating):
-        return cross_entropy(logits, y, smoothing)
+        smoothed = smoothing if at.labelling.smoothing is None else at.labelling.smoothing
+        losses = cross_entropies(logits, y, smoothed)
+        if not at.labelling.weights:
+            return losses
+        weights = jnp.asarray(at.labelling.weights, losses.dtype)[y]
+        return losses * (weights / weights.mean())
     if logits.shape != (*y.shape, 1):
         raise ValueError(f"values {y.shape} need logits {(*y.shape, 1)}: got {logits.shape}")
-    return jnp.square(logits[:, 0] - y).mean()
+    return jnp.square(logits[:, 0] - y)
+
+
+def supervised(logits: Array, y: Array, at: At, smoothing: float = 0.0) -> Array:
+    """L_S, the mean loss of labelled examples: L = (1/n) sum_i l_i, with l_i of `supervised_each`. A scalar.
+
+    Raises: ValueError as there.
+    """
+    return supervised_each(logits, y, at, smoothing).mean()
 
 
 def entropy(logits: Array) -> Array:

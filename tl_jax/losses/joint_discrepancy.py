@@ -7,6 +7,8 @@ from tl_jax.core.types import Array
 from tl_jax.losses.discrepancy import BANDWIDTHS, mean_squared_distance, squared_distances
 
 Pair = tuple[Array, Array]
+KERNELS = (0.25, 0.5, 1.0, 2.0, 4.0)
+"""Multiples of the mean squared distance of two classes, for `contrastive_discrepancy`."""
 
 
 def gaussians(x: Pair, *, diagonal: bool = True) -> tuple[Array, Array, Array]:
@@ -53,6 +55,41 @@ def local_mmd(features: Pair, shares: Pair) -> Array:
     within = lambda a, k, b: (a * (k @ b)).sum(0)
     by_class = within(w, ss, w) + within(v, tt, v) - 2 * within(w, st, v)
     return (by_class * both).sum() / jnp.maximum(both.sum(), 1.0)
+
+
+def contrastive_discrepancy(x_s: Array, x_t: Array, y_s: Array, y_t: Array, classes: int) -> tuple[Array, Array]:
+    """(intra, inter): the squared discrepancy of a class from itself in the other domain, and from another class.
+
+    D_kl = mean_{i,j in s:k} K(s_i, s_j) + mean_{i,j in t:l} K(t_i, t_j) - 2 mean_{i in s:k, j in t:l} K(s_i, t_j)
+    intra = mean_k D_kk,  inter = mean_{k != l} D_kl  over the classes that both batches have
+
+    K(x, x') = sum_b exp(-|x - x'|^2 / (b g_kl)), b = 1/4 to 4, g_kl the mean squared distance within what k of the
+    source and l of the target are together, detached. Without two such classes inter is 0, without one intra too.
+
+    Args: x_s [n, d], x_t [m, d]; y_s [n], y_t [m] int in 0..classes-1, negative: of no class. Returns two scalars.
+    Kang et al. 2019, arXiv 1901.00976.
+    """
+    a, b = (jax.nn.one_hot(y, classes, dtype=x_s.dtype) for y in (y_s, y_t))
+    n, m = a.sum(0), b.sum(0)
+    ss, tt, st = squared_distances(x_s, x_s), squared_distances(x_t, x_t), squared_distances(x_s, x_t)
+    pairs = n[:, None] ** 2 + m[None, :] ** 2 + 2 * n[:, None] * m[None, :] - n[:, None] - m[None, :]
+    within = lambda one, d: (one * (d @ one)).sum(0)
+    total = within(a, ss)[:, None] + within(b, tt)[None, :] + 2 * a.T @ st @ b
+    width = jax.lax.stop_gradient(jnp.maximum(total / jnp.maximum(pairs, 1), 1e-5))
+    kernel = lambda d, g: sum((jnp.exp(-d / (c * jnp.maximum(g, 1e-5))) for c in KERNELS), jnp.zeros(()))
+
+    def alike(one: Array, d: Array, width: Array) -> Array:
+        """[c, c]: the mean kernel within each class of one domain, by the other class that sets its width."""
+        by_pair = kernel(d[:, :, None], (one @ width)[:, None, :])
+        count = jnp.maximum(one.sum(0), 1)[:, None]
+        return one.T @ ((one @ one.T)[:, :, None] * by_pair).sum(1) / count**2
+
+    across = a.T @ kernel(st, a @ width @ b.T) @ b / jnp.maximum(n[:, None] * m[None, :], 1)
+    apart = alike(a, ss, width) + alike(b, tt, width.T).T - 2 * across
+    both = ((n > 0) & (m > 0)).astype(x_s.dtype)
+    same, other = jnp.diag(both), both[:, None] * both[None, :] * (1 - jnp.eye(classes, dtype=x_s.dtype))
+    mean = lambda mask: (mask * apart).sum() / jnp.maximum(mask.sum(), 1)
+    return mean(same), mean(other)
 
 
 def _of_sum_one(shares: Array) -> Array:

@@ -35,12 +35,16 @@ from tl_jax.methods.bnm import bnm
 from tl_jax.methods.bsp import bsp
 from tl_jax.methods.bss import bss
 from tl_jax.methods.byol import byol
+from tl_jax.methods.can import can
 from tl_jax.methods.cbst import cbst
+from tl_jax.methods.cdac import cdac
 from tl_jax.methods.cdan import cdan
 from tl_jax.methods.cmd import cmd
 from tl_jax.methods.co_tuning import co_tuning
 from tl_jax.methods.contract import Method
 from tl_jax.methods.cotta import cotta
+from tl_jax.methods.cowa import cowa
+from tl_jax.methods.cst import cst
 from tl_jax.methods.daan import daan
 from tl_jax.methods.dan import dan
 from tl_jax.methods.dance import dance
@@ -52,6 +56,7 @@ from tl_jax.methods.deep_coral import deep_coral
 from tl_jax.methods.deep_jdot import deep_jdot
 from tl_jax.methods.delta import delta
 from tl_jax.methods.dino import dino
+from tl_jax.methods.dirt_t import dirt_t
 from tl_jax.methods.dsan import dsan
 from tl_jax.methods.eata import eata
 from tl_jax.methods.entropy_minimisation import entropy_minimisation
@@ -90,6 +95,7 @@ from tl_jax.methods.mlls import mlls
 from tl_jax.methods.mme import mme
 from tl_jax.methods.moco import moco
 from tl_jax.methods.no_adaptation import no_adaptation
+from tl_jax.methods.noisy_student import noisy_student
 from tl_jax.methods.nrc import nrc
 from tl_jax.methods.osbp import osbp
 from tl_jax.methods.ovanet import ovanet
@@ -112,6 +118,7 @@ from tl_jax.methods.source_coral import source_coral
 from tl_jax.methods.source_dann import source_dann
 from tl_jax.methods.source_mmd import source_mmd
 from tl_jax.methods.source_only import source_only
+from tl_jax.methods.spa import spa
 from tl_jax.methods.spectral_decoupling import spectral_decoupling
 from tl_jax.methods.star import star
 from tl_jax.methods.stoch_norm import stoch_norm
@@ -123,6 +130,7 @@ from tl_jax.methods.tent import tent
 from tl_jax.methods.uan import uan
 from tl_jax.methods.ulsif import ulsif
 from tl_jax.methods.untrained import untrained
+from tl_jax.methods.vada import vada
 from tl_jax.methods.vicreg import vicreg
 from tl_jax.methods.vrex import vrex
 from tl_jax.methods.wdgrl import wdgrl
@@ -190,6 +198,14 @@ ADAPTATION: Mapping[str, Callable[..., Method]] = {
     "kliep": kliep,
     "ulsif": ulsif,
     "mfsan": mfsan,
+    "vada": vada,
+    "dirt_t": dirt_t,
+    "can": can,
+    "cst": cst,
+    "spa": spa,
+    "cdac": cdac,
+    "noisy_student": noisy_student,
+    "cowa": cowa,
 }
 FINE_TUNING: Mapping[str, Callable[..., Method]] = {
     "fine_tune": fine_tune,

@@ -17,7 +17,7 @@ def adabn(examples: int = 1000) -> Method:
     """
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
-        return Terms({"source": supervised(out["source"].logits, batch.y)})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at)})
 
     def refresh(network: Network, model: Model, x_t: Array, at: At) -> Tree:
         x = x_t[some(len(x_t), examples)]

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.types import At, Batch, Outputs
-from tl_jax.losses.classes import cross_entropies, cross_entropy
+from tl_jax.losses.classes import cross_entropies, supervised
 from tl_jax.methods.contract import Method, Own, Terms, View
 
 
@@ -15,8 +15,8 @@ def adamatch(threshold: float = 0.9) -> Method:
     max p_s; all detached, all means over the batch (the published code averages over earlier batches too).
     lam(p) rises as half a cosine until p = 1/2. The published logit interpolation is the forward plan
     `source_then_joint`, not the default one: without it the source's logits are those of its own pass. Also apart from
-    the published code: the last weights predict, not their average of decay .999; as many targets as sources in a
-    batch, not three times as many. Berthelot et al. 2022, arXiv 2106.04732.
+    the published code: the last weights predict, not their average of decay .999; three times as many targets as
+    sources in a batch, as many here unless --target_batch_size says so. Berthelot et al. 2022, arXiv 2106.04732.
     """
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
@@ -26,8 +26,8 @@ def adamatch(threshold: float = 0.9) -> Method:
         q = q / q.sum(1, keepdims=True)
         mask = (q.max(1) >= at.values["threshold"] * p_s.max(1).mean()).astype(q.dtype)
         loss = (mask * cross_entropies(out["target_strong"].logits, q.argmax(1))).mean()
-        supervised = (cross_entropy(weak, batch.y) + cross_entropy(strong, batch.y)) / 2
-        return Terms({"source": supervised, "consistency": loss}, {"mask_rate": jnp.mean(mask)})
+        labelled = (supervised(weak, batch.y, at) + supervised(strong, batch.y, at)) / 2
+        return Terms({"source": labelled, "consistency": loss}, {"mask_rate": jnp.mean(mask)})
 
     views = {
         f"{domain}{suffix}": View(domain, augment)

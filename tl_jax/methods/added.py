@@ -116,12 +116,15 @@ def added(methods: Mapping[str, Method], lams: Mapping[str, float]) -> Method:
 
 
 def _own(own: Own, part: _Part) -> Own:
-    """What belongs to one of the methods, whose look ahead says what its own views would."""
+    """What belongs to one of the methods, which looks ahead and moves inputs by its own views."""
 
     def lookahead(loss: Callable[[Outputs], Array], rate: Rate) -> Outputs:
         return part.out(own.lookahead(lambda out: loss(part.out(out)), rate))
 
-    return Own(own.params.get(part.name, {}), own.memory[part.name], own.network, lookahead)
+    def moved(change: Mapping[str, Callable[[Array], Array]]) -> Outputs:
+        return part.out(own.moved({part.views[inner]: f for inner, f in change.items()}))
+
+    return Own(own.params.get(part.name, {}), own.memory[part.name], own.network, lookahead, moved)
 
 
 def _check(methods: Mapping[str, Method], lams: Mapping[str, float]) -> None:

@@ -21,7 +21,7 @@ def afn(step: float = 1.0) -> Method:
             return jnp.square(norm - (jax.lax.stop_gradient(norm) + at.values["step"])).mean(), norm.mean()
 
         (loss_s, norm_s), (loss_t, norm_t) = (growth(out[name].features) for name in ("source", "target"))
-        losses = {"source": supervised(out["source"].logits, batch.y), "growth": loss_s + loss_t}
+        losses = {"source": supervised(out["source"].logits, batch.y, at), "growth": loss_s + loss_t}
         return Terms(losses, {"norm_source": norm_s, "norm_target": norm_t})
 
     return Method(terms, values={"step": step}, lam=0.05, regression=True)

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from tl_jax.core.batching import in_batches
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
-from tl_jax.losses.classes import cross_entropies, cross_entropy
+from tl_jax.losses.classes import cross_entropies, supervised
 from tl_jax.losses.neighbours import Bank, nearest, remembered, replaced, unit
 from tl_jax.methods.contract import Method, Own, Terms
 
@@ -25,7 +25,7 @@ def atdoc(neighbours: int = 5) -> Method:
         q = own.memory["predictions"][rows].mean(1)
         w = q.max(1)
         loss = (w * cross_entropies(t.logits, q.argmax(1))).sum() / jnp.maximum(w.sum(), 1e-12)
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y), "neighbours": loss})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at), "neighbours": loss})
 
     def entries(out: Output, share: float) -> Bank:
         p = remembered(out)

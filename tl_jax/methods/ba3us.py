@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from tl_jax.core.batching import in_batches
 from tl_jax.core.types import Array, At, Batch, Model, Network, Outputs, Tree
 from tl_jax.losses import mlp
-from tl_jax.losses.classes import cross_entropies, entropy, gradient_reversal
+from tl_jax.losses.classes import entropy, gradient_reversal, supervised_each
 from tl_jax.methods.contract import Example, Method, Own, Terms
 
 
@@ -40,7 +40,7 @@ def ba3us(share: float = 0.25, penalty: float = 0.1, suppression: float = 1.0, h
         domain = (1 + added) * as_source + (v_t * jax.nn.softplus(d_t)).sum() / v_t.sum()
         return Terms(
             {
-                "weighted": (w * cross_entropies(s.logits, batch.y)).sum() / w.sum(),
+                "weighted": (w * supervised_each(s.logits, batch.y, at)).sum() / w.sum(),
                 "domain": domain / (2 + added),
                 "penalty": entropy(t.logits).mean(),
                 "suppression": wrong_ones(s.logits, batch.y, w),

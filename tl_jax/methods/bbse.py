@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from tl_jax.core.batching import in_batches
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
-from tl_jax.losses.classes import cross_entropies
+from tl_jax.losses.classes import supervised_each
 from tl_jax.losses.importance import by_confusion, held_out
 from tl_jax.methods.contract import Example, Method, Own, Terms, View
 
@@ -31,7 +31,7 @@ def bbse(held: float = 0.2, decay: float = 0.99) -> Method:
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         learnt = ~kept(batch)
-        loss = jnp.where(learnt, cross_entropies(out["source"].logits, batch.y), 0.0).sum()
+        loss = jnp.where(learnt, supervised_each(out["source"].logits, batch.y, at), 0.0).sum()
         return Terms({"learnt": loss / jnp.maximum(learnt.sum(), 1)})
 
     def after(model: Model, out: Outputs, batch: Batch, at: At) -> Tree:

@@ -8,7 +8,7 @@ from tl_jax.core.keys import named
 from tl_jax.core.trees import moving_average
 from tl_jax.core.types import Array, At, Batch, Model, Outputs, Tree
 from tl_jax.losses import mlp
-from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.classes import supervised
 from tl_jax.losses.contrastive import unit
 from tl_jax.methods.contract import Example, Method, Own, Terms, View
 
@@ -43,7 +43,7 @@ def bi_tuning(
         by_class = jnp.where(jnp.eye(len(y), dtype=bool), (w * with_one(f)).sum(1)[:, None], w @ with_one(keys).T)
         z, z_keys = (unit(mlp.apply(p, x)) for p, x in ((own.params["projector"], f), (own.memory["projector"], keys)))
         losses = {"classifier": contrast(by_class, y, at), "projection": contrast(z @ z_keys.T, y, at)}
-        return Terms({"source": cross_entropy(out["source"].logits, y), **losses})
+        return Terms({"source": supervised(out["source"].logits, y, at), **losses})
 
     def after(model: Model, out: Outputs, batch: Batch, at: At) -> Tree:
         now = {"params": model.params, "stats": model.stats, "projector": model.own["projector"]}

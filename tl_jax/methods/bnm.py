@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.types import At, Batch, Outputs
-from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.classes import supervised
 from tl_jax.methods.contract import Method, Own, Terms
 
 
@@ -17,6 +17,6 @@ def bnm() -> Method:
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         p = jax.nn.softmax(out["target"].logits)
         nuclear = jnp.linalg.svd(p, compute_uv=False).sum() / len(p)
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y), "nuclear": -nuclear})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at), "nuclear": -nuclear})
 
     return Method(terms)

@@ -25,7 +25,7 @@ def bsp(penalty: float = 1e-4, hidden: int = 256) -> Method:
         largest = lambda x: jnp.square(jnp.linalg.svd(x, compute_uv=False)[0])
         return Terms(
             {
-                "source": supervised(out["source"].logits, batch.y),
+                "source": supervised(out["source"].logits, batch.y, at),
                 "domain": domain_logistic(score(f_s), score(f_t)),
                 "spectral": largest(f_s) + largest(f_t),
             }

@@ -18,6 +18,6 @@ def bss(smallest: int = 1) -> Method:
         o = out["source"]
         values = jnp.linalg.svd(o.features, compute_uv=False)  # in falling order
         shrinkage = jnp.square(values[-smallest:]).sum()
-        return Terms({"source": supervised(o.logits, batch.y), "shrinkage": shrinkage})
+        return Terms({"source": supervised(o.logits, batch.y, at), "shrinkage": shrinkage})
 
     return Method(terms, views={"source": View("source")}, lam=1e-3, labels="target", regression=True)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from tl_jax.core.batching import in_batches
 from tl_jax.core.types import Array, At, Batch, Model, Network, Outputs, Tree
-from tl_jax.losses.classes import cross_entropies, cross_entropy
+from tl_jax.losses.classes import cross_entropies, supervised
 from tl_jax.methods.contract import Method, Own, Terms
 
 
@@ -21,7 +21,7 @@ def cbst(first: float = 0.2, last: float = 0.5) -> Method:
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         label, chosen = (own.memory[name][batch.target.index] for name in ("label", "chosen"))
         pseudo = (chosen * cross_entropies(out["target"].logits, label)).mean()
-        losses = {"source": cross_entropy(out["source"].logits, batch.y), "pseudo": pseudo}
+        losses = {"source": supervised(out["source"].logits, batch.y, at), "pseudo": pseudo}
         return Terms(losses, {"chosen": chosen.mean()})
 
     def refresh(network: Network, model: Model, x_t: Array, at: At) -> Tree:

@@ -41,7 +41,7 @@ def cdan(entropy: bool = False, hidden: int = 1024, form: str = "paper") -> Meth
 
         weights = _weights(out["source"].logits, out["target"].logits, form) if entropy else (None, None)
         domain = classes.domain_logistic(score(out["source"]), score(out["target"]), *weights)
-        return Terms({"source": classes.cross_entropy(out["source"].logits, batch.y), "domain": domain})
+        return Terms({"source": classes.supervised(out["source"].logits, batch.y, at), "domain": domain})
 
     return Method(terms, init, weights=lambda at: {"domain": 1.0}, lam_schedule="dann")
 

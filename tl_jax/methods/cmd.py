@@ -22,7 +22,7 @@ def cmd(moments: int = 5) -> Method:
         central = lambda h, m, k: ((h - m[None]) ** k).mean(0)
         orders = [central(h_s, m_s, k) - central(h_t, m_t, k) for k in range(2, moments + 1)]
         distance = jnp.stack([_norm(apart) for apart in (m_s - m_t, *orders)]).sum()
-        return Terms({"source": supervised(out["source"].logits, batch.y), "moments": distance})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at), "moments": distance})
 
     return Method(terms, regression=True)
 

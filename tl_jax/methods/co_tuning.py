@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from tl_jax.core.batching import in_batches
 from tl_jax.core.types import Array, At, Batch, Labeled, Model, Network, Outputs, Tree
 from tl_jax.losses import mlp
-from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.classes import supervised
 from tl_jax.methods.contract import Example, Method, Own, Terms, View
 
 
@@ -33,7 +33,7 @@ def co_tuning(temperature: float = 1.0) -> Method:
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         log_p = jax.nn.log_softmax(mlp.apply(own.params["head"], out["source"].features))
         related = -(own.memory["relation"][batch.y] * log_p).sum(1).mean()
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y), "related": related})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at), "related": related})
 
     return Method(
         terms, init, views={"source": View("source")}, lam=2.3, survey=survey, labels="target", source_head=True

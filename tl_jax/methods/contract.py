@@ -15,7 +15,7 @@ from tl_jax.balancing.contract import Balance
 from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
-from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.classes import supervised
 from tl_jax.methods.hooks import (
     AdaptFn,
     AfterFn,
@@ -119,7 +119,7 @@ class Method(NamedTuple):
     balancing: a strategy for the terms' gradients in place of the weighted sum (multi-task training).
     source_head: whether it makes no sense without the head of the source task.
     trunk: whether it makes no sense where the features of the examples are computed once and a head alone is trained.
-    regression: whether labels may also be values, the head then having one output (see `losses.supervised`).
+    regression: whether labels may also be values, the head then having one output (see `losses.supervised_each`).
     """
 
     terms: TermsFn
@@ -177,10 +177,10 @@ def augmented(method: Method, how: str) -> Method:
 
 
 def source_model(smoothing: float = 0.0) -> Method:
-    """L = CE_s with label smoothing, the target unseen: the model that source-free adaptation begins from."""
+    """L = CE_s with label smoothing (the run's, if it has any): what source-free adaptation begins from."""
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y, smoothing)})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at, smoothing)})
 
     return Method(terms, views={"source": View("source")}, lam=None)
 

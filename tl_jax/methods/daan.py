@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from tl_jax.core.types import Array, At, Batch, Model, Output, Outputs, Tree
 from tl_jax.losses import mlp
-from tl_jax.losses.classes import cross_entropy, domain_logistic, gradient_reversal
+from tl_jax.losses.classes import domain_logistic, gradient_reversal, supervised
 from tl_jax.methods.contract import Example, Method, Own, Terms
 
 
@@ -39,7 +39,7 @@ def daan(hidden: int = 256, decay: float = 0.99) -> Method:
         w = 1 - far["whole"] / (far["whole"] + far["classes"].mean())
         by_class = jax.vmap(domain_logistic)(each_s, each_t).mean()
         domain = (1 - w) * domain_logistic(whole_s, whole_t) + w * by_class
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y), "domain": domain}, {"omega": w})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at), "domain": domain}, {"omega": w})
 
     def after(model: Model, out: Outputs, batch: Batch, at: At) -> Tree:
         (whole_s, each_s), (whole_t, each_t) = (scores(model.own, out[d], at.lam) for d in ("source", "target"))

@@ -32,6 +32,6 @@ def dan(form: str = "quadratic") -> Method:
         loss = distance(s.features, t.features, batch)
         # The library's constant for the diagonal of all pairs; it has no gradient.
         loss = loss + (2 / (len(t.features) - 1) if form == "tllib" else distance(s.logits, t.logits, batch))
-        return Terms({"source": supervised(s.logits, batch.y), "mmd": loss})
+        return Terms({"source": supervised(s.logits, batch.y, at), "mmd": loss})
 
     return Method(terms, regression=True)

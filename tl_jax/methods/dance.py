@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from tl_jax.core.batching import in_batches
 from tl_jax.core.errors import UserError
 from tl_jax.core.types import Array, At, Batch, Model, Network, Outputs, Tree
-from tl_jax.losses.classes import cross_entropy, entropy
+from tl_jax.losses.classes import entropy, supervised
 from tl_jax.losses.neighbours import unit
 from tl_jax.methods.contract import Example, Method, Own, Terms
 
@@ -42,7 +42,7 @@ def dance(temperature: float = 0.05, margin: float = 0.5) -> Method:
         apart = jnp.abs(entropy(out["target"].logits) - math.log(out["target"].logits.shape[1]) / 2)
         return Terms(
             {
-                "source": cross_entropy(out["source"].logits, batch.y),
+                "source": supervised(out["source"].logits, batch.y, at),
                 "neighbourhood": entropy(jnp.concatenate(similar, axis=1) / scale).mean(),
                 "separation": -jnp.where(apart > at.values["margin"], apart, 0.0).mean(),
             }

@@ -22,7 +22,7 @@ def dann(hidden: int = 256) -> Method:
         score = lambda x: mlp.apply(own.params["discriminator"], gradient_reversal(x, at.lam))[:, 0]
         return Terms(
             {
-                "source": supervised(out["source"].logits, batch.y),
+                "source": supervised(out["source"].logits, batch.y, at),
                 "domain": domain_logistic(score(out["source"].features), score(out["target"].features)),
             }
         )

@@ -19,7 +19,7 @@ def dare_gram(threshold: float = 0.9, angle: float = 0.05, scale: float = 1e-3) 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         s, t = out["source"], out["target"]
         found = inverse_gram_alignment(s.features, t.features, at.values["threshold"])
-        losses = {"source": supervised(s.logits, batch.y), "angle": found.angle, "scale": found.scale}
+        losses = {"source": supervised(s.logits, batch.y, at), "angle": found.angle, "scale": found.scale}
         return Terms(losses, {"rank": found.rank.astype(s.features.dtype)})
 
     return Method(

@@ -28,7 +28,7 @@ def dd(margin: float = 1.0, hidden: int = 256) -> Method:
             return jnp.abs(mlp.apply(own.params["adversary"], f) - g).mean()
 
         disparity = at.values["margin"] * apart("source") - apart("target")
-        return Terms({"source": supervised(out["source"].logits, batch.y), "disparity": disparity})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at), "disparity": disparity})
 
     return Method(
         terms,

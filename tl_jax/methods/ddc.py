@@ -16,6 +16,6 @@ def ddc() -> Method:
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         apart = out["source"].features.mean(0) - out["target"].features.mean(0)
-        return Terms({"source": supervised(out["source"].logits, batch.y), "mmd": jnp.square(apart).sum()})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at), "mmd": jnp.square(apart).sum()})
 
     return Method(terms, lam=0.25, regression=True)

@@ -18,6 +18,6 @@ def deep_coral(form: str = "paper") -> Method:
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         s, t = out["source"], out["target"]
         distance = coral(s.logits, t.logits) if form == "paper" else coral_mean(s.features, t.features)
-        return Terms({"source": supervised(s.logits, batch.y), "coral": distance})
+        return Terms({"source": supervised(s.logits, batch.y, at), "coral": distance})
 
     return Method(terms, regression=True)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.types import At, Batch, Outputs
-from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.classes import supervised
 from tl_jax.losses.discrepancy import squared_distances
 from tl_jax.losses.transport import cross_costs, plan
 from tl_jax.methods.contract import Method, Own, Terms
@@ -25,6 +25,6 @@ def deep_jdot(features: float = 1e-3, labels: float = 1e-4, regular: float = 0.0
         cost = far + at.values["labels"] * cross_costs(batch.y, t.logits)
         fixed = jax.lax.stop_gradient(cost)
         moved = plan(fixed, at.values["regular"] * jnp.maximum(fixed.mean(), 1e-12))
-        return Terms({"source": cross_entropy(s.logits, batch.y), "transport": (moved * cost).sum()})
+        return Terms({"source": supervised(s.logits, batch.y, at), "transport": (moved * cost).sum()})
 
     return Method(terms, values={"features": features, "labels": labels, "regular": regular})

@@ -20,7 +20,7 @@ def delta() -> Method:
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         now = out.get("inference", out["source"])
         moved = jnp.square(now.features - out["reference"].features).sum(1).mean() / 2
-        return Terms({"source": supervised(out["source"].logits, batch.y), "behaviour": moved})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at), "behaviour": moved})
 
     reference = View("source", weights=lambda memory: (memory["params"], memory["stats"]), train=False)
     return Method(

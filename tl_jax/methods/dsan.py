@@ -3,7 +3,7 @@
 import jax
 
 from tl_jax.core.types import At, Batch, Outputs
-from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.classes import supervised
 from tl_jax.losses.joint_discrepancy import local_mmd
 from tl_jax.methods.contract import Method, Own, Terms
 
@@ -20,6 +20,6 @@ def dsan() -> Method:
         s, t = out["source"], out["target"]
         shares = (jax.nn.one_hot(batch.y, s.logits.shape[1], dtype=s.features.dtype), jax.nn.softmax(t.logits))
         local = local_mmd((s.features, t.features), shares)
-        return Terms({"source": cross_entropy(s.logits, batch.y), "local_mmd": local})
+        return Terms({"source": supervised(s.logits, batch.y, at), "local_mmd": local})
 
     return Method(terms, lam=0.5, lam_schedule="dann")

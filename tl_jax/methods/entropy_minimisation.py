@@ -1,7 +1,7 @@
 """Entropy minimisation: confident predictions on the target."""
 
 from tl_jax.core.types import At, Batch, Outputs
-from tl_jax.losses.classes import cross_entropy, entropy
+from tl_jax.losses.classes import entropy, supervised
 from tl_jax.methods.contract import Method, Own, Terms
 
 
@@ -10,6 +10,6 @@ def entropy_minimisation() -> Method:
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         certain = entropy(out["target"].logits).mean()
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y), "entropy": certain})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at), "entropy": certain})
 
     return Method(terms, lam=0.1)

@@ -25,8 +25,8 @@ def eqrm(quantile: float = 0.75, burnin: float = 0.5) -> Method:
 
     def terms(own: Own, out: Outputs, batch: Batch[None], at: At) -> Terms:
         told_apart(len(batch.sources), "eqrm")
-        risk = risks(batch.split(out["source"].logits), [source.y for source in batch.sources])
-        mean = supervised(out["source"].logits, batch.y)
+        risk = risks(out["source"].logits, batch, at)
+        mean = supervised(out["source"].logits, batch.y, at)
         return Terms({"source": mean, "quantile": _quantile(risk, at.values["quantile"])})
 
     def weights(at: At) -> dict[str, Array]:

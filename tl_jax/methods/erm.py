@@ -13,6 +13,6 @@ def erm() -> Method:
     """
 
     def terms(own: Own, out: Outputs, batch: Batch[None], at: At) -> Terms:
-        return Terms({"source": supervised(out["source"].logits, batch.y)})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at)})
 
     return Method(terms, lam=None, views={"source": View("source")}, regression=True)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import mlp
-from tl_jax.losses.classes import cross_entropies, domain_logistic, entropy, gradient_reversal
+from tl_jax.losses.classes import domain_logistic, entropy, gradient_reversal, supervised_each
 from tl_jax.methods.contract import Example, Method, Own, Terms
 
 
@@ -34,7 +34,7 @@ def etn(penalty: float = 0.2, hidden: int = 256) -> Method:
         adversary = lambda f: mlp.apply(own.params["discriminator"], gradient_reversal(f, at.lam))[:, 0]
         return Terms(
             {
-                "weighted": (w * cross_entropies(out["source"].logits, batch.y)).mean(),
+                "weighted": (w * supervised_each(out["source"].logits, batch.y, at)).mean(),
                 "domain": domain_logistic(adversary(f_s), adversary(f_t), w),
                 "entropy": entropy(out["target"].logits).mean(),
                 "classes": one_against_rest(z_s, batch.y).mean(),

@@ -5,10 +5,10 @@ from tl_jax.losses.classes import supervised
 from tl_jax.methods.contract import Method, Own, Terms, View
 
 
-def fine_tune(smoothing: float = 0.0) -> Method:
-    """L_T = CE(g(x_t), y_t), with label smoothing on request; what moves is the strategy's affair."""
+def fine_tune() -> Method:
+    """L_T = CE(g(x_t), y_t); what moves is the strategy's affair."""
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
-        return Terms({"source": supervised(out["source"].logits, batch.y, smoothing)})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at)})
 
     return Method(terms, views={"source": View("source")}, lam=None, labels="target", regression=True)

@@ -24,7 +24,7 @@ def fish() -> Method:
         told_apart(k, "fish")
 
         def each(out: Outputs) -> Array:
-            return risks(batch.split(out["source"].logits), [source.y for source in batch.sources])
+            return risks(out["source"].logits, batch, at)
 
         def products(one: Array) -> Array:
             """Of the gradient of the domain of that one-hot row [K] with those of all others, their mean."""
@@ -33,6 +33,6 @@ def fish() -> Method:
             return -((1 - one) @ slopes) / (k - 1)
 
         match = jax.vmap(products)(jnp.eye(k)).mean()
-        return Terms({"source": supervised(out["source"].logits, batch.y), "apart": -match})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at), "apart": -match})
 
     return Method(terms, views={"source": View("source")}, lam=0.01, regression=True)

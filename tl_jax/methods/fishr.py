@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from tl_jax.core.trees import moving_average
 from tl_jax.core.types import Array, At, Batch, Model, Output, Outputs, Tree
 from tl_jax.losses import mlp
-from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.classes import supervised
 from tl_jax.losses.domains import told_apart
 from tl_jax.methods.contract import Example, Method, Own, Terms, View
 
@@ -32,7 +32,7 @@ def fishr(decay: float = 0.95, anneal: float = 0.3) -> Method:
         decay = at.values["decay"]
         v = _variances(out, batch) + decay / (1 - decay) * own.memory["variance"]
         apart = jnp.square(v - v.mean(0, keepdims=True)).mean()
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y), "variance": apart})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at), "variance": apart})
 
     def after(model: Model, out: Outputs, batch: Batch, at: At) -> Tree:
         return moving_average(model.memory, {"variance": _variances(out, batch)}, at.values["decay"])

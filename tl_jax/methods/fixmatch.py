@@ -1,7 +1,7 @@
 """FixMatch, its unlabelled part on the target."""
 
 from tl_jax.core.types import At, Batch, Outputs
-from tl_jax.losses.classes import cross_entropy, pseudo_label_loss
+from tl_jax.losses.classes import pseudo_label_loss, supervised
 from tl_jax.methods.contract import Method, Own, Terms, View
 
 
@@ -16,7 +16,9 @@ def fixmatch(threshold: float = 0.95) -> Method:
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         loss, mask = pseudo_label_loss(out["target_strong"].logits, out["target"].logits, at.values["threshold"])
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y), "consistency": loss}, {"mask_rate": mask})
+        return Terms(
+            {"source": supervised(out["source"].logits, batch.y, at), "consistency": loss}, {"mask_rate": mask}
+        )
 
     views = {
         "source": View("source", "weak"),

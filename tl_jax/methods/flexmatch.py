@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from tl_jax.core.batching import in_batches
 from tl_jax.core.types import Array, At, Batch, Model, Network, Outputs, Tree
-from tl_jax.losses.classes import cross_entropy, pseudo_label_loss
+from tl_jax.losses.classes import pseudo_label_loss, supervised
 from tl_jax.methods.contract import Method, Own, Terms, View
 
 
@@ -22,7 +22,9 @@ def flexmatch(threshold: float = 0.95) -> Method:
         weak, strong = out["target"].logits, out["target_strong"].logits
         least = at.values["threshold"] * own.memory["share"][weak.argmax(1)]
         loss, mask = pseudo_label_loss(strong, weak, least)
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y), "consistency": loss}, {"mask_rate": mask})
+        return Terms(
+            {"source": supervised(out["source"].logits, batch.y, at), "consistency": loss}, {"mask_rate": mask}
+        )
 
     def refresh(network: Network, model: Model, x_t: Array, at: At) -> Tree:
         p = in_batches(lambda x: jax.nn.softmax(network.apply(model.params, model.stats, x)[0].logits), x_t)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.types import Array, At, Batch, Model, Outputs, Tree
-from tl_jax.losses.classes import cross_entropy, pseudo_label_loss
+from tl_jax.losses.classes import pseudo_label_loss, supervised
 from tl_jax.methods.contract import Example, Method, Own, Terms, View
 
 
@@ -35,7 +35,7 @@ def freematch(decay: float = 0.999, fairness: float = 0.01) -> Method:
         least = now["tau"] * now["mean"] / now["mean"].max()
         loss, mask = pseudo_label_loss(strong, weak, least[weak.argmax(1)])
         passes = jax.nn.softmax(weak).max(1) >= least[weak.argmax(1)]
-        losses = {"source": cross_entropy(out["source"].logits, batch.y), "consistency": loss}
+        losses = {"source": supervised(out["source"].logits, batch.y, at), "consistency": loss}
         return Terms({**losses, "fairness": fair(now, strong, passes)}, {"mask_rate": mask, "tau": now["tau"]})
 
     def after(model: Model, out: Outputs, batch: Batch, at: At) -> Tree:

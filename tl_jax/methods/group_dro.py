@@ -20,7 +20,7 @@ def group_dro(eta: float = 0.01) -> Method:
     """
 
     def found(log_q: Array, out: Outputs, batch: Batch, at: At) -> tuple[Array, Array]:
-        risk = risks(batch.split(out["source"].logits), [source.y for source in batch.sources])
+        risk = risks(out["source"].logits, batch, at)
         moved = log_q + (at.values["eta"] * jax.lax.stop_gradient(risk)).astype(log_q.dtype)
         return risk, jax.nn.log_softmax(moved)
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
 from tl_jax.losses import mlp
-from tl_jax.losses.classes import cross_entropy, domain_logistic, entropy, gradient_reversal
+from tl_jax.losses.classes import domain_logistic, entropy, gradient_reversal, supervised
 from tl_jax.methods.contract import Example, Method, Own, Terms
 
 
@@ -32,7 +32,7 @@ def gvb(generator: float = 1.0, discriminator: float = 1.0, hidden: int = 256) -
         w_s, w_t = (w / w.mean() for w in sure)
         return Terms(
             {
-                "classes": cross_entropy(z_s, batch.y),
+                "classes": supervised(z_s, batch.y, at),
                 "domain": domain_logistic(d_s[:, 0] - d_s[:, 1], d_t[:, 0] - d_t[:, 1], w_s, w_t),
                 "generator": jnp.abs(jnp.concatenate([b_s, b_t])).mean(),
                 "discriminator": jnp.abs(jnp.concatenate([d_s[:, 1], d_t[:, 1]])).mean(),

@@ -21,7 +21,7 @@ def homm(order: int = 3) -> Method:
         # Each product divided by d: the power of the quotient is far smaller than the quotient of powers.
         mean = lambda a, b: ((_inner(a, b) / a.shape[1]) ** order).mean()
         distance = mean(f_s, f_s) + mean(f_t, f_t) - 2 * mean(f_s, f_t)
-        return Terms({"source": supervised(out["source"].logits, batch.y), "moments": distance})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at), "moments": distance})
 
     return Method(terms, regression=True)
 

@@ -26,22 +26,36 @@ class LookaheadFn(Protocol):
         ...
 
 
-def nowhere(loss: Callable[[Outputs], Array], rate: Rate) -> Outputs:
-    """Raises ValueError: outside of `terms` there is no network to take a step with."""
-    raise ValueError("A method looks ahead in its terms alone.")
+class MovedFn(Protocol):
+    """What a network would say of other inputs: for virtual adversarial training."""
+
+    def __call__(self, change: Mapping[str, Callable[[Array], Array]], /) -> Outputs:
+        """Outputs by view where the named views are passed as change[view](x), the others as they are.
+
+        x [n, ...]: what the view passes, as floats, the domains of a source view joined. The same weights, draws and
+        forward plan; differentiable in what changes x. Running statistics are those of the first pass. Raises
+        UserError for token ids, which cannot be moved.
+        """
+        ...
+
+
+def nowhere(*_: Any) -> Outputs:
+    """Raises ValueError: outside of `terms` there is no network to pass anything through."""
+    raise ValueError("A method passes other weights or inputs in its terms alone.")
 
 
 class Own(NamedTuple):
     """What belongs to the method: trained parameters and memory that no gradient touches.
 
     network: in `terms`, the network's parameters, for penalties on them; lookahead: there, what the network says after
-    an inner step. `init` leaves both out.
+    an inner step; moved: what it says of other inputs. `init` leaves all of them out.
     """
 
     params: Tree
     memory: Tree
     network: Tree = None
     lookahead: LookaheadFn = nowhere
+    moved: MovedFn = nowhere
 
 
 class Example(NamedTuple):

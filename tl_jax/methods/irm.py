@@ -27,7 +27,7 @@ def irm(anneal: float = 0.1) -> Method:
             raise UserError("irm compares two halves of each domain's part of a batch: use --batch_size=2 or more.")
         slopes = batch.split(_slopes(out["source"].logits, batch.y))
         penalty = jnp.stack([one[::2].mean() * one[1::2].mean() for one in slopes]).mean()
-        return Terms({"source": supervised(out["source"].logits, batch.y), "invariance": penalty})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at), "invariance": penalty})
 
     return Method(
         terms,

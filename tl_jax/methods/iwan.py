@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import mlp
-from tl_jax.losses.classes import cross_entropy, domain_logistic, entropy, gradient_reversal
+from tl_jax.losses.classes import domain_logistic, entropy, gradient_reversal, supervised
 from tl_jax.methods.contract import Example, Method, Own, Terms
 
 
@@ -33,7 +33,7 @@ def iwan(penalty: float = 0.1, hidden: int = 256) -> Method:
         adversary = lambda f: score("discriminator", gradient_reversal(f, at.lam))
         return Terms(
             {
-                "source": cross_entropy(out["source"].logits, batch.y),
+                "source": supervised(out["source"].logits, batch.y, at),
                 "weighing": domain_logistic(seen_s, seen_t),
                 "domain": domain_logistic(adversary(f_s), adversary(f_t), w),
                 "entropy": entropy(out["target"].logits).mean(),

@@ -3,7 +3,7 @@
 import jax
 
 from tl_jax.core.types import At, Batch, Outputs
-from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.classes import supervised
 from tl_jax.losses.joint_discrepancy import joint_mmd
 from tl_jax.methods.contract import Method, Own, Terms
 
@@ -18,6 +18,6 @@ def jan() -> Method:
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         s, t = out["source"], out["target"]
         joint = joint_mmd((s.features, t.features), (jax.nn.softmax(s.logits), jax.nn.softmax(t.logits)))
-        return Terms({"source": cross_entropy(s.logits, batch.y), "mmd": joint})
+        return Terms({"source": supervised(s.logits, batch.y, at), "mmd": joint})
 
     return Method(terms)

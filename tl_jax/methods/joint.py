@@ -15,7 +15,7 @@ def joint() -> Method:
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         logits, m = out["source"].logits, len(batch.sources[-1].y)
         n = len(logits) - m
-        losses = {"source": supervised(logits[:n], batch.y[:n]), "target": supervised(logits[n:], batch.y[n:])}
+        losses = {"source": supervised(logits[:n], batch.y[:n], at), "target": supervised(logits[n:], batch.y[n:], at)}
         return Terms(losses)
 
     return Method(terms, views={"source": View("source")}, labels="both", regression=True)

@@ -3,7 +3,7 @@
 import jax
 
 from tl_jax.core.types import At, Batch, Outputs
-from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.classes import supervised
 from tl_jax.losses.discrepancy import squared_distances
 from tl_jax.losses.transport import cross_costs, plan
 from tl_jax.methods.contract import Method, Own, Terms
@@ -23,7 +23,7 @@ def jumbot(features: float = 0.1, labels: float = 0.1, regular: float = 0.1, mar
         far = at.values["features"] * squared_distances(s.features, t.features)
         cost = far + at.values["labels"] * cross_costs(batch.y, t.logits)
         moved = plan(jax.lax.stop_gradient(cost), at.values["regular"], at.values["marginal"])
-        losses = {"source": cross_entropy(s.logits, batch.y), "transport": (moved * cost).sum()}
+        losses = {"source": supervised(s.logits, batch.y, at), "transport": (moved * cost).sum()}
         return Terms(losses, {"moved": moved.sum()})
 
     return Method(terms, values={"features": features, "labels": labels, "regular": regular, "marginal": marginal})

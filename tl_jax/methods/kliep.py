@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from tl_jax.core.batching import in_batches, some
 from tl_jax.core.types import Array, At, Batch, Model, Network, Outputs, Tree
-from tl_jax.losses.classes import cross_entropies
+from tl_jax.losses.classes import supervised_each
 from tl_jax.losses.importance import bumps, density_ratio, median_distance, ratio_by_likelihood, weighted_mean
 from tl_jax.methods.contract import Example, Method, Own, Terms, View, source_model
 
@@ -25,7 +25,7 @@ def kliep(centres: int = 100, iterations: int = 200) -> Method:
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         w = density_ratio(out["measured"].features, *(own.memory[name] for name in ("centres", "width", "a")))
-        loss, effective = weighted_mean(cross_entropies(out["source"].logits, batch.y), w)
+        loss, effective = weighted_mean(supervised_each(out["source"].logits, batch.y, at), w)
         return Terms({"weighted": loss}, {"effective": effective})
 
     def after(model: Model, out: Outputs, batch: Batch, at: At) -> Tree:

@@ -23,7 +23,7 @@ def l2_sp(head: float = 1.0) -> Method:
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         anchor = squares(jax.tree.map(jnp.subtract, trunk(own.network), own.memory["start"]))
-        losses = {"source": supervised(out["source"].logits, batch.y), "anchor": anchor}
+        losses = {"source": supervised(out["source"].logits, batch.y, at), "anchor": anchor}
         return Terms({**losses, "decay": squares(own.network["head"])})
 
     return Method(

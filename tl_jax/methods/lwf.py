@@ -5,7 +5,7 @@ import jax
 from tl_jax.core.errors import require
 from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import mlp
-from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.classes import supervised
 from tl_jax.methods.contract import Example, Method, Own, Terms, View
 
 
@@ -34,7 +34,7 @@ def lwf(temperature: float = 3.0, form: str = "paper") -> Method:
         less = 0.0 if form == "paper" else log_q
         kept = (jax.numpy.exp(log_q) * (less - log_p)).sum(1).mean()
         kept = kept * soft**2 if form == "paper" else kept
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y), "distillation": kept})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at), "distillation": kept})
 
     reference = View("source", weights=lambda memory: (memory["params"], memory["stats"]), train=False)
     return Method(

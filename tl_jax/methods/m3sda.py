@@ -31,6 +31,6 @@ def m3sda(moments: int = 2) -> Method:
             m_t, m_s = (target**k).mean(0), [(f**k).mean(0) for f in parts.values()]
             pairs = [moved(a, b) for a, b in itertools.combinations(m_s, 2)]
             distance += jnp.stack([moved(m, m_t) for m in m_s]).mean() + (jnp.stack(pairs).mean() if pairs else 0.0)
-        return Terms({"source": supervised(out["source"].logits, batch.y), "moments": distance})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at), "moments": distance})
 
     return Method(terms, lam=0.5, regression=True)

@@ -1,7 +1,7 @@
 """Minimum class confusion."""
 
 from tl_jax.core.types import At, Batch, Outputs
-from tl_jax.losses.classes import confusion, cross_entropy
+from tl_jax.losses.classes import confusion, supervised
 from tl_jax.methods.contract import Method, Own, Terms
 
 
@@ -14,7 +14,7 @@ def mcc(temperature: float = 2.5) -> Method:
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         return Terms(
             {
-                "source": cross_entropy(out["source"].logits, batch.y),
+                "source": supervised(out["source"].logits, batch.y, at),
                 "confusion": confusion(out["target"].logits, at.values["temperature"]),
             }
         )

@@ -5,7 +5,7 @@ import jax
 from tl_jax.core.keys import named
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
 from tl_jax.losses import heads
-from tl_jax.losses.classes import cross_entropy, l1_discrepancy
+from tl_jax.losses.classes import l1_discrepancy, supervised
 from tl_jax.methods.contract import Example, Method, Own, Phase, Terms
 
 
@@ -24,15 +24,15 @@ def mcd(generator_steps: int = 4) -> Method:
     def second(own: Own, out: Outputs, domain: str, at: At) -> Array:
         return heads.apply(own.params["head"], out[domain].features, named(at.key, f"second head {domain}"))
 
-    def supervised(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
-        loss = cross_entropy(out["source"].logits, batch.y) + cross_entropy(second(own, out, "source", at), batch.y)
+    def learn(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
+        loss = supervised(out["source"].logits, batch.y, at) + supervised(second(own, out, "source", at), batch.y, at)
         return Terms({"source": loss})
 
     def discrepancy(own: Own, out: Outputs, at: At) -> Array:
         return l1_discrepancy(out["target"].logits, second(own, out, "target", at))
 
     def disagree(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
-        return Terms({**supervised(own, out, batch, at).losses, "agreement": -discrepancy(own, out, at)})
+        return Terms({**learn(own, out, batch, at).losses, "agreement": -discrepancy(own, out, at)})
 
     def agree(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         return Terms({"discrepancy": discrepancy(own, out, at)})
@@ -49,10 +49,10 @@ def mcd(generator_steps: int = 4) -> Method:
         return {**model.params, "head": head}, model.stats
 
     return Method(
-        supervised,
+        learn,
         init,
         phases=(
-            Phase(supervised, ("heads", "trunk")),
+            Phase(learn, ("heads", "trunk")),
             Phase(disagree, ("heads",)),
             Phase(agree, ("trunk",), generator_steps),
         ),

@@ -30,7 +30,7 @@ def mdan(gamma: float = 10.0, hidden: int = 256) -> Method:
         for k, (name, source, o) in enumerate(
             zip(batch.domains, batch.sources, batch.split(out["source"]), strict=True)
         ):
-            risk = supervised(o.logits, source.y)
+            risk = supervised(o.logits, source.y, at)
             if name != "target":
                 score = lambda f, k=k: mlp.apply(own.params[f"discriminator{k}"], hide(f))[:, 0]
                 risk = risk + domain_logistic(score(o.features), score(out["target"].features))

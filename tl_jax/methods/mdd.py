@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import mlp
-from tl_jax.losses.classes import cross_entropy, gradient_reversal
+from tl_jax.losses.classes import cross_entropy, gradient_reversal, supervised
 from tl_jax.methods.contract import Example, Method, Own, Terms
 
 
@@ -30,7 +30,7 @@ def mdd(margin: float = 4.0, hidden: int = 256) -> Method:
         # log(1 - p_y) = log sum_{k != y} p_k: no subtraction from 1, no clipping.
         rest = jax.nn.logsumexp(jnp.where(named, -jnp.inf, other), axis=1) - jax.nn.logsumexp(other, axis=1)
         disparity = at.values["margin"] * agree - rest.mean()
-        return Terms({"source": cross_entropy(s.logits, batch.y), "disparity": disparity})
+        return Terms({"source": supervised(s.logits, batch.y, at), "disparity": disparity})
 
     return Method(
         terms,

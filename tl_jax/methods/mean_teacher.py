@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from tl_jax.core.trees import moving_average
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
-from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.classes import supervised
 from tl_jax.methods.contract import Method, Own, Terms, View
 
 
@@ -27,7 +27,7 @@ def mean_teacher(decay: float = 0.99, threshold: float = 0.968, balance: float =
         consistency = (mask * jnp.square(p - q).mean(-1)).mean()
         used = jnp.clip(p.mean(0), 1e-6, 1 - 1e-6)
         uneven = -(jnp.log(used) + (len(used) - 1) * jnp.log1p(-used)).mean()
-        losses = {"source": cross_entropy(out["source"].logits, batch.y), "consistency": consistency}
+        losses = {"source": supervised(out["source"].logits, batch.y, at), "consistency": consistency}
         return Terms({**losses, "balance": mask.mean() * uneven}, {"mask_rate": mask.mean()})
 
     def after(model: Model, out: Outputs, batch: Batch, at: At) -> Tree:

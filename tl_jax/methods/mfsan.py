@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from tl_jax.core.keys import named
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
 from tl_jax.losses import heads, mlp
-from tl_jax.losses.classes import cross_entropy, l1_discrepancy
+from tl_jax.losses.classes import l1_discrepancy, supervised
 from tl_jax.losses.discrepancy import mmd
 from tl_jax.methods.contract import Example, Method, Own, Terms
 
@@ -38,7 +38,7 @@ def mfsan() -> Method:
         parts, head = batch.split(out["source"].features), own.network["head"]
         here = [branch(own.params, head, i, f) for i, f in enumerate(parts)]
         there = [branch(own.params, head, i, out["target"].features) for i in range(len(parts))]
-        loss = [cross_entropy(o.logits, of.y) for o, of in zip(here, batch.sources, strict=True)]
+        loss = [supervised(o.logits, of.y, at) for o, of in zip(here, batch.sources, strict=True)]
         apart = [mmd(s.features, t.features) for s, t in zip(here, there, strict=True)]
         pairs = [l1_discrepancy(a.logits, b.logits) for a, b in itertools.combinations(there, 2)]
         mean = lambda many: jnp.stack(many).mean()

@@ -28,7 +28,7 @@ def mixstyle(p: float = 0.5, alpha: float = 0.1) -> Method:
     """
 
     def terms(own: Own, out: Outputs, batch: Batch[None], at: At) -> Terms:
-        return Terms({"source": supervised(out["source"].logits, batch.y)})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at)})
 
     def adapt(network: Network, batch: Batch, at: At) -> Network:
         def apply(params: Tree, stats: Tree, x: Array, **how: Any) -> tuple[Output, Tree]:

@@ -1,12 +1,11 @@
 """Meta-learning for domain generalisation."""
 
 import jax
-import jax.numpy as jnp
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.keys import named
-from tl_jax.core.types import Array, At, Batch, Outputs
-from tl_jax.losses.classes import supervised
+from tl_jax.core.types import At, Batch, Outputs
+from tl_jax.losses.domains import risks
 from tl_jax.methods.contract import Method, Own, Terms, View
 
 
@@ -24,11 +23,7 @@ def mldg(inner: float = 5e-4) -> Method:
         if k < 2:
             raise UserError("mldg holds one domain out in every step: give it two or more to train on.")
         held = jax.nn.one_hot(jax.random.randint(named(at.key, "held out"), (), 0, k), k)
-
-        def losses(out: Outputs) -> Array:
-            pairs = zip(batch.split(out["source"].logits), batch.sources, strict=True)
-            return jnp.stack([supervised(logits, source.y) for logits, source in pairs])
-
+        losses = lambda out: risks(out["source"].logits, batch, at)
         rest = lambda out: ((1 - held) * losses(out)).sum() / (k - 1)
         ahead = own.lookahead(rest, at.values["inner"])
         return Terms({"rest": rest(out), "held_out": (held * losses(ahead)).sum()})

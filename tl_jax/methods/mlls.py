@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from tl_jax.core.batching import in_batches
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
-from tl_jax.losses.classes import cross_entropies
+from tl_jax.losses.classes import supervised_each
 from tl_jax.losses.importance import held_out, shares_by_likelihood
 from tl_jax.methods.contract import Example, Method, Own, Terms, View
 
@@ -33,7 +33,7 @@ def mlls(held: float = 0.2, iterations: int = 100) -> Method:
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         rows = kept(batch, held)
-        over = lambda rows, z: jnp.where(rows, cross_entropies(z, batch.y), 0.0).sum() / jnp.maximum(rows.sum(), 1)
+        over = lambda rows, z: jnp.where(rows, supervised_each(z, batch.y, at), 0.0).sum() / jnp.maximum(rows.sum(), 1)
         measured = calibrated(jax.lax.stop_gradient(out["measured"].logits), own.params["calibration"])
         return Terms({"learnt": over(~rows, out["source"].logits), "calibration": over(rows, measured)})
 

@@ -3,7 +3,7 @@
 from tl_jax.core.keys import named
 from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses import heads
-from tl_jax.losses.classes import cross_entropy, entropy, gradient_reversal
+from tl_jax.losses.classes import entropy, gradient_reversal, supervised
 from tl_jax.methods.contract import Method, Own, Terms
 
 
@@ -21,6 +21,6 @@ def mme() -> Method:
         # The trade-off of both players is lam: the reversal itself has the coefficient 1.
         reversed_ = gradient_reversal(out["target"].features, 1.0)
         unsure = entropy(heads.apply(own.network["head"], reversed_, named(at.key, "head"))).mean()
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y), "minimax": -unsure}, {"entropy": unsure})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at), "minimax": -unsure}, {"entropy": unsure})
 
     return Method(terms, lam=0.1)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from tl_jax.core.keys import named
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs
 from tl_jax.losses import heads, mlp
-from tl_jax.losses.classes import cross_entropy, gradient_reversal
+from tl_jax.losses.classes import gradient_reversal, supervised
 from tl_jax.methods.contract import Example, Method, Own, Terms
 
 
@@ -31,8 +31,8 @@ def osbp(boundary: float = 0.5) -> Method:
         total, b = jax.nn.logsumexp(z, axis=1), at.values["boundary"]
         # log(1 - u) is the sum over the known classes: nothing is subtracted from 1.
         log_u, log_rest = z[:, -1] - total, jax.nn.logsumexp(z[:, :-1], axis=1) - total
-        supervised = cross_entropy(extended(s.logits, own.params["unknown"], s.features), batch.y)
-        return Terms({"classes": supervised, "boundary": -(b * log_u + (1 - b) * log_rest).mean()})
+        labelled = supervised(extended(s.logits, own.params["unknown"], s.features), batch.y, at)
+        return Terms({"classes": labelled, "boundary": -(b * log_u + (1 - b) * log_rest).mean()})
 
     def predict(network: Network, model: Model, x: Array, domain: str) -> Output:
         out, _ = network.apply(model.params, model.stats, x)

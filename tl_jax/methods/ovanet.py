@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
-from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.classes import supervised
 from tl_jax.losses.neighbours import unit
 from tl_jax.methods.contract import Example, Method, Own, Terms
 
@@ -30,7 +30,7 @@ def ovanet() -> Method:
         no = jnp.where(mine, -jnp.inf, jax.nn.softplus(s)).max(1)
         return Terms(
             {
-                "classes": cross_entropy(out["source"].logits, batch.y),
+                "classes": supervised(out["source"].logits, batch.y, at),
                 "open": 0.5 * (yes + no).mean(),
                 "entropy": (jax.nn.softplus(t) - t * jax.nn.sigmoid(t)).mean(),
             }

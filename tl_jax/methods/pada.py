@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from tl_jax.core.batching import in_batches
 from tl_jax.core.types import Array, At, Batch, Model, Network, Outputs, Tree
 from tl_jax.losses import mlp
-from tl_jax.losses.classes import cross_entropies, domain_logistic, gradient_reversal
+from tl_jax.losses.classes import domain_logistic, gradient_reversal, supervised_each
 from tl_jax.methods.contract import Example, Method, Own, Terms
 
 
@@ -24,7 +24,7 @@ def pada(hidden: int = 256) -> Method:
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         w = own.memory["classes"][batch.y]
         score = lambda o: mlp.apply(own.params["discriminator"], gradient_reversal(o.features, at.lam))[:, 0]
-        supervised = (w * cross_entropies(out["source"].logits, batch.y)).mean()
+        supervised = (w * supervised_each(out["source"].logits, batch.y, at)).mean()
         return Terms({"weighted": supervised, "domain": domain_logistic(score(out["source"]), score(out["target"]), w)})
 
     def refresh(network: Network, model: Model, x_t: Array, at: At) -> Tree:

@@ -1,7 +1,7 @@
 """Pseudo-labels: the network's own confident predictions as labels."""
 
 from tl_jax.core.types import At, Batch, Outputs
-from tl_jax.losses.classes import cross_entropy, pseudo_label_loss
+from tl_jax.losses.classes import pseudo_label_loss, supervised
 from tl_jax.methods.contract import Method, Own, Terms
 
 
@@ -14,6 +14,6 @@ def pseudo_label(threshold: float = 0.95) -> Method:
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         logits = out["target"].logits
         loss, mask = pseudo_label_loss(logits, logits, at.values["threshold"])
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y), "pseudo": loss}, {"mask_rate": mask})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at), "pseudo": loss}, {"mask_rate": mask})
 
     return Method(terms, values={"threshold": threshold}, lam_schedule="linear")

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import mlp
-from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.classes import supervised
 from tl_jax.methods.contract import Example, Method, Own, Terms, View
 
 
@@ -33,7 +33,7 @@ def rsc(features: float = 1 / 3, examples: float = 1 / 3) -> Method:
         lost = jax.lax.stop_gradient(right(out["source"].logits) - right(mlp.apply(head, f * weak)))
         spared = lost < jnp.quantile(lost, 1 - at.values["examples"])
         muted = mlp.apply(head, f * (weak | spared[:, None]))
-        return Terms({"muted": cross_entropy(muted, batch.y)})
+        return Terms({"muted": supervised(muted, batch.y, at)})
 
     return Method(
         terms,

@@ -2,7 +2,7 @@
 
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs
 from tl_jax.losses import mlp
-from tl_jax.losses.classes import cross_entropy, entropy
+from tl_jax.losses.classes import entropy, supervised
 from tl_jax.losses.discrepancy import mmd
 from tl_jax.methods.contract import Example, Method, Own, Terms
 
@@ -26,7 +26,7 @@ def rtn(penalty: float = 0.3) -> Method:
         s, t = out["source"], out["target"]
         return Terms(
             {
-                "classes": cross_entropy(s.logits + mlp.apply(own.params["residual"], s.logits), batch.y),
+                "classes": supervised(s.logits + mlp.apply(own.params["residual"], s.logits), batch.y, at),
                 "penalty": entropy(t.logits).mean(),
                 "mmd": mmd(fused(s), fused(t)),
             }

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from tl_jax.core.keys import named
 from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import heads
-from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.classes import supervised
 from tl_jax.methods.contract import Example, Method, Own, Phase, Terms, View
 
 
@@ -32,7 +32,7 @@ def sagnet() -> Method:
         of, (m, v) = _parted(out["source"].features)
         other, a = _partners(at, "style", len(of))
         mixed = of * jnp.sqrt(a * v + (1 - a) * v[other]) + a * m + (1 - a) * m[other]
-        return Terms({"source": cross_entropy(score(own.network["head"], mixed, at), batch.y)})
+        return Terms({"source": supervised(score(own.network["head"], mixed, at), batch.y, at)})
 
     def told_by_style(own: Own, out: Outputs, at: At) -> Array:
         of, (m, v) = _parted(out["source"].features)
@@ -40,7 +40,7 @@ def sagnet() -> Method:
         return score(own.params["style"], jax.lax.stop_gradient(of[other]) * jnp.sqrt(v) + m, at)
 
     def style(own: Own, out: Outputs, batch: Batch[None], at: At) -> Terms:
-        return Terms({"style": cross_entropy(told_by_style(own, out, at), batch.y)})
+        return Terms({"style": supervised(told_by_style(own, out, at), batch.y, at)})
 
     def adversary(own: Own, out: Outputs, batch: Batch[None], at: At) -> Terms:
         return Terms({"adversary": -jax.nn.log_softmax(told_by_style(own, out, at)).mean()})

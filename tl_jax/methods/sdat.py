@@ -19,7 +19,7 @@ def sdat(rho: float = 0.02, hidden: int = 256) -> Method:
         return Own({"discriminator": mlp.init(key, (example.features.shape[-1], hidden, hidden, 1))}, {})
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
-        task = lambda seen: supervised(seen["source"].logits, batch.y)
+        task = lambda seen: supervised(seen["source"].logits, batch.y, at)
         score = lambda x: mlp.apply(own.params["discriminator"], gradient_reversal(x, at.lam))[:, 0]
         return Terms(
             {

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from tl_jax.core.keys import named
 from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import mlp
-from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.classes import supervised
 from tl_jax.methods.contract import Example, Method, Own, Terms, View
 
 
@@ -35,7 +35,7 @@ def selfreg(features: float = 0.3) -> Method:
         def pulled(x: Array) -> Array:
             return g * apart(x, x[one]) + (1 - g) * apart(x, g * x[one] + (1 - g) * x[two])
 
-        ce = cross_entropy(z, y)
+        ce = supervised(z, y, at)
         scale = jnp.minimum(1.0, jax.lax.stop_gradient(ce))
         return Terms({"source": ce, "alike": scale * (pulled(z) + at.values["features"] * pulled(h))})
 

@@ -21,7 +21,7 @@ def sma(begin: float = 0.02) -> Method:
         return Own({}, {"params": model.params, "stats": model.stats, "steps": jnp.int32(0)})
 
     def terms(own: Own, out: Outputs, batch: Batch[None], at: At) -> Terms:
-        return Terms({"source": supervised(out["source"].logits, batch.y)})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at)})
 
     def after(model: Model, out: Outputs, batch: Batch, at: At) -> Tree:
         steps, now = model.memory["steps"], {"params": model.params, "stats": model.stats}

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from tl_jax.core.keys import named
 from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import mlp
-from tl_jax.losses.classes import cross_entropies, cross_entropy, gradient_reversal
+from tl_jax.losses.classes import cross_entropies, gradient_reversal, supervised
 from tl_jax.losses.domains import told_apart
 from tl_jax.methods.contract import Example, Method, Own, Terms, View
 
@@ -35,7 +35,7 @@ def source_cdann(hidden: int = 256) -> Method:
         w = of_class @ (1 / jnp.maximum(counts, 1)) / (counts > 0).sum()
         of = jnp.concatenate([jnp.full(len(source.y), k) for k, source in enumerate(batch.sources)])
         told = mlp.apply(own.params["discriminator"], f + of_class @ own.params["class"]["kernel"])
-        return Terms({"source": cross_entropy(logits, batch.y), "domain": (w * cross_entropies(told, of)).sum()})
+        return Terms({"source": supervised(logits, batch.y, at), "domain": (w * cross_entropies(told, of)).sum()})
 
     return Method(
         terms, init, views={"source": View("source")}, weights=lambda at: {"domain": 1.0}, lam_schedule="dann"

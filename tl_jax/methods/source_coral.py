@@ -23,6 +23,6 @@ def source_coral() -> Method:
         told_apart(len(batch.sources), "source_coral")
         pairs = itertools.combinations(batch.split(out["source"].features), 2)
         distance = jnp.stack([coral_mean(a, b) for a, b in pairs]).mean()
-        return Terms({"source": supervised(out["source"].logits, batch.y), "coral": distance})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at), "coral": distance})
 
     return Method(terms, views={"source": View("source")}, regression=True)

@@ -27,7 +27,7 @@ def source_dann(hidden: int = 256) -> Method:
         hidden_from = gradient_reversal(out["source"].features, at.lam)
         of = jnp.concatenate([jnp.full(len(source.y), k) for k, source in enumerate(batch.sources)])
         domain = cross_entropy(mlp.apply(own.params["discriminator"], hidden_from), of)
-        return Terms({"source": supervised(out["source"].logits, batch.y), "domain": domain})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at), "domain": domain})
 
     return Method(
         terms,

@@ -31,7 +31,7 @@ def source_mmd(form: str = "scaled") -> Method:
         told_apart(len(batch.sources), "source_mmd")
         pairs = itertools.combinations(batch.split(out["source"].features), 2)
         apart = jnp.stack([distance(a, b) for a, b in pairs]).mean()
-        return Terms({"source": supervised(out["source"].logits, batch.y), "mmd": apart})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at), "mmd": apart})
 
     return Method(terms, views={"source": View("source")}, regression=True)
 

@@ -17,6 +17,6 @@ def spectral_decoupling() -> Method:
 
     def terms(own: Own, out: Outputs, batch: Batch[None], at: At) -> Terms:
         logits = out["source"].logits
-        return Terms({"source": supervised(logits, batch.y), "logits": jnp.square(logits).mean()})
+        return Terms({"source": supervised(logits, batch.y, at), "logits": jnp.square(logits).mean()})
 
     return Method(terms, views={"source": View("source")}, lam=0.1, regression=True)

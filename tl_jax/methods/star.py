@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from tl_jax.core.keys import named
 from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import mlp
-from tl_jax.losses.classes import cross_entropy, l1_discrepancy
+from tl_jax.losses.classes import l1_discrepancy, supervised
 from tl_jax.methods.contract import Example, Method, Own, Phase, Terms
 
 
@@ -28,24 +28,24 @@ def star(generator_steps: int = 4) -> Method:
         noise = (jax.random.normal(named(at.key, f"head {i}"), spread.shape, spread.dtype) for i in range(2))
         return [features @ (head["kernel"] + spread * e) + head["bias"][None] for e in noise]
 
-    def supervised(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
-        one, two = (cross_entropy(z, batch.y) for z in drawn(own, out["source"].features, at))
+    def learn(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
+        one, two = (supervised(z, batch.y, at) for z in drawn(own, out["source"].features, at))
         return Terms({"source": one + two})
 
     def discrepancy(own: Own, out: Outputs, at: At) -> Array:
         return l1_discrepancy(*drawn(own, out["target"].features, at))
 
     def disagree(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
-        return Terms({**supervised(own, out, batch, at).losses, "agreement": -discrepancy(own, out, at)})
+        return Terms({**learn(own, out, batch, at).losses, "agreement": -discrepancy(own, out, at)})
 
     def agree(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         return Terms({"discrepancy": discrepancy(own, out, at)})
 
     return Method(
-        supervised,
+        learn,
         init,
         phases=(
-            Phase(supervised, ("heads", "trunk")),
+            Phase(learn, ("heads", "trunk")),
             Phase(disagree, ("heads",)),
             Phase(agree, ("trunk",), generator_steps),
         ),

@@ -20,7 +20,7 @@ def stoch_norm(p: float = 0.5) -> Method:
     """
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
-        return Terms({"source": supervised(out["source"].logits, batch.y)})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at)})
 
     def adapt(network: Network, batch: Batch, at: At) -> Network:
         def apply(params: Tree, stats: Tree, x: Array, **how: Any) -> tuple[Output, Tree]:

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from tl_jax.core.keys import named
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs
 from tl_jax.losses import heads
-from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.classes import supervised
 from tl_jax.methods.contract import Example, Method, Own, Phase, Terms
 
 
@@ -32,8 +32,8 @@ def swd(slices: int = 128, generator_steps: int = 4) -> Method:
         return jnp.square(jnp.sort(p @ r, axis=0) - jnp.sort(q @ r, axis=0)).mean()
 
     def source(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
-        of_second = cross_entropy(second(own, out, "source", at), batch.y)
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y) + of_second})
+        of_second = supervised(second(own, out, "source", at), batch.y, at)
+        return Terms({"source": supervised(out["source"].logits, batch.y, at) + of_second})
 
     def apart(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         return Terms({**source(own, out, batch, at).losses, "closeness": -distance(own, out, at)})

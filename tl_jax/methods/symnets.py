@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from tl_jax.core.keys import named
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
 from tl_jax.losses import heads
-from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.classes import cross_entropy, supervised
 from tl_jax.methods.contract import Example, Method, Own, Terms
 
 
@@ -37,7 +37,7 @@ def symnets() -> Method:
         named_classes = jnp.logaddexp(seen_t[:, :c], seen_t[:, c:])
         return Terms(
             {
-                "heads": cross_entropy(z_s[0], batch.y) + cross_entropy(z_s[1], batch.y) - told,
+                "heads": supervised(z_s[0], batch.y, at) + supervised(z_s[1], batch.y, at) - told,
                 "category": (cross_entropy(seen_s, batch.y) + cross_entropy(seen_s, batch.y + c)) / 2,
                 "confusion": -(of_source(seen_t) + of_target(seen_t)).mean() / 2,
                 "entropy": -(jnp.exp(named_classes) * named_classes).sum(1).mean(),

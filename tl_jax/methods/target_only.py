@@ -12,6 +12,6 @@ def target_only() -> Method:
     """
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
-        return Terms({"source": supervised(out["source"].logits, batch.y)})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at)})
 
     return Method(terms, lam=None, labels="target", regression=True)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs
 from tl_jax.losses import mlp
-from tl_jax.losses.classes import cross_entropy, domain_logistic, entropy, gradient_reversal
+from tl_jax.losses.classes import domain_logistic, entropy, gradient_reversal, supervised
 from tl_jax.methods.contract import Example, Method, Own, Terms
 
 
@@ -35,7 +35,7 @@ def uan(temperature: float = 10.0, threshold: float = -0.5, hidden: int = 256) -
         adversary = lambda o: score("discriminator", gradient_reversal(o.features, at.lam))
         return Terms(
             {
-                "source": cross_entropy(s.logits, batch.y),
+                "source": supervised(s.logits, batch.y, at),
                 "weighing": domain_logistic(seen_s, seen_t),
                 "domain": domain_logistic(adversary(s), adversary(t), w_s, w_t),
             }

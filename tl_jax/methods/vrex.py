@@ -19,8 +19,8 @@ def vrex(anneal: float = 0.1) -> Method:
 
     def terms(own: Own, out: Outputs, batch: Batch[None], at: At) -> Terms:
         told_apart(len(batch.sources), "vrex")
-        risk = risks(batch.split(out["source"].logits), [source.y for source in batch.sources])
-        return Terms({"source": supervised(out["source"].logits, batch.y), "variance": jnp.var(risk)})
+        risk = risks(out["source"].logits, batch, at)
+        return Terms({"source": supervised(out["source"].logits, batch.y, at), "variance": jnp.var(risk)})
 
     return Method(
         terms,

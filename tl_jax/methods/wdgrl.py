@@ -37,7 +37,7 @@ def wdgrl(critic_steps: int = 5, penalty: float = 10.0, hidden: int = 256) -> Me
         return Terms({"critic": at.values["penalty"] * jnp.square(norm - 1).mean() - gap})
 
     def adapt(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
-        losses = {"source": supervised(out["source"].logits, batch.y), "wasserstein": distance(own, out)}
+        losses = {"source": supervised(out["source"].logits, batch.y, at), "wasserstein": distance(own, out)}
         return Terms(losses)
 
     return Method(

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
-from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.classes import supervised
 from tl_jax.methods.contract import Method, Own, Terms, View
 
 
@@ -18,7 +18,7 @@ def wise_ft(alpha: float = 0.5) -> Method:
     """
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y)})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at)})
 
     def after(model: Model, out: Outputs, batch: Batch, at: At) -> Tree:
         trunk = lambda params: {group: tree for group, tree in params.items() if group != "head"}

@@ -25,10 +25,13 @@ from tl_jax.models.recipe import HALF, Frozen, Pixels, Recipe, as_recipe, featur
 from tl_jax.models.resnet import resnet18, resnet34, resnet50, resnet101
 from tl_jax.models.series import conv1d, gru
 from tl_jax.models.sound import audio_cnn
+from tl_jax.models.spectrogram import ast
 from tl_jax.models.swin import swin_tiny
 from tl_jax.models.text import text_cnn, text_transformer
 from tl_jax.models.vgg import vgg16
 from tl_jax.models.vit import vit_base, vit_small, vit_tiny
+from tl_jax.models.wav2vec2 import hubert, wav2vec2
+from tl_jax.models.whisper import whisper_encoder
 from tl_jax.naming.calls import Call, parse
 
 
@@ -165,6 +168,10 @@ NETWORKS: dict[str, Callable[..., Recipe]] = {
     "clip_text": clip_text,
     "siglip_text": siglip_text,
     "audio_cnn": audio_cnn,
+    "wav2vec2": wav2vec2,
+    "hubert": hubert,
+    "whisper_encoder": whisper_encoder,
+    "ast": ast,
 }
 TAKES: Mapping[str, tuple[str, ...]] = {
     "mlp": ("vector", "image", "series"),
@@ -180,8 +187,14 @@ TAKES: Mapping[str, tuple[str, ...]] = {
     "clip_text": ("text",),
     "siglip_text": ("text",),
     "audio_cnn": ("sound",),
+    "wav2vec2": ("sound",),
+    "hubert": ("sound",),
+    "whisper_encoder": ("sound",),
+    "ast": ("sound",),
 }
 """The kinds of examples of the networks that are not for images alone."""
+RESAMPLING = ("wav2vec2", "hubert", "whisper_encoder", "ast")
+"""Networks that bring sound to the rate they hear, on the device, from the `rate` of their call."""
 TRUNKS = (Recipe, nn.Module)
 """What a function that makes a network gives."""
 EVERY = ("image", "vector", "text", "sound", "series")

@@ -13,7 +13,7 @@ from tl_jax.models.networks import build
 from tl_jax.models.pairs import clip_text, siglip_text
 from tl_jax.models.pretrained import load
 from tl_jax.models.tokens import pieces
-from tl_jax.models.weights import read
+from tl_jax.models.weights import File, read
 
 TEXTS = {"clip": clip_text, "siglip": siglip_text}
 """The text towers, by the network of their images."""
@@ -22,34 +22,52 @@ PLACE = "{}"
 """Where the name of a class stands in a prompt."""
 
 
+class Pair(NamedTuple):
+    """The two towers of a folder: its family (of TEXTS), where it is, and its weights."""
+
+    family: str
+    place: str
+    file: File
+
+
 class Scale(NamedTuple):
     """logits = scale * cosine + bias."""
 
     scale: float
-    bias: float
+    bias: float = 0.0
 
 
-def text_features(family: str, place: str, texts: Sequence[str]) -> np.ndarray:
-    """float32 [n, d] of texts, by the text tower of a folder. Raises UserError where it has none."""
-    recipe = TEXTS[family](from_=place)
+def opened(family: str, place: str) -> Pair:
+    """The towers of a folder. Raises UserError where it has but one of them."""
+    file = read(place)
+    for tower, what in (("text_model.", "text"), ("vision_model.", "image")):
+        if not any(tower in name for name in file.arrays):
+            raise UserError(f"from={place!r} has no {what} tower: its weights hold no {tower}*.")
+    return Pair(family, place, file)
+
+
+def text_features(of: Pair, texts: Sequence[str]) -> np.ndarray:
+    """float32 [n, d] of texts, by the text tower. Raises UserError for one that is too long."""
+    recipe = TEXTS[of.family](from_=of.place)
     assert recipe.pretrained is not None
     ids, cut = pieces(recipe.pretrained, texts)
     if cut:
         raise UserError(f"{cut} of {len(texts)} texts have more than {recipe.pretrained.length} word pieces.")
     network = build(recipe, 2)
     shapes = jax.eval_shape(network.init, jax.random.key(0), jnp.asarray(ids[:1]))
-    params, stats, _ = load(place, *jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes))
+    empty = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+    params, stats, _ = load(of.place, *empty, file=of.file)
     run = jax.jit(lambda x: network.apply(params, stats, x)[0].features)
-    return np.asarray(sent_in_batches(run, ids, batch=BATCH), np.float32)
+    return np.asarray(sent_in_batches(run, ids, batch=min(BATCH, len(ids))), np.float32)
 
 
-def class_features(family: str, place: str, prompts: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+def class_features(of: Pair, prompts: Sequence[str], classes: Sequence[str]) -> np.ndarray:
     """float32 [c, d] of length 1: of each class the mean of its prompts' features, each of length 1.
 
     Raises UserError for a prompt in which no name stands. Radford et al. 2021, arXiv 2103.00020, section 3.1.4.
     """
     texts = [text for prompt in checked(prompts) for text in filled(prompt, classes)]
-    found = unit(text_features(family, place, texts)).reshape(len(prompts), len(classes), -1)
+    found = unit(text_features(of, texts)).reshape(len(prompts), len(classes), -1)
     return unit(found.mean(0))
 
 
@@ -68,14 +86,12 @@ def checked(prompts: Sequence[str]) -> Sequence[str]:
     return prompts
 
 
-def scale_of(place: str) -> Scale:
-    """The scale and bias between the towers of a folder. Raises UserError where its weights hold none."""
-    arrays = read(place).arrays
-    found = [float(array.reshape(-1)[0]) for name, array in arrays.items() if name.endswith("logit_scale")]
-    if not found:
-        raise UserError(f"from={place!r}: its weights hold no logit_scale: are they of one tower alone?")
-    bias = [float(array.reshape(-1)[0]) for name, array in arrays.items() if name.endswith("logit_bias")]
-    return Scale(float(np.exp(found[0])), *(bias or [0.0]))
+def scale_of(of: Pair) -> Scale:
+    """The scale and bias between the towers. Raises UserError where the weights hold no scale."""
+    named = lambda end: [float(x.reshape(-1)[0]) for name, x in of.file.arrays.items() if name.endswith(end)]
+    if not (scale := named("logit_scale")):
+        raise UserError(f"from={of.place!r}: its weights hold no logit_scale, by which cosines become logits.")
+    return Scale(float(np.exp(scale[0])), *named("logit_bias")[:1])
 
 
 def unit(x: np.ndarray) -> np.ndarray:

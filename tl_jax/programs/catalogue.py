@@ -70,6 +70,7 @@ def needs(method: Method, make: Callable[..., Method]) -> tuple[str, ...]:
         "all labelled targets once": method.survey is not None,
         "phases": bool(method.phases),
         "second derivatives": bool(re.search(r"lookahead|jax\.grad\(", inspect.getsource(inspect.unwrap(make)))),
+        "moved inputs": "own.moved" in inspect.getsource(inspect.unwrap(make)),
         "the source's head": method.source_head,
         "a trunk": method.trunk,
     }

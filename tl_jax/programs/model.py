@@ -49,7 +49,7 @@ class TrainedModel:
     _apply: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        recipe = make_recipe(self.task, "map", place(1, 1, self.task.config.batch_size, False))
+        recipe = make_recipe(self.task, "map", place(1, 1, self.task.config.batches, False))
         run = jax.jit(lambda state, x, domain: predicted(recipe, state, x, domain), static_argnums=2)
         object.__setattr__(self, "_apply", run)
 

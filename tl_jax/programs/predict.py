@@ -142,10 +142,10 @@ def scores(found: Predicted) -> list[str]:
         return lines
     got = predictions(logits)
     got = np.where(rejected(logits, unknown), len(found.model.classes), got) if opened else got
-    return lines + _confusion(y, got, [*found.model.classes, "unknown"])
+    return lines + confusion(y, got, [*found.model.classes, "unknown"])
 
 
-def _confusion(y: np.ndarray, got: np.ndarray, names: Sequence[str]) -> list[str]:
+def confusion(y: np.ndarray, got: np.ndarray, names: Sequence[str]) -> list[str]:
     """Each class with its share of right ones, and the matrix of those that are there: rows are true."""
     there = np.union1d(y, got[got >= 0])
     counts = np.array([[int(((y == a) & (got == b)).sum()) for b in there] for a in there])

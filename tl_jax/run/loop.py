@@ -173,7 +173,7 @@ def _marked(work: Work, reasons: divergence.Reasons, now: tuple, checkpoints: Ch
 
 def refresh_every(task: Task) -> int:
     """Steps between refreshes: the method's own number, or one pass over the target."""
-    return task.job.method.refresh_every or math.ceil(len(task.problem.target.train.y) / task.config.batch_size)
+    return task.job.method.refresh_every or math.ceil(len(task.problem.target.train.y) / task.config.batches[1])
 
 
 def _next(step: int, every: int) -> int:

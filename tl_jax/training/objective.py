@@ -1,5 +1,6 @@
 """The one equation: min over theta of sum_k w_k(step) L_k(theta), usually L_S + lambda L_T."""
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -63,10 +64,14 @@ def unweighted(method: Method, forward: Forward, terms: TermsFn) -> Callable:
             move = rate(slope) if callable(rate) else {path: -rate * g for path, g in slope.items()}
             return at({path: x + move[path] for path, x in here.items()})
 
+        def moved(change: Mapping[str, Callable[[Array], Array]]) -> Outputs:
+            there = {name: _changed(name, of, change.get(name)) for name, of in passes.entries.items()}
+            return passes._replace(entries=there)(network)[0]
+
         at = around.at._replace(
             view_keys={name: _keys(views[name], of, around.at) for name, of in passes.entries.items()}
         )
-        losses, metrics = terms(Own(own, around.memory, network, lookahead), outputs, around.batch, at)
+        losses, metrics = terms(Own(own, around.memory, network, lookahead, moved), outputs, around.batch, at)
         return losses, Found(stats, {**losses, **metrics}, outputs)
 
     return found
@@ -87,10 +92,13 @@ def objective(method: Method, forward: Forward, terms: TermsFn) -> Callable:
     return total
 
 
-def accumulated(total: Callable, batch_size: int, parts: int, place: Callable[[Batch], Batch]) -> Callable:
+def accumulated(
+    method: Method, total: Callable, parts: int, sizes: tuple[int, int], place: Callable[[Batch], Batch]
+) -> Callable:
     """f(trained, surroundings) -> (gradient, Found) of an objective, the batch in so many parts, one after the other.
 
-    The gradient and what is logged are means over the parts, each of `batch_size` / parts examples of every domain;
+    sizes: of a batch, of each source and of the target. The gradient and what is logged are means over the parts, each
+    of a share of every domain;
     statistics go on from part to part, outputs are those of the whole batch in its order. With means over examples, no
     statistics of batches and nothing drawn it is the gradient of the whole batch.
     """
@@ -106,15 +114,23 @@ def accumulated(total: Callable, batch_size: int, parts: int, place: Callable[[B
             more, found = one(trained, around._replace(stats=stats, batch=place(batch), at=at))
             return (jax.tree.map(jnp.add, grads, more), found.stats), (found.logged, found.outputs)
 
-        # [k * batch_size, ...] of k domains <-> [parts, k * size, ...]: every part has its share of each domain.
-        size = batch_size // parts
-        cut = lambda x: x.reshape(-1, parts, size, *x.shape[1:]).swapaxes(0, 1).reshape(parts, -1, *x.shape[1:])
-        back = lambda x: x.reshape(parts, -1, size, *x.shape[2:]).swapaxes(0, 1).reshape(-1, *x.shape[2:])
+        # [k * whole, ...] of k domains <-> [parts, k * share, ...]: every part has its share of each domain.
+        share = {"source": sizes[0] // parts, "target": sizes[1] // parts}
+
+        def cut(of: str, tree: Any) -> Any:
+            one = lambda x: x.reshape(-1, parts, share[of], *x.shape[1:]).swapaxes(0, 1)
+            return jax.tree.map(lambda x: one(x).reshape(parts, -1, *x.shape[1:]), tree)
+
+        def back(of: str, tree: Any) -> Any:
+            one = lambda x: x.reshape(parts, -1, share[of], *x.shape[2:]).swapaxes(0, 1)
+            return jax.tree.map(lambda x: one(x).reshape(-1, *x.shape[2:]), tree)
+
         begin = jax.tree.map(jnp.zeros_like, dict(trained)), dict(around.stats)
-        given = jax.tree.map(cut, around.batch), jnp.arange(parts)
-        (grads, stats), (logged, outputs) = jax.lax.scan(step, begin, given)
+        batch = Batch(cut("source", around.batch.sources), cut("target", around.batch.target))
+        (grads, stats), (logged, outputs) = jax.lax.scan(step, begin, (batch, jnp.arange(parts)))
         mean = jax.tree.map(lambda x: x.mean(0), logged)
-        return jax.tree.map(lambda g: g / parts, grads), Found(stats, mean, jax.tree.map(back, outputs))
+        outputs = {name: back(method.views[name].domain, of) for name, of in outputs.items()}
+        return jax.tree.map(lambda g: g / parts, grads), Found(stats, mean, outputs)
 
     return one if parts == 1 else whole
 
@@ -152,6 +168,17 @@ def _entries(name: str, view: View, around: Surroundings) -> list[Entry]:
         Entry(name, domain, augment(view.augment, of_view(at.key, view.drawn or name, domain), part.x))
         for domain, part in parts.items()
     ]
+
+
+def _changed(name: str, entries: list[Entry], change: Callable[[Array], Array] | None) -> list[Entry]:
+    """The entries of a view with other inputs. Raises UserError for token ids."""
+    if change is None:
+        return entries
+    x = jnp.concatenate([one.x for one in entries])
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        raise UserError(f"The method moves the inputs of the view {name!r} a little: token ids cannot be moved.")
+    parts = jnp.split(change(x), list(itertools.accumulate(len(one.x) for one in entries))[:-1])
+    return [one._replace(x=part) for one, part in zip(entries, parts, strict=True)]
 
 
 def _keys(view: View, entries: list[Entry], at: At) -> tuple[Array, ...]:

@@ -53,8 +53,13 @@ def sampler_key(seed: Array, name: str) -> Array:
 
 
 def sample(recipe: Recipe, state: State, data: Data) -> Batch:
-    """This step's examples: `batch_size` of each source, of the target and of each other unlabelled domain."""
-    draw = lambda name, x: indices(sampler_key(state.seed, name), state.step, recipe.batch_size, len(x))
+    """This step's examples: of each source, and of the target and each other unlabelled domain."""
+
+    labelled, unlabelled = recipe.batches
+
+    def draw(name: str, x: Any, size: int = labelled) -> Array:
+        return indices(sampler_key(state.seed, name), state.step, size, len(x))
+
     sources = []
     for i, (x, y) in enumerate(data.sources):
         last = i == len(data.sources) - 1
@@ -64,10 +69,10 @@ def sample(recipe: Recipe, state: State, data: Data) -> Batch:
         sources.append(kind(x[rows], y[rows], rows))
     if data.target is None:
         return recipe.place_batch(Batch(tuple(sources), None))
-    rows = draw("target", data.target)
+    rows = draw("target", data.target, unlabelled)
     x, first = data.target[rows], len(data.target)
     for i, other in enumerate(data.others):
-        chosen = draw(f"other{i}", other)
+        chosen = draw(f"other{i}", other, unlabelled)
         x, rows = jnp.concatenate([x, other[chosen]]), jnp.concatenate([rows, first + chosen])
         first += len(other)
     return recipe.place_batch(Batch(tuple(sources), Unlabeled(x, rows)))
@@ -144,9 +149,8 @@ def _advance(
     # Its gradient: of the weighted sum, or of several losses as their strategy combines them.
     combined = None
     if recipe.method.balancing is None:
-        grads, found = accumulated(objective(*parts), recipe.batch_size, recipe.accumulate, recipe.place_batch)(
-            trained, around
-        )
+        whole = accumulated(recipe.method, objective(*parts), recipe.accumulate, recipe.batches, recipe.place_batch)
+        grads, found = whole(trained, around)
     else:
         combined = several_losses.gradient(parts, (trained, around), state.opt["balance"])
         grads, found = combined.grads, combined.found

@@ -1,6 +1,7 @@
 """Few labels: which examples of a labelled set a trial may use."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -43,3 +44,19 @@ def balanced(y: np.ndarray, rows: np.ndarray) -> np.ndarray:
     kinds = y[rows]
     largest = np.bincount(kinds).max()
     return np.concatenate([repeated(rows[kinds == kind], largest) for kind in np.unique(kinds)])
+
+
+def balanced_weights(
+    labels: Sequence[np.ndarray], lists: Sequence[np.ndarray | None], rows: np.ndarray | None, classes: int
+) -> tuple[float, ...]:
+    """Weights by which classes count alike however rare they are: v_k = n / (classes * n_k), and 1 where n_k = 0.
+
+    labels: of each labelled set [n] int; lists: the rows that are drawn of it (None, or no list: all); rows: of the
+    last set by trial [T, L] instead, all trials together.
+    """
+    drawn = [y if i >= len(lists) or lists[i] is None else y[lists[i]] for i, y in enumerate(labels)]
+    if rows is not None:
+        drawn[-1] = labels[-1][rows].reshape(-1)
+    counts = sum(np.bincount(y, minlength=classes) / max(1, len(y)) for y in drawn)
+    shares = np.asarray(counts) / max(1, len(drawn))
+    return tuple(float(1 / (classes * share)) if share else 1.0 for share in shares)

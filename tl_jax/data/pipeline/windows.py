@@ -28,12 +28,13 @@ class Streamed(NamedTuple):
     """A set whose rows are streamed, and who draws from it.
 
     words [d, k]: the data of the random keys that draw; lists: for every key the rows it draws among [d, m], or
-    None for all.
+    None for all; batch: how many each of them draws in a step.
     """
 
     stored: Stored
     words: np.ndarray
     lists: np.ndarray | None
+    batch: int
 
     @property
     def size(self) -> int:
@@ -45,14 +46,14 @@ class Streamed(NamedTuple):
         """Of one example."""
         return int(np.prod(self.stored.shape[1:])) * self.stored.dtype.itemsize
 
-    def drawn(self, steps: np.ndarray, batch: int) -> np.ndarray:
+    def drawn(self, steps: np.ndarray) -> np.ndarray:
         """Every row that any key draws in those steps, ascending, and the first two, which give shapes."""
         found = [np.arange(min(2, self.size))]
         for i, words in enumerate(self.words):
             if self.lists is None:
-                found.append(rows(words, steps, batch, self.size))
+                found.append(rows(words, steps, self.batch, self.size))
             else:
-                found.append(self.lists[i][rows(words, steps, batch, self.lists.shape[1])])
+                found.append(self.lists[i][rows(words, steps, self.batch, self.lists.shape[1])])
         return np.unique(np.concatenate(found))
 
 
@@ -62,7 +63,6 @@ class Windows:
 
     sets: dict[str, Streamed]
     steps: int
-    batch: int
     total: int
 
     def __len__(self) -> int:
@@ -75,10 +75,10 @@ class Windows:
 
     def capacity(self, part: Streamed) -> int:
         """Rows of a window of a set: the same for all, so that one compiled program takes them."""
-        return len(part.words) * self.steps * self.batch + 2
+        return len(part.words) * self.steps * part.batch + 2
 
     def _read(self, part: Streamed, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        wanted = part.drawn(steps, self.batch)
+        wanted = part.drawn(steps)
         held = np.full(self.capacity(part), part.size, np.int32)
         held[: len(wanted)] = wanted
         x = np.empty((len(held), *part.stored.shape[1:]), part.stored.dtype)

@@ -30,7 +30,17 @@ DEFAULTS = Config(
 BASELINE = {"erm": "baseline"}
 SELECT = ("auto", "source_val")
 LABELS = ("labels_per_class", "label_fraction", "label_space")
-WITHOUT = ("strategies", "sharing", "pretrain_steps", "pretrain_on", "view", "align", *LABELS, *STREAMED)
+WITHOUT = (
+    "strategies",
+    "sharing",
+    "pretrain_steps",
+    "pretrain_on",
+    "view",
+    "align",
+    "target_batch_size",
+    *LABELS,
+    *STREAMED,
+)
 
 
 def _plan(config: Config, read: Callable[[str], Domain]) -> Plan:

@@ -23,7 +23,7 @@ DEFAULTS = Config(
     select=TARGET_VAL,
     eval_every=20,
 )
-WITHOUT = ("label_space", "sharing", "pretrain_on", "view", "align", *STREAMED)
+WITHOUT = ("label_space", "target_batch_size", "sharing", "pretrain_on", "view", "align", *STREAMED)
 
 
 def _plan(config: Config, read: Callable[[str], Domain]) -> Plan:

@@ -30,7 +30,7 @@ DEFAULTS = Config(
     forward_plan="joint",
 )
 LABELS = ("labels_per_class", "label_fraction", "label_space")
-WITHOUT = ("strategies", "sharing", "pretrain_on", "view", "align", "select", *LABELS)
+WITHOUT = ("strategies", "sharing", "pretrain_on", "view", "align", "select", "target_batch_size", *LABELS)
 
 
 def _check(config: Config) -> None:

@@ -4,8 +4,8 @@ In: our paths ("backbone/stage1/block0/conv1/kernel") and a naming ("torchvision
 Out: the file's names with the layout of each array, both ways: reading and writing use one table.
 
 `rules.py` is the form of a rule, `layouts.py` how axes are ordered, `conv.py` and `efficient.py`, `patch.py` and
-`vision.py`, `bert.py` and `pairs.py` the rules of convolutional networks, of those that begin with patches, of text
-encoders, and of image-and-text towers.
+`vision.py`, `bert.py`, `sound.py` and `pairs.py` the rules of convolutional networks, of those that begin with patches,
+of text encoders, of those for sound, and of image-and-text towers.
 
 Open first: `rules.py`. A new family of networks is a list of rules here; docs/networks.md says what loading reports.
 """
@@ -21,6 +21,7 @@ from tl_jax.models.names.layouts import KERNEL, SAME, Layout
 from tl_jax.models.names.pairs import CLIP, CLIP_TEXT, SIGLIP, SIGLIP_TEXT
 from tl_jax.models.names.patch import CONVNEXT, CONVNEXT_HF, CONVNEXT_TIMM, VIT, VIT_HF, VIT_TIMM, VIT_TRANSFORMERS
 from tl_jax.models.names.rules import Naming
+from tl_jax.models.names.sound import AST, AST_STATE, HUBERT, HUBERT_STATE, WAV2VEC2, WAV2VEC2_STATE, WHISPER
 from tl_jax.models.names.vision import (
     DINOV2,
     DINOV2_FACEBOOK,
@@ -51,6 +52,14 @@ NAMINGS: dict[str, dict[str, Naming]] = {
     "bert": {"huggingface": BERT, "roberta": ROBERTA},
     "distilbert": {"huggingface": DISTILBERT},
     "modernbert": {"huggingface": MODERNBERT},
+    "wav2vec2": {
+        "huggingface": WAV2VEC2,
+        "transformers": WAV2VEC2_STATE,
+        "hubert": HUBERT,
+        "hubert_transformers": HUBERT_STATE,
+    },
+    "whisper_encoder": {"huggingface": WHISPER},
+    "ast": {"huggingface": AST, "transformers": AST_STATE},
     "clip": {"huggingface": CLIP},
     "siglip": {"huggingface": SIGLIP},
     "siglip_text": {"huggingface": SIGLIP_TEXT},

@@ -10,7 +10,7 @@ from tl_jax.models.remat import compiler_options
 from tl_jax.run.execute import streaming
 from tl_jax.run.execute.calibration import agreed, choose
 from tl_jax.run.plan.devices import Placement, place
-from tl_jax.run.plan.setup import make_network
+from tl_jax.run.plan.setup import labelling, make_network
 from tl_jax.run.plan.types import Options, Task
 from tl_jax.run.settings.config import optimizer_call
 from tl_jax.training.freezing import resolve
@@ -57,7 +57,7 @@ def execution(task: Task, options: Options, remembered: str | None) -> Execution
     # Both ways to run trials, each made when it is asked for: what is measured is what then runs, compiled already.
     @functools.cache
     def built(mode: str) -> tuple[Recipe, Programs, Placement]:
-        placement = place(options.devices, trials, config.batch_size // config.accumulate, mode == "vmap")
+        placement = place(options.devices, trials, config.passed, mode == "vmap")
         recipe = make_recipe(task, mode, placement)
         return recipe, programs(recipe, factors, mode), placement
 
@@ -70,7 +70,8 @@ def execution(task: Task, options: Options, remembered: str | None) -> Execution
     else:
         x = data.sources[0][0] if data.target is None else data.target
         shape = ", ".join(map(str, x.shape[1:]))
-        described = f"{config.network}, {config.precision}, batch {config.batch_size} of {shape}"
+        sizes = "+".join(map(str, dict.fromkeys(config.batches)))
+        described = f"{config.network}, {config.precision}, batch {sizes} of {shape}"
         decide = lambda: choose(described, lambda mode: built(mode)[1:], task.starts(), data, steps=task.job.steps)
         mode, reason = agreed(options.agreed, f"{trials} trials of {task.job.steps} steps, {described}", decide)
     # The sets where they lie while it trains: on the devices, or window by window.
@@ -95,7 +96,9 @@ def make_recipe(task: Task, mode: str, placement: Placement) -> Recipe:
         optimizer=optimizer_call(config)(),
         total=task.job.steps,
         batch_size=config.batch_size,
+        target_batch_size=config.target_batch_size,
         accumulate=config.accumulate,
+        labelling=labelling(task),
         options=compiler_options(config.remat),
         lam_schedule=config.lam_schedule or method.lam_schedule,
         lr_schedule=config.lr_schedule,
@@ -117,4 +120,4 @@ def draws(task: Task) -> streaming.Draws:
     """What decides which rows a job's trials draw."""
     seeds = np.array([seed for seed, _ in task.job.trials], np.uint32)
     whole = task.job.method.refresh is not None
-    return streaming.Draws(seeds, task.rows, task.config.batch_size, task.job.steps, whole)
+    return streaming.Draws(seeds, task.rows, task.config.batches, task.job.steps, whole)

@@ -25,13 +25,13 @@ Place = Callable[[Any], Any]
 class Draws(NamedTuple):
     """What decides which rows a job's trials draw.
 
-    seeds [T]; rows: labelled rows of the target by trial [T, L] or None; batch, total: examples of a step, and steps;
-    whole: the target must be on the device at once.
+    seeds [T]; rows: labelled rows of the target by trial [T, L] or None; batch: examples of a step, of each source and
+    of what is unlabelled; total: steps; whole: the target must be on the device at once.
     """
 
     seeds: np.ndarray
     rows: np.ndarray | None
-    batch: int
+    batch: tuple[int, int]
     total: int
     whole: bool
 
@@ -72,16 +72,16 @@ def plan(data: Data, draws: Draws, limit: int = 0) -> Windows | None:
     large = {
         name: _streamed(name, x, data, draws) for name, x in sets.items() if not (draws.whole and name == "target")
     }
-    one_step = sum(2 * len(part.words) * draws.batch * part.row_bytes for part in large.values())
+    one_step = sum(2 * len(part.words) * part.batch * part.row_bytes for part in large.values())
     steps = min(MOST, limit // max(one_step, 1), draws.total)
     if steps < 1:
         raise UserError(
             f"--device_bytes={limit}: two windows of one step take {one_step} ({len(draws.seeds)} trials of batch "
-            f"{draws.batch}). Use --device_bytes={one_step} or more, or a smaller --batch_size."
+            f"{draws.batch[0]}). Use --device_bytes={one_step} or more, or a smaller --batch_size."
         )
-    windows = Windows(large, steps, draws.batch, draws.total)
+    windows = Windows(large, steps, draws.total)
     smaller = {name: part for name, part in large.items() if 2 * windows.capacity(part) < part.size}
-    return Windows(smaller, steps, draws.batch, draws.total) if smaller else None
+    return Windows(smaller, steps, draws.total) if smaller else None
 
 
 def _streamed(name: str, x: np.ndarray, data: Data, draws: Draws) -> Streamed:
@@ -91,7 +91,7 @@ def _streamed(name: str, x: np.ndarray, data: Data, draws: Draws) -> Streamed:
     if draws.rows is not None and name == f"source{len(data.sources) - 1}":
         seeds, lists = draws.seeds, draws.rows
     words = [np.asarray(jax.random.key_data(sampler_key(seed, name))) for seed in seeds]  # pyright: ignore
-    return Streamed(stored(x), np.stack(words), lists)
+    return Streamed(stored(x), np.stack(words), lists, draws.batch[not name.startswith("source")])
 
 
 def described(windows: Windows, data: Data, workers: int) -> str:

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -89,7 +89,7 @@ def _sent(x: Any, sharding: NamedSharding) -> jax.Array:
     return jax.make_array_from_callback(np.shape(x), sharding, lambda part: np.asarray(x)[part])
 
 
-def place(devices: int, trials: int, batch_size: int, vmapped: bool) -> Placement:
+def place(devices: int, trials: int, batches: Sequence[int], vmapped: bool) -> Placement:
     """The placement for `devices` of each process (0: all): trials over them where they are vmapped and divide, else
     the batch.
 
@@ -100,11 +100,11 @@ def place(devices: int, trials: int, batch_size: int, vmapped: bool) -> Placemen
     if n == 1:
         return Placement(None, False)
     over_trials = vmapped and trials % n == 0
-    if not over_trials and batch_size % n:
-        low, high = batch_size // n * n, (batch_size // n + 1) * n
+    for size in () if over_trials else [size for size in batches if size % n]:
+        low, high = size // n * n, (size // n + 1) * n
         nearest = f"{low} or {high}" if low else str(high)
         raise UserError(
-            f"Batch {batch_size} over {n} devices: {batch_size / n:g} each. Nearest: --batch_size={nearest}; "
+            f"Batch {size} over {n} devices: {size / n:g} each. Nearest: --batch_size={nearest}; "
             f"or use fewer --devices."
         )
     shape = (n, 1) if over_trials else (1, n)

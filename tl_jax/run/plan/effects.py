@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from tl_jax.core.errors import UserError
 from tl_jax.methods.contract import PLAIN
+from tl_jax.models.recipe import as_recipe
 from tl_jax.models.remat import BLOCK
 from tl_jax.run.plan.types import Task
-from tl_jax.run.settings.config import Config
+from tl_jax.run.settings.config import Config, network_call
 from tl_jax.training.freezing import Rule, decided, matches, no_match
 from tl_jax.training.predict import averages
 
@@ -19,6 +20,7 @@ def without_effect(config: Config, tasks: Sequence[Task]) -> list[str]:
         *_not_averaged(config, tasks),
         *_no_blocks(config, tasks),
         *_not_augmented(config, tasks),
+        *_kept(config, tasks),
     ]
 
 
@@ -114,6 +116,25 @@ def _group(path: str) -> str:
     """What is named as one: "head", "bottleneck", "backbone", "method/discriminator"."""
     first, *rest = path.split("/")
     return f"{first}/{rest[0]}" if first == "method" and len(rest) > 1 else first
+
+
+def as_published(task: Task) -> tuple[Rule, ...]:
+    """The rules of what a published network keeps in a task that begins from its weights; they follow the user's."""
+    if not task.job.strategy.pretrained:
+        return ()
+    rules = as_recipe(network_call(task.config)()).freeze
+    return tuple(rule for rule in rules if matches(rule, task.shapes))
+
+
+def _kept(config: Config, tasks: Sequence[Task]) -> list[str]:
+    if not config.init_from:
+        return []
+    decides = lambda rule, task: rule in decided(task.rules, _movable(task)).values()
+    kept = dict.fromkeys(rule for task in tasks for rule in as_published(task) if decides(rule, task))
+    return [
+        f"{config.network}: {pattern} stays as it comes, as published; --freeze='{pattern}=1' trains it."
+        for pattern, _ in kept
+    ]
 
 
 def _movable(task: Task) -> list[str]:

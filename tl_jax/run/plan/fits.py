@@ -16,7 +16,7 @@ from tl_jax.run.plan.setup import example, make_network
 from tl_jax.run.plan.types import Options
 from tl_jax.run.plan.words import begins_from
 from tl_jax.run.settings.config import Config, network_call, optimizer_call
-from tl_jax.run.settings.forms import MOST_SEED, MOST_SEEDS, NUMBER
+from tl_jax.run.settings.forms import BALANCED, MOST_SEED, MOST_SEEDS, NUMBER
 from tl_jax.run.settings.settings import check_number, check_settings, settings
 from tl_jax.training.freezing import parse_action
 
@@ -42,11 +42,18 @@ def check(config: Config) -> None:
         parse_action(rule)
     if config.allow_mismatch and not begins_from(config):
         raise UserError("--allow_mismatch says what may differ from the weights of --init_from, which is not given.")
-    if config.batch_size % config.accumulate or (config.accumulate > 1 and config.batch_size < 2 * config.accumulate):
-        raise UserError(
-            f"--accumulate={config.accumulate}: the batch of {config.batch_size} does not divide into as many equal "
-            "parts of two or more examples."
-        )
+    for size in config.batches if config.accumulate > 1 else ():
+        if size % config.accumulate or size < 2 * config.accumulate:
+            raise UserError(
+                f"--accumulate={config.accumulate}: the batch of {size} does not divide into as many equal parts of "
+                "two or more examples."
+            )
+    if config.target_batch_size == 1:
+        raise UserError("--target_batch_size=1: two or more are needed; 0 is as many as of a source.")
+    if (config.label_smoothing or 0) >= 1:
+        raise UserError(f"--label_smoothing={config.label_smoothing:g}: a number from 0 up to, but not, 1 is needed.")
+    if config.balanced and config.class_weights == (BALANCED,):
+        raise UserError("--balanced draws rare classes more often: --class_weights=balanced beside it counts it twice.")
     if config.ema >= 1:
         raise UserError(f"--ema={config.ema:g}: a decay below 1 is needed, such as 0.999.")
     _check_labels(config)

@@ -98,6 +98,8 @@ def make_job(config: Config, name: str, method: Method, amounts: bool | None = N
     start = None
     if method.start is not None:
         shared = values_of(config, method.start)
-        own = tuple((seed, tuple((k, v) for k, v in values if k in shared)) for seed, values in trials)
+        # What it has beside the method it is for stands where its arguments stand.
+        with_own = lambda values: tuple({**shared, **{k: v for k, v in values if k in shared}}.items())
+        own = tuple((seed, with_own(values)) for seed, values in trials)
         start = Job(f"{name}: source model", method.start, own, config.pretrain_steps or config.steps)
     return Job(name, method, trials, config.steps if method.trained else 1, start)

@@ -7,7 +7,8 @@ from types import MappingProxyType
 
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain
-from tl_jax.models.networks import NETWORKS, modalities
+from tl_jax.models.networks import NETWORKS, RESAMPLING, modalities
+from tl_jax.models.waves import RATE
 from tl_jax.naming.calls import Call
 from tl_jax.run.settings.config import AUTO, Config, network_call
 
@@ -48,7 +49,26 @@ def resolved(config: Config, domains: Sequence[Domain], own: Mapping[str, str] =
             f"--network={call.text} reads {rate} samples a second, {first.name} has {first.rate}: every pitch would be "
             f"another. Use --network='audio_cnn(rate={first.rate})', or --network=auto; wav:PATH?rate={rate} resamples."
         )
+    if call.name in RESAMPLING:
+        call = _at_rate(call, first)
     return dataclasses.replace(config, network=call.text)
+
+
+def _at_rate(call: Call, domain: Domain) -> Call:
+    """The call of a network that resamples, told the rate of a domain. Raises UserError for another, or for none."""
+    asked = call.arguments.get("rate")
+    if not (domain.rate or asked):
+        raise UserError(
+            f"--network={call.text} hears {RATE} samples a second, and {domain.name} does not say "
+            f"how many it has: every pitch might be another. Say it of the data (rate= of the spec, Domain(rate=)), or "
+            f"by rate= in the network's call."
+        )
+    if asked and domain.rate not in (0, asked):
+        raise UserError(
+            f"--network={call.text}: {domain.name} has {domain.rate} samples a second, not {asked}. Leave rate= out: "
+            "the network is told the rate of the data."
+        )
+    return call if asked or domain.rate == RATE else call.changed(rate=domain.rate)
 
 
 def _suiting(usual: Mapping[str, str], domains: Sequence[Domain]) -> str:

@@ -1,7 +1,9 @@
 """From a config to a setup: everything is checked before anything is trained or written."""
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+import math
+from collections.abc import Callable, Mapping
 
 from tl_jax.core.errors import UserError, require
 from tl_jax.data.domain import Domain
@@ -37,11 +39,12 @@ def prepare(
     how.check(config)
     check_options(options)
     # The data, what `auto` stands for with them, and the jobs.
-    read = lambda spec: domains[spec] if spec in domains else load(spec, options.data_dir)
+    read = functools.cache(lambda spec: domains[spec] if spec in domains else load(spec, options.data_dir))
+    config = _in_steps(config, read)
     config, problem, parts, notes = how.plan(config, reading(config, read))
     # The machine and the network. The weights of a file may change the config (a bottleneck that it lacks is left out).
     for part in parts:
-        place(options.devices, len(part.job.trials), config.batch_size // config.accumulate, options.trials == "vmap")
+        place(options.devices, len(part.job.trials), config.passed, options.trials == "vmap")
     first = plain(parts[0].job)
     check_network(config, problem, first)
     weights = None
@@ -72,6 +75,15 @@ def _check_of_kind(how: Planning, config: Config) -> None:
         require("selection criterion", config.select, [AUTO, *CRITERIA, *how.criteria])
     else:
         criterion(config.select)
+
+
+def _in_steps(config: Config, read: Callable[[str], Domain]) -> Config:
+    """The config with the steps that its passes over the largest training set take."""
+    if not config.epochs:
+        return config
+    specs = [*config.source, *([config.target] if config.target else [])]
+    longest = max(len(read(spec).train.x) for spec in specs)
+    return dataclasses.replace(config, steps=max(1, math.ceil(config.epochs * longest / config.batch_size)))
 
 
 def _begun(config: Config, problem: Problem, of: tuple[Job, bool], file: File | None) -> tuple[Config, Weights]:

@@ -153,25 +153,25 @@ def joined(names: Sequence[str], most: int = 4) -> str:
     return " + ".join(names) if len(names) <= most else f"{names[0]} + {len(names) - 1} more"
 
 
-def check_batches(problem: Problem, batch_size: int, method: Method, partly: bool = False) -> None:
-    """Raises UserError if a method draws from fewer examples than the batch has.
+def check_batches(problem: Problem, batches: tuple[int, int], method: Method, partly: bool = False) -> None:
+    """Raises UserError if a method draws from fewer examples than the batch has: of labelled sets, of unlabelled ones.
 
     A target labelled in part is repeated; with labels only known ones are drawn, of classes that the network has.
     """
     labelled = method.labels in ("source", "both") and not problem.tasks
     size_of = lambda source: len(rows_known(source)) if labelled else len(source.train.y)
-    sets = [("Source", source, size_of(source)) for source in problem.sources]
+    sets = [("Source", source, size_of(source), batches[0]) for source in problem.sources]
     if not partly and not problem.unseen:
-        sets.append(("Target", problem.target, len(problem.target.train.y)))
+        sets.append(("Target", problem.target, len(problem.target.train.y), batches[1]))
         if method.labels in ("target", "both"):
-            sets.append(("Target", problem.target, len(rows_known(problem.target))))
-    for role, domain, size in sets:
-        if batch_size > size:
+            sets.append(("Target", problem.target, len(rows_known(problem.target)), batches[0]))
+    for role, domain, size, batch in sets:
+        if batch > size:
             of = " of the source's classes" if size < int(known(domain.train.y).sum()) else ""
             of = of or (" with a known label" if size < len(domain.train.y) else "")
             raise UserError(
-                f"{role} {domain.name} has {size} training examples{of}, the batch is {batch_size}: no full batch. "
-                f"Use --batch_size={size} or less."
+                f"{role} {domain.name} has {size} training examples{of}, the batch is {batch}: no full batch. "
+                f"Use --{'target_' * (batch != batches[0])}batch_size={size} or less."
             )
 
 

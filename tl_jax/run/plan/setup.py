@@ -8,8 +8,8 @@ import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.floats import accepting_bytes
-from tl_jax.core.types import Network
-from tl_jax.data.pipeline.rows import balanced, labelled_rows, repeated
+from tl_jax.core.types import Labelling, Network
+from tl_jax.data.pipeline.rows import balanced, balanced_weights, labelled_rows, repeated
 from tl_jax.data.views.augment import VIEWS
 from tl_jax.fine_tuning.layout import Layout, layout
 from tl_jax.methods.contract import augmented
@@ -18,11 +18,12 @@ from tl_jax.models.networks import build
 from tl_jax.models.remat import recomputing
 from tl_jax.models.sharing import SHARING, build_tasks
 from tl_jax.naming.calls import parse
-from tl_jax.run.plan.effects import faster
+from tl_jax.run.plan.effects import as_published, faster
 from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem, check_batches, rows_known
 from tl_jax.run.plan.types import Part, Task
 from tl_jax.run.settings.config import AMOUNTS, AUGMENTS, Config, network_call
+from tl_jax.run.settings.forms import BALANCED
 from tl_jax.training.create import create
 from tl_jax.training.freezing import matches, resolve
 from tl_jax.training.recipe import Recipe
@@ -41,7 +42,7 @@ def make_task(part: Part) -> Task:
     if job.start is not None:
         start = make_task(Part(dataclasses.replace(config, freeze=()), before or problem, job.start, loaded=loaded))
     rows = _rows(problem, job, config)
-    check_batches(problem, config.batch_size, job.method, partly=rows is not None)
+    check_batches(problem, config.batches, job.method, partly=rows is not None)
     net = make_network(config, problem, job, "map")
     blocks = _blocks(config, problem, job)
     task = Task(job, config, problem, {}, (), rows, start)
@@ -50,8 +51,10 @@ def make_task(part: Part) -> Task:
     mine = tuple(rule for rule in config.freeze if matches(rule, state.params))
     task = task._replace(shapes=state.params)
     task = task._replace(new=_new(task, loaded))
-    rules = (*job.rules(dataclasses.replace(config, freeze=mine), blocks), *faster(task))
+    kept = as_published(task) if loaded is not None else ()
+    rules = (*job.rules(dataclasses.replace(config, freeze=(*mine, *kept)), blocks), *faster(task))
     resolve(rules, state.params)
+    labelling(task)
     return task._replace(rules=rules)
 
 
@@ -105,6 +108,28 @@ def example(problem: Problem) -> jax.Array:
     """Two examples of zeros, for shapes."""
     x = problem.target.train.x
     return jnp.zeros((2, *x.shape[1:]), x.dtype)
+
+
+def labelling(task: Task) -> Labelling:
+    """How labels count in the supervised loss of a task. Raises UserError for values and for too few weights."""
+    config, problem = task.config, task.problem
+    asked = config.class_weights
+    if config.label_smoothing is None and not asked:
+        return Labelling()
+    if problem.values:
+        given = "--class_weights" if asked else "--label_smoothing"
+        raise UserError(f"{problem.target.name} has values as labels (a regression): {given} is of classes.")
+    classes = len(problem.target.classes)
+    if asked == (BALANCED,):
+        labels = [np.asarray(y) for _, y in task.data.sources]
+        lists = [None if rows is None else np.asarray(rows) for rows in task.data.lists]
+        weights = balanced_weights(labels, lists, task.rows, classes)
+    elif asked and len(asked) != classes:
+        names = ", ".join(map(str, problem.target.classes[:10]))
+        raise UserError(f"--class_weights has {len(asked)} numbers, there are {classes} classes: {names}.")
+    else:
+        weights = tuple(map(float, asked))
+    return Labelling(config.label_smoothing, weights)
 
 
 def _rows(problem: Problem, job: Job, config: Config) -> np.ndarray | None:

@@ -3,8 +3,10 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from tl_jax.core.errors import UserError
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
 from tl_jax.data.match import LABEL_SPACES
 from tl_jax.evaluation.label_free.criteria import CRITERIA
@@ -12,7 +14,7 @@ from tl_jax.methods.aligned import ALIGNMENTS
 from tl_jax.models.networks import NETWORKS, network
 from tl_jax.models.sharing import SHARING
 from tl_jax.naming.calls import Call, parse
-from tl_jax.run.settings.forms import NUMBERS, RULES, SEEDS, SWEEP, WHOLES
+from tl_jax.run.settings.forms import NUMBERS, RULES, SEEDS, SWEEP, WEIGHTS, WHOLES
 from tl_jax.run.settings.settings import setting
 from tl_jax.training.forward import PLANS
 from tl_jax.training.optimizer import OPTIMIZERS
@@ -146,6 +148,11 @@ class Config:
         word="way to augment",
     )
     batch_size: int = setting(64, "Examples of each domain in a step.", least=2)
+    target_batch_size: int = setting(
+        0,
+        "Unlabelled examples of the target in a step, where they are not as many as of a source: as with FixMatch's "
+        "seven to one; 0: --batch_size.",
+    )
     accumulate: int = setting(
         1,
         "Parts of a batch that are passed one after the other, their gradients averaged: less memory. Statistics of "
@@ -156,6 +163,10 @@ class Config:
         False, "Compute activations between a network's blocks again in the backward pass: less memory, more time."
     )
     steps: int = setting(600, "Training steps.", least=1)
+    epochs: float = setting(
+        0.0,
+        "In place of --steps: passes over the largest training set, rounded up to whole steps; 0: as --steps says.",
+    )
     clip_norm: float = setting(0.0, "Clip trained gradients to this global norm; 0 does not.")
     ema: float = setting(
         0.0,
@@ -167,6 +178,15 @@ class Config:
         "Repeatable, first match wins: 'pattern=frozen', 'pattern=0.1' (learning-rate factor), "
         "'pattern=frozen@300' (until step 300).",
         form=RULES,
+    )
+    label_smoothing: float | None = setting(
+        None, "Of labels that are classes, in the supervised loss, as in 0.1. Default: each method's own, mostly 0."
+    )
+    class_weights: tuple[str, ...] = setting(
+        (),
+        "Weights of the classes in the supervised loss: one number for each, in their order, as in 1,1,2.5; or "
+        "balanced: by how rare a class is among the labelled examples. Default: all alike.",
+        form=WEIGHTS,
     )
     forward_plan: str = setting(
         "per_domain",
@@ -193,6 +213,16 @@ class Config:
         choices=CRITERIA,
     )
     eval_every: int = setting(0, "Steps between evaluations and checkpoints; 0 is a tenth of the run.")
+
+    @property
+    def batches(self) -> tuple[int, int]:
+        """Examples of a step: of each labelled set, and of each unlabelled one."""
+        return self.batch_size, self.target_batch_size or self.batch_size
+
+    @property
+    def passed(self) -> tuple[int, int]:
+        """How many of them pass at once (--accumulate)."""
+        return self.batches[0] // self.accumulate, self.batches[1] // self.accumulate
 
     @property
     def swept(self) -> tuple[tuple[str, tuple[float, ...]], ...]:
@@ -224,6 +254,12 @@ class Config:
     def digest(self) -> str:
         """Eight hex digits that name this configuration."""
         return hashlib.sha256(json.dumps(self.given(), sort_keys=True).encode()).hexdigest()[:8]
+
+
+def check_given(given: Collection[str]) -> None:
+    """Raises UserError for settings that were given and say the same twice."""
+    if "steps" in given and "epochs" in given:
+        raise UserError("--steps and --epochs both say how long a run is: give one of them.")
 
 
 def optimizer_call(config: Config) -> Call:

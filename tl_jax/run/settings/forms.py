@@ -153,6 +153,25 @@ def _amounts(number: Callable[[Any], Any], take: Callable[[str, Any], Any]) -> F
     return Form("string", read, every, lambda values: ",".join(map(str, values)))
 
 
+BALANCED = "balanced"
+
+
+def _weights(name: str, given: Any) -> tuple[str, ...]:
+    """Numbers as their texts, or the one word."""
+    given = plain(given)
+    parts = given.split(",") if isinstance(given, str) else [_number(name, one) for one in many(given)]
+    texts = tuple(str(part).strip() for part in parts if str(part).strip())
+    if texts == (BALANCED,):
+        return texts
+    try:
+        numbers = [float(text) for text in texts]
+    except ValueError:
+        raise UserError(f"{name}={given!s:.60}: give {BALANCED}, or a number for each class, as in 1,1,2.5.") from None
+    if not all(0 < number < float("inf") for number in numbers):
+        raise UserError(f"{name}={given!s:.60}: weights of classes are finite and above 0.")
+    return tuple(f"{number:g}" for number in numbers)
+
+
 def _as_it_is(name: str, value: Any) -> Any:
     return value
 
@@ -170,6 +189,7 @@ NAMES = Form(
 SEEDS = Form("string", _read_seeds, _take_seeds, _show_seeds)
 SWEEP = Form("multi_string", _read_sweep, _take_sweep, _show_sweep)
 RULES = Form("multi_string", _read_rules, _take_rules, lambda rules: ["=".join(rule) for rule in rules])
+WEIGHTS = Form("string", lambda name, text: _weights(f"--{name}", text), _weights, ",".join)
 WHOLES, NUMBERS = _amounts(int, _whole), _amounts(float, _number)
 FORMS: Mapping[Any, Form] = {
     str: TEXT,

@@ -70,9 +70,9 @@ RECIPES: Mapping[str, Recipe] = {
             "batch_size": 64,
             "ema": 0.999,
             "forward_plan": "source_then_joint",
+            "target_batch_size": 192,
             "steps": 131_072,
         },
-        but="three target examples to each of the source there, one here",
     ),
     "domainbed": Recipe(
         "DomainBed (Gulrajani & Lopez-Paz 2021, arXiv 2007.01434), its defaults for photographs",
@@ -100,6 +100,7 @@ def published(name: str, given: Mapping[str, Any], has: Collection[str]) -> tupl
     require("recipe", name, RECIPES)
     one = RECIPES[name]
     whole = {**one.sets, **(one.begun if given.get("init_from") else {})}
+    given = {**given, **({"steps": None} if "epochs" in given else {})}  # which say how long a run is
     sets = {setting: value for setting, value in whole.items() if setting in has and setting not in given}
     if not sets:
         raise UserError(f"--recipe={name} sets nothing here: {', '.join(whole)} are given, or no settings of this.")
