@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tl_jax.core.errors import UserError
-from tl_jax.core.extras import needed
+from tl_jax.core.errors import UserError, needed
 from tl_jax.run.settings.config import Config
 from tl_jax.sweep.exporters.table import EXPORTERS, export
 from tl_jax.sweep.exporters.trial import trials

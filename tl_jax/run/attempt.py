@@ -10,8 +10,8 @@ from tl_jax.run.extend import Donor
 from tl_jax.run.kind import Kind
 from tl_jax.run.loop import StoppedError, run_job
 from tl_jax.run.plan.types import Setup, Task
-from tl_jax.run.report.live import Live
 from tl_jax.run.report.reporter import Reporter, StopRequest
+from tl_jax.run.store.live import Live
 from tl_jax.run.store.resume import every_job
 from tl_jax.run.store.rundir import RunDirectory
 from tl_jax.run.store.stops import Stops

@@ -21,11 +21,11 @@ from tl_jax.run.plan.effects import without_effect
 from tl_jax.run.plan.prepare import prepare
 from tl_jax.run.plan.problem import describe
 from tl_jax.run.plan.types import Options, Setup, Task
-from tl_jax.run.report.live import Live
 from tl_jax.run.report.reporter import Reporter, StopRequest
 from tl_jax.run.settings.config import Config
 from tl_jax.run.store.claim import taken
 from tl_jax.run.store.environment import note_environment
+from tl_jax.run.store.live import Live
 from tl_jax.run.store.names import readable
 from tl_jax.run.store.resume import inspect
 from tl_jax.run.store.rundir import FEATURES, RunDirectory, packed

@@ -35,7 +35,8 @@ def run_job(work: Work, model: Any = None) -> tuple[State, Programs]:
     Raises UserError when no trial is finite any more, StoppedError when the user asked to stop.
     """
     parts = stages(work.task.rules, list(work.task.shapes), work.job.steps, work.build)
-    saved = Saved(*(store(work.directory.root, work.job.name) for store in (Checkpoints, Stops, Chosen)))
+    root, name = work.directory.root, work.job.name
+    saved = Saved(Checkpoints(root, name), Stops(root, name), Chosen(root, name))
     try:
         states = work.place(parts[0].programs.begin(work.task.starts(model), work.data))
         step, stopped = told(lambda: standing(work.directory, work.task, saved.checkpoints, saved.stops))

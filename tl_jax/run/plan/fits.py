@@ -6,8 +6,7 @@ from pathlib import Path
 
 import jax
 
-from tl_jax.core.errors import UserError
-from tl_jax.core.extras import needed
+from tl_jax.core.errors import UserError, needed
 from tl_jax.core.processes import first
 from tl_jax.naming.calls import LARGEST
 from tl_jax.run.plan.jobs import Job

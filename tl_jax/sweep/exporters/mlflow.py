@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tl_jax.core.extras import needed
+from tl_jax.core.errors import needed
 from tl_jax.sweep.exporters.trial import Trial
 
 EXPERIMENT = "tl_jax"

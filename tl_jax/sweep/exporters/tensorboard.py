@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from tl_jax.core.extras import needed
+from tl_jax.core.errors import needed
 from tl_jax.core.files import PART
 from tl_jax.sweep.exporters.trial import Trial
 

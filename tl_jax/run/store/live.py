@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tl_jax.core.extras import needed
+from tl_jax.core.errors import needed
 from tl_jax.core.processes import first
 from tl_jax.run.store.names import slug
 from tl_jax.run.store.rundir import RunDirectory
