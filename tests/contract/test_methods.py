@@ -17,7 +17,7 @@ from quick import QUICK
 
 from tl_jax.core.floats import accepting_bytes
 from tl_jax.core.trees import size_of
-from tl_jax.core.types import At, Batch, Labeled, Model, Network, Output, Unlabeled
+from tl_jax.core.types import At, Batch, Labeled, Labelling, Model, Network, Output, Unlabeled
 from tl_jax.methods import METHODS
 from tl_jax.methods.source_only import source_only
 from tl_jax.training.create import create
@@ -107,7 +107,7 @@ REPEATING = (
     *("ovanet", "uan", "dance", "mlls", "ulsif", "mfsan", "etn", "ba3us", "gvb", "symnets", "star", "rtn", "dd"),
     *("aad", "cbst", "mme", "swd", "daan", "vrex", "irm", "spectral_decoupling", "eqrm", "source_coral", "source_mmd"),
     *("source_dann", "source_cdann", "rsc", "selfreg", "fish"),
-    *("dirt_t", "can", "cst", "spa", "cdac", "noisy_student", "cowa"),
+    *("dirt_t", "can", "cst", "spa", "cdac", "noisy_student", "cowa", "and_mask", "mixup", "swad"),
     *("lwf", "bss", "stoch_norm", "simsiam", "moco", "barlow_twins", "vicreg", "dino", "rotation"),
 )
 """Methods that ask of a run what another one asks as well: their programs are compiled with the slow tests."""
@@ -272,6 +272,7 @@ def point(run):
     sources = tuple(Labeled(images(i)[part], rows[part] % 3, rows[part]) for i, part in enumerate(parts))
     batch = Batch(sources, Unlabeled(images(1), rows) if reads_a_target(run.method) else None)
     at = At(state.step, jnp.float32(0.4), jnp.float32(0.8), state.values, jax.random.key(3))
+    at = at._replace(labelling=Labelling(jnp.float32(0)))  # pyright: ignore
     around = Surroundings({}, state.stats, state.memory, batch, at)
     return Point(state.params, around, gradients(run.method))
 
@@ -303,6 +304,14 @@ def test_weights_and_source_name_terms_that_exist(run, point):
     terms = set().union(*(logged for logged, _ in point.look(point.params, point.around)))
     assert set(run.method.weights(point.around.at)) <= terms
     assert "total" in terms
+
+
+def test_smoothed_labels_reach_the_loss_of_every_method_that_learns_from_labels(run, point):
+    if run.method.labels == "none" or run.method.start is not None:
+        return
+    at = point.around.at._replace(labelling=Labelling(jnp.float32(0.5)))  # pyright: ignore
+    sharp, smooth = point.look(point.params, point.around), point.look(point.params, point.around._replace(at=at))
+    assert any(not np.isclose(a[0]["total"], b[0]["total"]) for a, b in zip(sharp, smooth, strict=True))
 
 
 def test_without_a_trade_off_the_network_has_the_gradient_of_source_only(run, point):

@@ -15,7 +15,7 @@ from tl_jax.models.networks import NETWORKS, build
 from tl_jax.training.freezing import resolve
 
 IDS, SERIES, IMAGE = ((2, 9), jnp.int32), ((2, 20, 3), jnp.float32), ((2, 32, 32, 3), jnp.float32)
-ENCODERS = ("bert", "roberta", "distilbert", "minilm", "modernbert")
+ENCODERS = ("bert", "roberta", "distilbert", "minilm", "modernbert", "deberta_v3")
 INPUTS = {
     **dict.fromkeys(("gru", "text_cnn", "text_transformer", *ENCODERS, "clip_text", "siglip_text"), IDS),
     "conv1d": SERIES,
@@ -47,6 +47,7 @@ BLOCKS = {
     "text_transformer": ["embedding", "block1", "block2 norm"],
     **{name: ["embed", "block1", "block2"] for name in ENCODERS},
     "modernbert": ["embed", "block1", "block2 norm"],
+    "deberta_v3": ["embed distance distance_norm", "block1", "block2"],
     "clip": ["embed class_token position pre_norm", "block1", "block2 norm", "projection"],
     "siglip": ["embed position", "block1", "block2 norm", "pool"],
     **{name: ["embed", "block1", "block2 norm", "projection"] for name in ("clip_text", "siglip_text")},

@@ -78,10 +78,16 @@ def test_every_method_is_trained_under_the_strategies_that_train_the_trunk():
 
 
 def test_every_strategy_is_prepared():
-    chosen = [name for name in STRATEGIES if name != "bn_only"]  # there is no normalisation in this network
+    named = [name for name, make in STRATEGIES.items() if make().named]  # and no head of names
+    chosen = [
+        name for name in STRATEGIES if name not in ("bn_only", *named)
+    ]  # there is no normalisation in this network
     assert len(prepare(config(["fine_tune"], chosen), Options(), DOMAINS).tasks) == len(chosen)
     with pytest.raises(UserError, match="no batch normalisation"):
         prepare(config(["fine_tune"], ["bn_only"]), Options(), DOMAINS)
+    for name in named:
+        with pytest.raises(UserError, match=f"{name} begins from the names of the classes"):
+            prepare(config(["fine_tune"], [name]), Options(), DOMAINS)
 
 
 def test_a_source_of_other_classes_is_no_half_of_a_joint_objective():

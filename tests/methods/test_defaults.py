@@ -93,6 +93,9 @@ ARGUMENTS = {
     "selfreg": {"features": 0.3},  # DomainBed
     "sagnet": {},
     "fish": {},
+    "and_mask": {"tau": 1.0},  # DomainBed
+    "mixup": {"alpha": 0.2},  # DomainBed
+    "swad": {"every": 0.02, "tolerance": 1.3, "held": 0.2},  # Cha et al. 2021: 3 and 6 segments, r = 1.3
     "sma": {"begin": 0.02},  # Arpit et al. 2022: 100 of 5000 steps
     "no_adaptation": {},
     "bn_adapt": {"prior": 16.0},  # Schneider et al. 2020: chosen by the size of the batch

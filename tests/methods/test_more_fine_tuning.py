@@ -1,4 +1,4 @@
-"""Stochastic normalisation, Co-Tuning, Bi-Tuning, WiSE-FT and class means against NumPy."""
+"""Stochastic normalisation, Co-Tuning, Bi-Tuning, WiSE-FT, class means and Tip-Adapter against NumPy."""
 
 import jax
 import jax.numpy as jnp
@@ -7,9 +7,11 @@ import pytest
 from cases import BATCH, CE, OTHER, RNG, C, D, N, S, Y, gradient, perceptron, softmax, terms, weights
 
 from tl_jax.core.errors import UserError
-from tl_jax.core.types import At, Labeled, Model, Network, Output
+from tl_jax.core.types import At, Batch, Labeled, Model, Network, Output
 from tl_jax.methods import METHODS
+from tl_jax.methods.contract import Example, Own
 from tl_jax.methods.prototypical import prototypical
+from tl_jax.methods.tip_adapter import tip_adapter
 from tl_jax.models.networks import NETWORKS, build
 
 KEYS = Output(OTHER.features[:N], OTHER.logits[:N])
@@ -181,3 +183,32 @@ def test_a_class_without_an_example_is_never_predicted_and_makes_no_nan():
     logits = method.predict(network, model._replace(memory=memory), X, "target").logits
     assert np.isneginf(logits[:, C]).all()
     assert np.isfinite(logits[:, :C]).all()
+
+
+# Tip-Adapter ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tuned", [False, True])
+def test_tip_adapter_adds_the_labels_of_near_keys_to_the_head(tuned):
+    method, w = tip_adapter(alpha=2.0, beta=3.0, tuned=tuned), RNG.normal(size=(D, D)).astype(np.float32)
+    head = RNG.normal(size=(D, C)).astype(np.float32)
+    network = Network(lambda key, x: ({}, {}), lambda params, stats, x, **how: (Output(x @ w, x @ w @ head), stats))
+    rows = np.array([*range(N), 0, 0])  # the first is listed three times, and counts once
+    own = method.init(AT.key, Example(S.features, np.zeros((N, C)), None, 1, len(rows)), Model({}, {}, {}, {}))
+    model = Model({}, {}, own.memory, own.params)
+    memory = method.survey(network, model, Labeled(X[rows], Y[rows], rows))
+    queries = RNG.normal(size=(5, D)).astype(np.float32)
+    shift = RNG.normal(size=(len(rows), D)).astype(np.float32) * tuned
+    moved = {"keys": shift} if tuned else {}
+    got = method.predict(network, Model({}, {}, memory, moved), queries, "target").logits
+    keys = unit(X[rows] @ w) + shift
+    share = np.eye(C)[Y[rows]] / np.where(rows == 0, 3, 1)[:, None]
+    want = queries @ w @ head + 2 * np.exp(-3 * (1 - unit(queries @ w) @ keys.T)) @ share
+    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
+    if tuned:
+        out, batch = {"source": Output(X @ w, X @ w @ head)}, Batch((Labeled(X, Y, np.arange(N)),), None)
+        said = method.terms(Own(moved, memory), out, batch, AT).losses
+        z = X @ w @ head + 2 * np.exp(-3 * (1 - unit(X @ w) @ keys.T)) @ share
+        assert said.keys() == {"source"}
+        loss = np.log(np.exp(z).sum(1)) - z[np.arange(N), Y]
+        np.testing.assert_allclose(said["source"], loss.mean(), rtol=1e-4)

@@ -14,6 +14,7 @@ from scipy.special import erf
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten
+from tl_jax.models.deberta import Distances, skewed
 from tl_jax.models.modernbert import rotated
 from tl_jax.models.networks import NETWORKS, build, network
 from tl_jax.models.pretrained import load, save
@@ -93,14 +94,25 @@ def test_places_are_turns_of_pairs_and_only_their_distance_is_seen():
     np.testing.assert_allclose(same[0] @ same[2], same[2] @ same[4], atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["bert", "roberta", "distilbert", "modernbert"])
+def test_distances_are_apart_when_near_and_in_logarithms_when_far():
+    far = Distances(buckets=8, furthest=33)
+    got = far.row(np.array([0, 1, 3, 4, 5, 8, 9, 16, 32, 99, -1, -4, -5, -99])) - 8
+    assert got.tolist() == [0, 1, 3, 4, 5, 5, 6, 6, 7, 7, -1, -4, -5, -8]
+    assert Distances(buckets=0, furthest=5).row(np.array([-9, -2, 4, 9])).tolist() == [0, 3, 9, 9]
+    x = np.arange(2 * 3 * 5).reshape(2, 3, 5)
+    want = [[[row[i, j - i + 2] for j in range(3)] for i in range(3)] for row in x]
+    assert np.asarray(skewed(jnp.asarray(x))).tolist() == want
+
+
+@pytest.mark.parametrize("name", ["bert", "roberta", "distilbert", "modernbert", "deberta_v3"])
 def test_names_of_the_files_go_there_and_back(name, tmp_path):
     params = made(name)[1]
     save(f"{tmp_path}/a.safetensors", params, {}, "huggingface" if name != "roberta" else "roberta")
     got, _, report = load(f"{tmp_path}/a.safetensors", jax.tree.map(np.zeros_like, params), {})
     jax.tree.map(np.testing.assert_array_equal, got, params)
     assert not any((report.unused, report.missing, report.reinitialised))
-    assert all(path.split("/")[1] in ("embed", "block1", "norm") for path in flatten(params) if "backbone" in path)
+    shown = ("embed", "block1", "norm", "distance", "distance_norm")
+    assert all(path.split("/")[1] in shown for path in flatten(params) if "backbone" in path)
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ NETWORK = {
     "efficientnet": "efficientnet_b0",
     "densenet": "densenet121",
 }
-TEXT = ("bert", "distilbert", "modernbert", "clip_text", "siglip_text")
+TEXT = ("bert", "distilbert", "modernbert", "deberta_v3", "clip_text", "siglip_text")
 SOUND = ("wav2vec2", "whisper_encoder", "ast")
 """Their names are in test_waves.py."""
 LESS = {name: {"layers": 2, "width": 24} for name in (*TEXT, *SOUND, "clip", "siglip")}

@@ -26,19 +26,31 @@ CASES = {
     ),
     "modernbert": ("ModernBert", {**SMALL, "num_hidden_layers": 4, "local_attention": 6, "pad_token_id": 3}),
 }
+FAR = {
+    **SMALL,
+    "relative_attention": True,
+    "position_biased_input": False,
+    "position_buckets": 4,
+    "norm_rel_ebd": "layer_norm",
+}
+FAR |= {"pos_att_type": "p2c|c2p"}
+CASES |= {
+    "deberta_v3": ("DebertaV2", {**FAR, "share_att_key": True}),
+    "deberta_v3 apart": ("DebertaV2", {**FAR, "share_att_key": False, "position_buckets": -1, "pos_att_type": ["c2p"]}),
+}
 LENGTHS = (9, 4, 1)
 
 
 def hidden(name, folder, ids):
     """Our states after the last block of token ids in which 0 is padding, with the weights of a folder; the report."""
-    recipe = network(f"{name}(from={str(folder)!r}, bottleneck=0)")()
+    recipe = network(f"{name.split()[0]}(from={str(folder)!r}, bottleneck=0)")()
     net = build(recipe, 2)
     params, stats = jax.jit(net.init)(jax.random.key(0), jnp.asarray(ids))
     params, stats, report = load(str(folder), params, stats)
     pad, last = recipe.pretrained.pad, max(int(p[5:]) for p in params["backbone"] if p.startswith("block"))
     ids = np.where(ids == 0, pad, np.where(ids == pad, 0, ids))  # as `pieces` gives them
     seen: dict = {}
-    net.apply(params, stats, jnp.asarray(ids), after=lambda path, y: seen.setdefault(path, y))
+    net.apply(params, stats, jnp.asarray(ids), after=lambda path, y: (seen.setdefault(path, y), y)[1])
     return seen.get("backbone/norm", seen[f"backbone/block{last}"]), report
 
 

@@ -16,12 +16,18 @@ from tl_jax.methods.contract import Method
 from tl_jax.methods.prototypical import prototypical as class_means
 from tl_jax.training.freezing import Rule
 
+try:
+    from tl_jax.methods.tip_adapter import as_it_begins
+    from tl_jax.methods.tip_adapter import tip_adapter as cache_of_features
+except ModuleNotFoundError:  # until the file is there, its two strategies are not
+    as_it_begins = cache_of_features = None
+
 
 class Strategy(NamedTuple):
     """rules(layout, total steps) -> freezing rules; pretrained: whether it begins from the source's weights;
     cached: whether the trunk's features can be computed once; adapt: what it adds to the network; merge: from its
     parameters those of the plain network that computes the same, None where there is none; method: what it does in the
-    place of the method."""
+    place of the method; named: whether it makes no sense but on a head that begins as the names of classes."""
 
     rules: Callable[[Layout, int], tuple[Rule, ...]]
     pretrained: bool = True
@@ -29,6 +35,7 @@ class Strategy(NamedTuple):
     adapt: Callable[[Network], Network] = lambda network: network
     merge: Callable[[Tree], Tree] | None = None
     method: Method | None = None
+    named: bool = False
 
 
 def _set(net: Layout, blocks: Sequence[tuple[str, ...]], action: str) -> tuple[Rule, ...]:
@@ -151,6 +158,17 @@ def nearest_mean() -> Strategy:
     return Strategy(lambda net, total: (), cached=True, method=class_means(form="unit"))
 
 
+def zero_shot() -> Strategy:
+    """No training and no labels: the head as it begins, of the names of the classes (Radford et al. 2021)."""
+    return Strategy(lambda net, total: (), cached=True, method=as_it_begins(), named=True)
+
+
+def tip_adapter(alpha: float = 1.0, beta: float = 5.5, tuned: bool = False) -> Strategy:
+    """The head of names and a cache of the labelled features; tuned: whose keys are trained (Zhang et al. 2022)."""
+    method = cache_of_features(alpha=alpha, beta=beta, tuned=tuned)
+    return Strategy(lambda net, total: (), cached=True, method=method, named=True)
+
+
 def _at(share: float, total: int) -> int:
     return max(1, round(share * total))
 
@@ -175,4 +193,8 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = {
     "adapter": adapter,
     "prototypical": prototypical,
     "nearest_mean": nearest_mean,
+    "zero_shot": zero_shot,
+    "tip_adapter": tip_adapter,
 }
+if cache_of_features is None:
+    STRATEGIES = {name: make for name, make in STRATEGIES.items() if name not in ("zero_shot", "tip_adapter")}

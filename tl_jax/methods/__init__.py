@@ -25,6 +25,7 @@ from tl_jax.methods.adamatch import adamatch
 from tl_jax.methods.adda import adda
 from tl_jax.methods.added import added
 from tl_jax.methods.afn import afn
+from tl_jax.methods.and_mask import and_mask
 from tl_jax.methods.atdoc import atdoc
 from tl_jax.methods.ba3us import ba3us
 from tl_jax.methods.barlow_twins import barlow_twins
@@ -90,6 +91,7 @@ from tl_jax.methods.mdd import mdd
 from tl_jax.methods.mean_teacher import mean_teacher
 from tl_jax.methods.mfsan import mfsan
 from tl_jax.methods.mixstyle import mixstyle
+from tl_jax.methods.mixup import mixup
 from tl_jax.methods.mldg import mldg
 from tl_jax.methods.mlls import mlls
 from tl_jax.methods.mme import mme
@@ -122,6 +124,7 @@ from tl_jax.methods.spa import spa
 from tl_jax.methods.spectral_decoupling import spectral_decoupling
 from tl_jax.methods.star import star
 from tl_jax.methods.stoch_norm import stoch_norm
+from tl_jax.methods.swad import swad
 from tl_jax.methods.swd import swd
 from tl_jax.methods.symnets import symnets
 from tl_jax.methods.t3a import t3a
@@ -249,6 +252,9 @@ GENERALISATION: Mapping[str, Callable[..., Method]] = {
     "sagnet": sagnet,
     "fish": fish,
     "sma": sma,
+    "and_mask": and_mask,
+    "mixup": mixup,
+    "swad": swad,
 }
 """Several labelled domains, and nothing of the one that is tested on."""
 TEST_TIME: Mapping[str, Callable[..., Method]] = {

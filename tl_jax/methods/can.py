@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from tl_jax.core.batching import in_batches
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
-from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.classes import supervised
 from tl_jax.losses.joint_discrepancy import contrastive_discrepancy
 from tl_jax.losses.neighbours import unit
 from tl_jax.methods.contract import Example, Method, Own, Terms
@@ -34,7 +34,7 @@ def can(distance: float = 1.0, least: float = 3.0) -> Method:
         p = [jax.nn.softmax(x.logits) for x in (s, t)]
         of = lambda a, b: contrastive_discrepancy(a, b, batch.y, label, s.logits.shape[1])
         (intra, inter), (intra_p, inter_p) = of(s.features, t.features), of(*p)
-        losses = {"source": cross_entropy(s.logits, batch.y), "contrast": intra + intra_p - inter - inter_p}
+        losses = {"source": supervised(s.logits, batch.y, at), "contrast": intra + intra_p - inter - inter_p}
         return Terms(losses, {"intra": intra, "inter": inter, "clustered": (label >= 0).astype(intra.dtype).mean()})
 
     def after(model: Model, out: Outputs, batch: Batch, at: At) -> Tree:

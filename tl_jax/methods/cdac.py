@@ -7,7 +7,7 @@ from tl_jax.core.keys import named
 from tl_jax.core.schedules import sigmoid_rampup
 from tl_jax.core.types import Array, At, Batch, Outputs
 from tl_jax.losses import heads
-from tl_jax.losses.classes import cross_entropy, gradient_reversal, pseudo_label_loss
+from tl_jax.losses.classes import gradient_reversal, pseudo_label_loss, supervised
 from tl_jax.methods.contract import Method, Own, Terms, View
 
 
@@ -31,7 +31,7 @@ def cdac(ranks: int = 5, threshold: float = 0.95, consistency: float = 30.0) -> 
         apart = jnp.square(jax.nn.softmax(one.logits) - jax.nn.softmax(two.logits)).mean()
         return Terms(
             {
-                "classes": cross_entropy(out["source"].logits, batch.y),
+                "classes": supervised(out["source"].logits, batch.y, at),
                 "clusters": -pairwise(p, q, alike),
                 "pseudo": pseudo,
                 "consistency": apart,

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax.scipy.linalg import solve
 
 from tl_jax.core.types import Array, At, Batch, Outputs
-from tl_jax.losses.classes import cross_entropy, entropy, pseudo_label_loss
+from tl_jax.losses.classes import entropy, pseudo_label_loss, supervised
 from tl_jax.losses.neighbours import unit
 from tl_jax.losses.sharpness import uphill
 from tl_jax.methods.contract import Method, Own, Terms, View
@@ -30,7 +30,7 @@ def cst(
         def losses(out: Outputs) -> dict[str, Array]:
             s, t = out["source"], out["target"]
             return {
-                "classes": cross_entropy(s.logits, batch.y),
+                "classes": supervised(s.logits, batch.y, at),
                 "cycle": cycle((s.features, t.features), batch.y, t.logits),
                 "tsallis": tsallis_entropy(t.logits / at.values["temperature"]),
                 "strong": pseudo_label_loss(out["target_strong"].logits, t.logits, at.values["threshold"])[0],

@@ -61,13 +61,15 @@ class Own(NamedTuple):
 class Example(NamedTuple):
     """What `init` sees of the data: two examples x [2, ...] as stored, and the network's outputs on them.
 
-    domains: how many labelled domains a batch has, the length of its `sources`.
+    domains: how many labelled domains a batch has, the length of its `sources`; labelled: how many examples of the
+    last of them `survey` sees.
     """
 
     features: Array
     logits: Array
     x: Array
     domains: int
+    labelled: int = 0
 
 
 class Terms(NamedTuple):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Array, At, Batch, Model, Outputs
-from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.classes import supervised
 from tl_jax.methods.contract import Example, Method, Own, Restored, Terms, View
 
 
@@ -30,7 +30,7 @@ def noisy_student(rounds: float = 4.0, threshold: float = 0.3) -> Method:
         q = jax.nn.softmax(out["teacher"].logits)
         sure = (q.max(1) > at.values["threshold"]).astype(q.dtype)
         each = -(q * jax.nn.log_softmax(out["target"].logits)).sum(1)
-        losses = {"source": cross_entropy(out["source"].logits, batch.y), "pseudo": (sure * each).mean()}
+        losses = {"source": supervised(out["source"].logits, batch.y, at), "pseudo": (sure * each).mean()}
         return Terms(losses, {"mask_rate": sure.mean()})
 
     def restore(model: Model, logged: Mapping[str, Array], at: At) -> Restored:

@@ -13,8 +13,8 @@ def sma(begin: float = 0.02) -> Method:
 
     a <- a + (theta - a) / (t + 1), t the steps averaged before; a = theta until then. Statistics are averaged, too,
     where the authors keep those of batch normalisation frozen. Domains are joined, as in `erm`; one is enough. begin:
-    100 of 5000 steps, as published. SWAD (Cha et al. 2021, arXiv 2102.08604) averages as densely, from and to where
-    the validation loss says so; a step has no validation loss to go by. Arpit et al. 2022, arXiv 2110.10832.
+    100 of 5000 steps, as published. `swad` averages as densely, from and to where a validation loss says so. Arpit et
+    al. 2022, arXiv 2110.10832.
     """
 
     def init(key: Array, example: Example, model: Model) -> Own:

@@ -7,7 +7,7 @@ from tl_jax.core.batching import in_batches
 from tl_jax.core.trees import moving_average
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
 from tl_jax.losses import mlp
-from tl_jax.losses.classes import cross_entropies, cross_entropy, domain_logistic, entropy, gradient_reversal
+from tl_jax.losses.classes import cross_entropies, domain_logistic, entropy, gradient_reversal, supervised
 from tl_jax.losses.discrepancy import squared_distances
 from tl_jax.losses.neighbours import Bank, nearest, remembered, replaced, unit
 from tl_jax.methods.contract import Example, Method, Own, Terms
@@ -40,7 +40,7 @@ def spa(
         pseudo = q.max(1) @ cross_entropies(t.logits, q.argmax(1)) / jnp.maximum(q.max(1).sum(), 1e-12)
         return Terms(
             {
-                "classes": cross_entropy(s.logits, batch.y, smoothing),
+                "classes": supervised(s.logits, batch.y, at, smoothing),
                 "domain": domain_logistic(score(s.features), score(t.features), *(w / w.mean() for w in certain)),
                 "spectral": apart(spectrum(s.features), spectrum(t.features)),
                 "neighbours": pseudo,

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import mlp
-from tl_jax.losses.classes import cross_entropy, domain_logistic, entropy
+from tl_jax.losses.classes import domain_logistic, entropy, supervised
 from tl_jax.losses.examples.virtual import at_worst, unmoved
 from tl_jax.methods.contract import Example, Method, Own, Terms
 
@@ -34,7 +34,7 @@ def vada(radius: float = 3.5, smooth: float = 1.0, target: float = 0.01, hidden:
         moved = at_worst(own.moved, x, at.key, at.values["radius"])
         return Terms(
             {
-                "classes": cross_entropy(s.logits, batch.y),
+                "classes": supervised(s.logits, batch.y, at),
                 "domain": domain_logistic(*said),
                 "confusion": domain_logistic(*reversed(seen)),
                 "smooth_source": unmoved(s.logits, moved["source"].logits),

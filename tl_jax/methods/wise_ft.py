@@ -12,9 +12,9 @@ def wise_ft(alpha: float = 0.5) -> Method:
     """L = CE; predictions are those of theta_a = (1 - a) theta_0 + a theta_1, parameters and statistics alike.
 
     theta_0 is the last model whose trunk was still the one that training began from, theta_1 the model now: under
-    --strategy=lp_ft the linear probe and what it became (under full a fresh head, of little use). Accuracy over a
-    whole grid of a is part of the results. Labels are the target's. alpha = .5. Wortsman et al. 2022,
-    arXiv 2109.01903.
+    --strategy=lp_ft the linear probe and what it became; under full the head that training began with, which is of use
+    where it is of the classes' names (a network's prompt=). Accuracy over a whole grid of a is part of the results.
+    Labels are the target's. alpha = .5. Wortsman et al. 2022, arXiv 2109.01903.
     """
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:

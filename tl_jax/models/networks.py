@@ -12,6 +12,7 @@ from tl_jax.models.bert import bert, distilbert, minilm, modernbert, roberta
 from tl_jax.models.cnn import cnn
 from tl_jax.models.conv import Conv
 from tl_jax.models.convnext import convnext_tiny
+from tl_jax.models.deberta import deberta_v3
 from tl_jax.models.densenet import densenet121
 from tl_jax.models.dinov2 import dinov2
 from tl_jax.models.efficientnet import efficientnet_b0
@@ -165,6 +166,7 @@ NETWORKS: dict[str, Callable[..., Recipe]] = {
     "distilbert": distilbert,
     "minilm": minilm,
     "modernbert": modernbert,
+    "deberta_v3": deberta_v3,
     "clip_text": clip_text,
     "siglip_text": siglip_text,
     "audio_cnn": audio_cnn,
@@ -184,6 +186,7 @@ TAKES: Mapping[str, tuple[str, ...]] = {
     "distilbert": ("text",),
     "minilm": ("text",),
     "modernbert": ("text",),
+    "deberta_v3": ("text",),
     "clip_text": ("text",),
     "siglip_text": ("text",),
     "audio_cnn": ("sound",),

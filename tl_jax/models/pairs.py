@@ -1,5 +1,7 @@
 """CLIP and SigLIP as networks: sizes as given, or as a published folder says; the image's tower, and the text's."""
 
+from typing import NamedTuple
+
 from tl_jax.core.errors import UserError
 from tl_jax.models.clip import Form, ImageTower, TextTower
 from tl_jax.models.published_pairs import READ, TOKENIZER_CONFIG, described, pixels_of, said_of_tokenizer
@@ -33,8 +35,16 @@ def _text(family: str, from_: str, length: int, given: tuple[int, int, int, int]
     return Recipe(make, *rest, pretrained=begin)
 
 
-def _image_tower(family: str, from_: str, size: int, given: tuple[int, int, int, int], rest: tuple[int, str]) -> Recipe:
-    """given: width, layers, heads, patch; rest: bottleneck, head."""
+class Top(NamedTuple):
+    """What stands on the tower; prompt: texts with {} for a class, "|" between them, that a head begins as."""
+
+    bottleneck: int
+    head: str
+    prompt: str = ""
+
+
+def _image_tower(family: str, from_: str, size: int, given: tuple[int, int, int, int], top: Top) -> Recipe:
+    """given: width, layers, heads, patch."""
     begin, pixels = None, (OPENAI if family == "clip" else HALF)._replace(size=size)
     if from_:
         _sizes_of_folder(family, from_, given == IMAGES[family])
@@ -46,7 +56,22 @@ def _image_tower(family: str, from_: str, size: int, given: tuple[int, int, int,
         pair = pair._replace(image=pair.image._replace(hidden=4 * given[0]))
     _divides(family, pair.image)
     make = lambda dtype, form: ImageTower(pair.image, pair.patch, dtype, form)
-    return Recipe(make, *rest, pixels=pixels, pretrained=begin)
+    recipe = Recipe(make, top.bottleneck, top.head, pixels, begin)
+    return _named(family, recipe, top.prompt) if top.prompt else recipe
+
+
+def _named(family: str, recipe: Recipe, prompt: str) -> Recipe:
+    """The recipe whose head begins as the features of classes' names. Raises UserError where it cannot."""
+    if recipe.pretrained is None:
+        raise UserError(f"{family}(prompt={prompt!r}): a random network says nothing of names: give it from=PATH.")
+    if recipe.bottleneck or recipe.head not in ("linear", "cosine"):
+        raise UserError(
+            f"{family}(prompt={prompt!r}) has the cosine head on the projected features, which begins as the features "
+            "of the classes' names: leave out bottleneck= and head=."
+        )
+    prompts = tuple(one.strip() for one in prompt.split("|"))
+    begin = recipe.pretrained._replace(files=(*recipe.pretrained.files, "tokenizer.json"))
+    return recipe._replace(head="cosine", pretrained=begin, prompts=prompts)
 
 
 def _sizes_of_folder(family: str, place: str, plain: bool) -> None:
@@ -62,6 +87,7 @@ def _divides(family: str, form: Form) -> None:
 def clip(
     *,
     from_: str = "",
+    prompt: str = "",
     size: int = 0,
     width: int = 768,
     layers: int = 12,
@@ -72,15 +98,17 @@ def clip(
 ) -> Recipe:
     """The image tower of CLIP (Radford et al. 2021, arXiv 2103.00020), projected: x [n, h, w, 1 or 3].
 
-    from: a folder with config.json, preprocessor_config.json and model.safetensors, or its name on the hub. size: the
-    side in px that images are brought to; 0: the folder's, or as they come.
+    from: a folder with config.json, preprocessor_config.json and model.safetensors, or its name on the hub. prompt: as
+    in "a photo of a {}|a drawing of a {}": the head is `cosine` and begins as the features of the classes' names in
+    these. size: the side in px that images are brought to; 0: the folder's, or as they come.
     """
-    return _image_tower("clip", from_, size, (width, layers, heads, patch), (bottleneck, head))
+    return _image_tower("clip", from_, size, (width, layers, heads, patch), Top(bottleneck, head, prompt))
 
 
 def siglip(
     *,
     from_: str = "",
+    prompt: str = "",
     size: int = 0,
     width: int = 768,
     layers: int = 12,
@@ -90,7 +118,7 @@ def siglip(
     head: str = "linear",
 ) -> Recipe:
     """The image tower of SigLIP (Zhai et al. 2023, arXiv 2303.15343), pooled by attention; arguments as of `clip`."""
-    return _image_tower("siglip", from_, size, (width, layers, heads, patch), (bottleneck, head))
+    return _image_tower("siglip", from_, size, (width, layers, heads, patch), Top(bottleneck, head, prompt))
 
 
 def clip_text(

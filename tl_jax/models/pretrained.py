@@ -122,12 +122,13 @@ WRAPPERS += ("base_encoder.", "net.", "network.")
 BESIDE = re.compile(
     r"(pooler|pre_logits|bottleneck|cls|lm_head|decoder|classifier|pre_classifier|qa_outputs|vocab_\w+)\."
     r"|(embeddings\.)?mask_token$|.*relative_position_index$|.*attn_mask$"
-    r"|(projector|quantizer|project_hid|project_q)\.|(masked_spec_embed|layer_weights)$"
+    r"|(lm_predictions|mask_predictions|projector|quantizer|project_hid|project_q)\."
+    r"|(masked_spec_embed|layer_weights|embeddings\.position_embeddings\.weight)$"
 )
 """Of published models, what their features do not go through."""
 PREFIXES = ("vit.", "resnet.", "convnext.", "mobilenet_v2.", "bert.", "roberta.", "distilbert.")
 PREFIXES += ("dinov2.", "dinov2_with_registers.", "swin.", "efficientnet.")
-PREFIXES += ("wav2vec2.", "hubert.", "audio_spectrogram_transformer.")
+PREFIXES += ("deberta.", "wav2vec2.", "hubert.", "audio_spectrogram_transformer.")
 """What Hugging Face's files of a model with a head put before the names of the trunk."""
 
 

@@ -64,10 +64,11 @@ def file_of(place: str, name: str) -> Path:
     if folder.is_dir():
         if not (folder / name).is_file():
             there = ", ".join(sorted(file.name for file in folder.iterdir())[:6]) or "nothing"
-            old = " It has vocab.txt alone: AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) writes it."
+            older = next((old for old in ("vocab.txt", "spm.model") if (folder / old).is_file()), "")
+            fix = f" It has {older} alone: AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) writes it."
             raise UserError(
                 f"from={place!r}: there is no {name} in this folder (it holds {there})."
-                + old * (name == "tokenizer.json" and (folder / "vocab.txt").is_file())
+                + fix * (name == "tokenizer.json" and bool(older))
             )
         return folder / name
     if place.count("/") != 1 or place.startswith(("/", ".", "~")):
@@ -103,7 +104,16 @@ def published(family: str, place: str, read: Callable[[Mapping[str, Any]], Any] 
         raise UserError(f"{path} does not say {error}.") from None
 
 
-def _bert(config: Mapping[str, Any]) -> Sizes:
+def unknown_parts(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raises UserError for parts that a config.json says and that are not known here; wanted: {setting: value}."""
+    other = {name: config[name] for name, value in wanted.items() if config.get(name, value) != value}
+    if other:
+        said = ", ".join(f"{name} {value!r}" for name, value in other.items())
+        raise UserError(f"{config.get('model_type')}: a config.json with {said} is of another network than this one.")
+
+
+def bert_sizes(config: Mapping[str, Any]) -> Sizes:
+    """The sizes of a config.json in the words that most have."""
     if (positions := config.get("position_embedding_type", "absolute")) != "absolute":
         raise UserError(f"{config['model_type']}: positions of the config.json are {positions}, not absolute.")
     return Sizes(
@@ -122,7 +132,7 @@ def _bert(config: Mapping[str, Any]) -> Sizes:
 
 def _roberta(config: Mapping[str, Any]) -> Sizes:
     pad = config.get("pad_token_id", 1)
-    return _bert(config)._replace(pad=pad, first=pad + 1)
+    return bert_sizes(config)._replace(pad=pad, first=pad + 1)
 
 
 def _distilbert(config: Mapping[str, Any]) -> Sizes:
@@ -169,8 +179,8 @@ def _modernbert(config: Mapping[str, Any]) -> Sizes:
 
 
 READ: Mapping[str, Callable[[Mapping[str, Any]], Sizes]] = {
-    "bert": _bert,
-    "minilm": _bert,
+    "bert": bert_sizes,
+    "minilm": bert_sizes,
     "roberta": _roberta,
     "distilbert": _distilbert,
     "modernbert": _modernbert,
@@ -182,6 +192,7 @@ TYPES: Mapping[str, tuple[str, ...]] = {
     "roberta": ("roberta", "xlm-roberta", "camembert"),
     "distilbert": ("distilbert",),
     "modernbert": ("modernbert",),
+    "deberta_v3": ("deberta-v2",),
     "wav2vec2": ("wav2vec2",),
     "hubert": ("hubert",),
     "whisper_encoder": ("whisper",),

@@ -70,11 +70,3 @@ def heard(asked: Asked) -> dict[str, Any]:
     if (rate := said.get("sampling_rate", RATE)) != RATE:
         raise UserError(f"{path}: this network hears {rate} samples a second; {RATE} are known here.")
     return said
-
-
-def unknown_parts(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Raises UserError for parts that a config.json says and that are not known here; wanted: {setting: value}."""
-    other = {name: config[name] for name, value in wanted.items() if config.get(name, value) != value}
-    if other:
-        said = ", ".join(f"{name} {value!r}" for name, value in other.items())
-        raise UserError(f"{config.get('model_type')}: a config.json with {said} is of another network than this one.")

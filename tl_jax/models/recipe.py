@@ -58,6 +58,8 @@ class Recipe(NamedTuple):
     """The scale that the backbone's pretrained weights expect; None takes inputs as they come."""
     pretrained: Pretrained | None = None
     """What a run begins from and reads texts by, unless it is told otherwise."""
+    prompts: tuple[str, ...] = ()
+    """Texts with {} for the name of a class, whose features the head begins as (see zero_shot.py)."""
     freeze: tuple[tuple[str, str], ...] = ()
     """Rules of what stays as published in a run that begins from weights; the user's go first."""
 

@@ -11,8 +11,9 @@ from tl_jax.core.types import Array
 from tl_jax.models.conv import Conv
 from tl_jax.models.encoder import Block, Layers
 from tl_jax.models.layers import Dropout
+from tl_jax.models.published import unknown_parts
 from tl_jax.models.published_mel import HOP, WINDOW, kaldi_mel
-from tl_jax.models.published_sound import Asked, heard, stack, unknown_parts, usual_layers
+from tl_jax.models.published_sound import Asked, heard, stack, usual_layers
 from tl_jax.models.recipe import Frozen, Recipe
 from tl_jax.models.vit import INIT, layer_norm
 from tl_jax.models.waves import RATE, at_rate, until

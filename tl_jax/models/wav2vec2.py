@@ -13,8 +13,8 @@ from tl_jax.core.types import Array
 from tl_jax.models.encoder import Block, Conv1d, Layers
 from tl_jax.models.layers import Dropout
 from tl_jax.models.masks import masked_mean
-from tl_jax.models.published import ACTIVATIONS
-from tl_jax.models.published_sound import Asked, heard, stack, unknown_parts, usual_layers
+from tl_jax.models.published import ACTIVATIONS, unknown_parts
+from tl_jax.models.published_sound import Asked, heard, stack, usual_layers
 from tl_jax.models.recipe import Frozen, Recipe
 from tl_jax.models.vit import INIT, layer_norm
 from tl_jax.models.waves import at_rate, counted, first, least, standard

@@ -13,8 +13,9 @@ from tl_jax.core.types import Array
 from tl_jax.models.encoder import Block, Conv1d, Layers
 from tl_jax.models.layers import Dropout
 from tl_jax.models.masks import masked_mean
+from tl_jax.models.published import unknown_parts
 from tl_jax.models.published_mel import HOP, WINDOW, whisper_mel
-from tl_jax.models.published_sound import Asked, heard, stack, unknown_parts
+from tl_jax.models.published_sound import Asked, heard, stack
 from tl_jax.models.recipe import Frozen, Recipe
 from tl_jax.models.vit import layer_norm
 from tl_jax.models.waves import RATE, at_rate, first

@@ -71,6 +71,12 @@ def class_features(of: Pair, prompts: Sequence[str], classes: Sequence[str]) -> 
     return unit(found.mean(0))
 
 
+def named_head(of: Pair, prompts: Sequence[str], classes: Sequence[str]) -> dict[str, np.ndarray]:
+    """The cosine head that says what zero-shot prediction does, but for the bias, which is one for all classes."""
+    kernel = class_features(of, prompts, classes).T
+    return {"head/kernel": kernel, "head/scale": np.array([scale_of(of).scale], np.float32)}
+
+
 def filled(prompt: str, classes: Sequence[str]) -> list[str]:
     """The prompt with the name of each class, in which "_" is a space."""
     return [prompt.replace(PLACE, name.replace("_", " ").strip()) for name in classes]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from tl_jax.run.execute.begin import from_file, on_features, pretrained
+from tl_jax.run.execute.begin import from_file, head_of, on_features, pretrained
 from tl_jax.run.execute.execution import execution
 from tl_jax.run.kind import Kind
 from tl_jax.run.plan.types import Options, Setup, Task
@@ -50,7 +50,7 @@ def measured(kind: Kind, setup: Setup) -> list[JobCost]:
                 found.append(one._replace(hidden=True))
             model = pretrained(task, models[name])
         if task.job.strategy.cached:
-            task, model = on_features(task, model), None
+            task, model = on_features(task, model), head_of(task, model)
         found.append(_timed(kind, task, setup.options, model)[0])
     return found
 

@@ -12,7 +12,7 @@ from tl_jax.models.weights import File
 from tl_jax.run import rungs
 from tl_jax.run.attempt import Running, train
 from tl_jax.run.conclude import FINISHED, Result, conclude
-from tl_jax.run.execute.begin import from_file, on_features, pretrained
+from tl_jax.run.execute.begin import from_file, head_of, on_features, pretrained
 from tl_jax.run.execute.execution import check_bytes
 from tl_jax.run.extend import Donor, donor
 from tl_jax.run.kind import Kind
@@ -133,7 +133,7 @@ def _finish(at: Running, task: Task, models: dict[str, Any]) -> None:
         model = pretrained(task, models[name])
     # Where the trunk never moves, its features are computed once and the head alone is trained on them.
     if task.job.strategy.cached:
-        task, model = on_features(task, model), None
+        task, model = on_features(task, model), head_of(task, model)
     states, built = train(at, task, model)
     # What outlives it.
     whole = here(states)

@@ -32,7 +32,9 @@ def create(recipe: Recipe, data: Data, start: Start) -> State:
     head = unflatten(source_head)[SOURCE_HEAD[:-1]] if source_head else params["head"]
     model = Model(params, stats, {}, {"head": head})
     shown, _ = network.apply(params, stats_of(stats, "target"), example, train=False)
-    own = method.init(named(key, "method"), Example(shown.features, shown.logits, example, len(data.sources)), model)
+    labelled = 0 if method.survey is None else len(_listed(data, start.rows))
+    seen = Example(shown.features, shown.logits, example, len(data.sources), labelled)
+    own = method.init(named(key, "method"), seen, model)
     flat = flatten(params) | flatten(own.params, "method")
     step = jnp.zeros((), jnp.int32)
     seed = jnp.asarray(start.seed, jnp.uint32)
@@ -53,12 +55,17 @@ def refreshed(recipe: Recipe, state: State, x_t: Array | None) -> State:
     return state._replace(memory=refresh(recipe.network, target_model(model_of(state)), x_t, at))
 
 
+def _listed(data: Data, rows: Array | None) -> Array:
+    """The labelled rows of the last source: those of the trial, where it has some of its own."""
+    listed = data.list_of(len(data.sources) - 1) if rows is None else rows
+    return jnp.arange(len(data.sources[-1][0])) if listed is None else listed
+
+
 def _surveyed(recipe: Recipe, state: State, data: Data) -> State:
     """The state with the memory that the method makes of all labelled examples of the target."""
     survey = recipe.method.survey
     assert survey is not None
     x, y = data.sources[-1]
-    listed = data.list_of(len(data.sources) - 1) if state.rows is None else state.rows
-    rows = jnp.arange(len(x)) if listed is None else listed
+    rows = _listed(data, state.rows)
     seen = Labeled(x[rows], y[rows], rows)
     return state._replace(memory=survey(recipe.network, target_model(model_of(state)), seen))

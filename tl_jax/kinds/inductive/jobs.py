@@ -6,9 +6,10 @@ from tl_jax.core.errors import UserError
 from tl_jax.fine_tuning.strategies import STRATEGIES, Strategy
 from tl_jax.methods import ADAPTATION, FINE_TUNING
 from tl_jax.methods.contract import Method
+from tl_jax.models.recipe import as_recipe
 from tl_jax.run.plan.jobs import Job, calls, check_swept, make_job, methods, values_of
 from tl_jax.run.plan.problem import Problem
-from tl_jax.run.settings.config import Config
+from tl_jax.run.settings.config import AUTO, Config, network_call
 
 
 def fine_tuning_jobs(config: Config) -> list[Job]:
@@ -46,6 +47,9 @@ def _fine_tuning(config: Config, job: Job, strategy: Strategy) -> Job:
             f"{job.name}: the strategy computes the features of the target's examples once and trains a head on them, "
             f"and the method {why}. Use another strategy, such as --strategy=linear_probe, or --method=fine_tune."
         )
+    if strategy.named and not (config.network != AUTO and as_recipe(network_call(config)()).prompts):
+        needed = '--network=\'clip(from="PATH", prompt="a photo of a {}")\''
+        raise UserError(f"{job.name} begins from the names of the classes, as of {needed}.")
     start = None
     if strategy.pretrained and not config.init_from:
         method = ADAPTATION["source_only"]()

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tl_jax.models.names.bert import BERT, DISTILBERT, MODERNBERT, ROBERTA
+from tl_jax.models.names.bert import BERT, DEBERTA, DISTILBERT, MODERNBERT, ROBERTA
 from tl_jax.models.names.conv import MOBILENET, MOBILENET_HF, MOBILENET_TIMM, RESNET, RESNET_HF, VGG, VGG_TIMM
 from tl_jax.models.names.efficient import DENSENET, DENSENET_OLD, EFFICIENTNET, EFFICIENTNET_HF, EFFICIENTNET_TIMM
 from tl_jax.models.names.layouts import KERNEL, SAME, Layout
@@ -52,6 +52,7 @@ NAMINGS: dict[str, dict[str, Naming]] = {
     "bert": {"huggingface": BERT, "roberta": ROBERTA},
     "distilbert": {"huggingface": DISTILBERT},
     "modernbert": {"huggingface": MODERNBERT},
+    "deberta_v3": {"huggingface": DEBERTA},
     "wav2vec2": {
         "huggingface": WAV2VEC2,
         "transformers": WAV2VEC2_STATE,

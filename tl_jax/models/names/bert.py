@@ -1,4 +1,4 @@
-"""Names of the parameters of BERT, RoBERTa, DistilBERT and ModernBERT."""
+"""Names of the parameters of BERT, RoBERTa, DistilBERT, DeBERTa and ModernBERT."""
 
 from tl_jax.models.names.layouts import SAME, SPLIT
 from tl_jax.models.names.rules import Naming, Rule, fixed
@@ -52,6 +52,27 @@ DISTILBERT = Naming(
     ),
     "head",
     "distilbert.",
+)
+
+
+def _deberta(block: int, word: str) -> tuple[str, ...]:
+    return _layer(block, *(f"attention.self.{part}_proj.{word}" for part in QKV))
+
+
+DEBERTA = Naming(
+    (
+        BERT.rules[0],
+        BERT.rules[3],
+        fixed("distance", "encoder.rel_embeddings.weight", SAME),
+        fixed("distance_norm", "encoder.LayerNorm"),
+        Rule(r"block(\d+)/attention/qkv/kernel", lambda b: _deberta(b, "weight"), SPLIT),
+        Rule(r"block(\d+)/attention/qkv/bias", lambda b: _deberta(b, "bias"), SPLIT),
+        Rule(r"block(\d+)/attention/place_key", lambda b: _layer(b, "attention.self.pos_key_proj")[0]),
+        Rule(r"block(\d+)/attention/place_query", lambda b: _layer(b, "attention.self.pos_query_proj")[0]),
+        *BERT.rules[6:],
+    ),
+    "head",
+    "deberta.",
 )
 
 MODERNBERT = Naming(

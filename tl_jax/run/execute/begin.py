@@ -60,12 +60,22 @@ def from_file(task: Task, weights: Weights | None) -> Any:
     return for_trials(len(task.job.trials), jax.tree.map(lambda x: np.asarray(x)[None], model))
 
 
+def head_of(task: Task, model: Any) -> Any:
+    """The (params, stats) [T, ...] that a task on features begins from: a head of the names of its classes, else None.
+
+    model: what the task would begin from as a whole.
+    """
+    head = {path: x for path, x in model[0].items() if path.startswith("head/")} if task.start is None else {}
+    return (head, initial_stats(task.config.forward_plan, {}, domains_of(task.data))) if head else None
+
+
 def on_features(task: Task, model: Any) -> Task:
     """The task with the trunk's features in the place of the examples and the head in the place of the network.
 
     model: stacked (params, stats), the same for all trials. Features are kept between runs, by the content of
-    weights and examples.
+    weights and examples. Its head is new, as it was above the trunk, or what `head_of` finds.
     """
+    head = head_of(task, model)
     params, stats = jax.tree.map(lambda x: x[0], model)
     target = task.problem.target
     splits = {name: getattr(target, name) for name in ("train", "validation", "test")}
@@ -79,7 +89,7 @@ def on_features(task: Task, model: Any) -> Task:
     config = dataclasses.replace(task.config, network=network, augment="none")
     job = dataclasses.replace(task.job, strategy=full(), start=None)
     problem = Problem((), changed(target, **seen), units=task.problem.units)
-    return make_task(Part(config, problem, job, loaded=frozenset()))  # its head is new, as it was above the trunk
+    return make_task(Part(config, problem, job, loaded=frozenset(head[0] if head else ())))
 
 
 def _kept(cache: Path, sizes: dict[str, int]) -> dict[str, np.ndarray] | None:

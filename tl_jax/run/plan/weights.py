@@ -7,10 +7,13 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten
 from tl_jax.core.types import Array, Network, Tree
+from tl_jax.models import zero_shot
 from tl_jax.models.networks import network as named
 from tl_jax.models.pretrained import Report, load
+from tl_jax.models.recipe import as_recipe
 from tl_jax.models.weights import File
 from tl_jax.run.settings.config import Config
 
@@ -49,9 +52,33 @@ def read_weights(
     if not new_head and classes:
         flat, report = _by_class(flat, report, classes)
     kept = [p for p in report.loaded if p in flat and not (new_head and p.startswith("head/"))]
+    if not any(path.startswith("head/") for path in kept) and (by_name := named_head(config, classes)):
+        flat, report, kept = flat | by_name, _begun_by_name(report, by_name), [*kept, *by_name]
     head = _source_head(again, (shapes, stats), (flat, report)) if new_head else {}
     report = report._replace(notes=(*report.notes, *tensorflow_hint(config.network, report)))
     return Weights({path: np.asarray(flat[path]) for path in kept}, stats, report, head)
+
+
+def named_head(config: Config, classes: Sequence[str]) -> dict[str, np.ndarray]:
+    """{path: array} of the head that the network begins from the names of the classes; {} where it begins otherwise.
+
+    Raises UserError where there are no names.
+    """
+    call = named(config.network)
+    recipe = as_recipe(call())
+    if not recipe.prompts or recipe.pretrained is None:
+        return {}
+    if not classes:
+        raise UserError(f"--network={call.text}: prompt= is of classes by their names, and the target has none.")
+    return zero_shot.named_head(zero_shot.opened(call.name, recipe.pretrained.place), recipe.prompts, classes)
+
+
+def _begun_by_name(report: Report, head: Mapping[str, np.ndarray]) -> Report:
+    """The report with the head among what is loaded."""
+    again = {path: both for path, both in report.reinitialised.items() if path not in head}
+    loaded = report.loaded | {path: array.shape for path, array in head.items()}
+    note = f"head: the features of the names of {head['head/kernel'].shape[1]} classes in the network's prompt."
+    return report._replace(loaded=loaded, reinitialised=again, notes=(*report.notes, note))
 
 
 def _by_class(flat: dict[str, Any], report: Report, ours: Sequence[str]) -> tuple[dict[str, Any], Report]:
