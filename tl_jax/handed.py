@@ -7,7 +7,7 @@ from tl_jax.balancing.contract import Balance
 from tl_jax.core.errors import UserError, require
 from tl_jax.data.domain import Domain, Examples, changed
 from tl_jax.data.splits import split
-from tl_jax.fine_tuning.strategies import Strategy
+from tl_jax.fine_tuning.strategy import Strategy
 from tl_jax.methods.contract import Method
 from tl_jax.models.networks import TRUNKS
 from tl_jax.naming.from_python import Handed, handed

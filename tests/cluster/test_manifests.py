@@ -65,6 +65,31 @@ def test_a_job_has_an_index_a_task_and_rules_that_know_the_exit_codes(job, sweep
     assert first["containers"][0]["resources"]["limits"] == {"memory": "16Gi"}
 
 
+def test_a_task_of_several_processes_is_a_jobset_whose_pods_find_the_first(sweep, tmp_path):
+    asked = Asked([*POD, f"mount={tmp_path}"], per_job=2, processes=4)
+    kubernetes.write(sweep, sweep.plan(), NAMES, asked)
+    place = sweep.root / "kubernetes" / "1"
+    sets = list(reference.safe_load_all((place / "job.yaml").read_text()))
+    assert [one["kind"] for one in sets] == ["JobSet"] * 3
+    assert all(one["metadata"]["labels"] == {"kueue.x-k8s.io/queue-name": "team"} for one in sets)
+    assert all(one["spec"]["suspend"] for one in sets)
+    assert sets[0]["spec"]["failurePolicy"]["rules"][0]["action"] == "FailJobSet"
+    (task,) = sets[2]["spec"]["replicatedJobs"]
+    job, name = task["template"]["spec"], sets[2]["metadata"]["name"]
+    assert (job["completions"], job["parallelism"], job["backoffLimit"], "suspend" in job) == (4, 4, 0, False)
+    assert job["podFailurePolicy"]["rules"][0]["onExitCodes"]["values"] == [UserError.code]
+    (container,) = job["template"]["spec"]["containers"]
+    # What the shell hands to the worker: its words, and the address by which JobSet names the first pod.
+    (tmp_path / "python").write_text('#!/bin/sh\necho "$*"\n')
+    (tmp_path / "python").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "JOB_COMPLETION_INDEX": "3"}
+    said = subprocess.run(container["command"], env=environment, capture_output=True, text=True).stdout.split()
+    assert said[1:] == ["tl_jax.sweep.clusters.task", str(sweep.root), str(place / "tasks.txt"), "2", said[-1]]
+    assert said[-1] == f"{name}-task-0-0.{name}:8476,4,3"
+    with pytest.raises(UserError, match="--parallel with --processes"):
+        kubernetes.text(sweep, place, 3, asked._replace(parallel=2))
+
+
 def test_kubernetes_own_models_take_the_jobs(job):
     client = pytest.importorskip("kubernetes.client", reason="pip install kubernetes checks the manifests")
     with client.ApiClient(client.Configuration()) as api:

@@ -1,6 +1,7 @@
 """A real SLURM on this machine: whatever ends a job, its run has the results of one that nothing disturbed."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -32,6 +33,7 @@ TINY = Config(
 )
 NAMES = ("whole", "warned", "pre-empted", "killed", "limited", "on-a-bad-node", "cancelled")
 WRONG = "mistaken"
+DIVIDED = "divided"
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,7 @@ def planned(cluster, tmp_path_factory) -> SweepDirectory:
     """One run, seven times under another name, and one that cannot be."""
     found = SweepDirectory(tmp_path_factory.mktemp("a sweep"))
     made = [Run(name, TINY, 1) for name in NAMES]
+    made.append(Run(DIVIDED, Config(**{**vars(TINY), "steps": 600, "eval_every": 60}), 1))
     made.append(Run(WRONG, Config(**{**vars(TINY), "target": "folder:/nowhere"}), 1))
     options = {"devices": 1, "quiet": True, "pictures": False, "platform": "cpu"}
     found.keep(Plan(Config(), options, "", tuple(made)))
@@ -139,6 +142,28 @@ def test_a_worker_that_is_killed_is_not_requeued_and_the_same_line_goes_on(clust
     assert sweep.state("killed").state == "stopped"
     submit(sweep, "killed")
     assert_as_undisturbed(sweep, "killed")
+
+
+def named(node: str) -> bool:
+    """Whether the name of a virtual node leads to this machine."""
+    with contextlib.suppress(OSError):
+        return socket.gethostbyname(node) == "127.0.0.1"
+    return False
+
+
+@pytest.mark.skipif(not named(loopback.NODES[0]), reason=f"/etc/hosts: 127.0.0.1 {' '.join(loopback.NODES)}")
+def test_a_task_of_two_nodes_does_its_run_by_both_and_a_warning_to_one_is_one_to_both(cluster, planned):
+    (said,) = slurm.submit(planned, [DIVIDED], Asked([f"nodes={len(loopback.NODES)}"], processes=2))
+    job = said.split()[1].rstrip(":")
+    begun(planned, DIVIDED)
+    cluster.said("scancel", "--signal=USR1", f"{job}_0")
+    ended(planned, DIVIDED)
+    assert restarts(cluster, f"{job}_0") == 1
+    shown = cluster.said("scontrol", "show", "job", f"{job}_0")
+    assert "NumTasks=2" in shown
+    assert "NodeList=far,near" in shown
+    steps = [json.loads(line)["step"] for line in (planned.run(DIVIDED) / "metrics.jsonl").read_text().splitlines()]
+    assert steps == sorted(set(steps)), "one of them writes"
 
 
 def test_a_mistake_is_kept_and_not_tried_again_and_data_is_read_before(cluster, planned):

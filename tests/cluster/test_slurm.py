@@ -46,6 +46,18 @@ def test_the_script_is_one_that_bash_can_run_and_sets_what_was_asked(sweep):
     assert "case $code in 75|129|130|138|140|143) ;;" in text
 
 
+def test_a_task_of_several_processes_is_one_step_of_srun_whose_workers_find_each_other(sweep):
+    text = slurm.script(sweep, sweep.root / "tasks.txt", 0, Asked(["nodes=2"], processes=2))
+    assert "\n#SBATCH --ntasks=2\n" in text
+    assert "\n#SBATCH --nodes=2\n" in text
+    assert "-m tl_jax.sweep.worker" in text
+    assert "$names --distributed=slurm\n" in text
+    assert "--distributed" not in slurm.script(sweep, sweep.root / "tasks.txt", 0, Asked(["nodes=1"]))
+    for flag in ("nodes=2", "ntasks-per-node=4", "ntasks=2"):
+        with pytest.raises(UserError, match=f"--slurm={flag}: how many processes .* --processes"):
+            slurm.script(sweep, sweep.root / "tasks.txt", 0, Asked([flag]))
+
+
 def test_a_task_is_requeued_while_it_comes_further_and_not_after_three_times_without(sweep, tmp_path):
     """The script with commands of its own for srun and scontrol."""
     (tmp_path / "bin").mkdir()

@@ -27,6 +27,7 @@ ARGUMENTS |= {name: {"layers": 2, "width": 48} for name in ("wav2vec2", "hubert"
 ARGUMENTS["dinov2"] = {"layers": 2, "width": 24, "patch": 16, "registers": 2}
 """Fewer layers of one kind, where there are many."""
 FOUR = ["conv1 norm1", "stage1", "stage2", "stage3"]
+ADDING = ("lora", "adapter", "ia3", "vpt")
 NORMED = [*FOUR, "stage4 norm2"]
 VIT = ["embed class_token position", *(f"block{i}" for i in range(1, 12)), "block12 norm"]
 BLOCKS = {
@@ -103,7 +104,7 @@ def test_what_trains_under_every_strategy(name):
     exactly = lambda strategy, blocks, step=0: trained(name, strategy, step) == (blocks, blocks)
     for strategy in ("scratch", "full", "layer_decay", "prototypical", "nearest_mean"):
         assert exactly(STRATEGIES[strategy](), everything), strategy
-    for strategy in ("linear_probe", "feature_extraction", "lp_ft", "gradual_unfreeze", "lora", "adapter"):
+    for strategy in ("linear_probe", "feature_extraction", "lp_ft", "gradual_unfreeze", *ADDING):
         assert exactly(STRATEGIES[strategy](), [n - 1]), strategy
     for k in range(1, n + 1):
         assert exactly(STRATEGIES["last_k"](k), everything[n - k :])

@@ -123,6 +123,18 @@ def test_gradients_reach_every_parameter(name):
         assert np.abs(grad).max() > 1e-6, path
 
 
+@pytest.mark.parametrize(
+    ("name", "form"), [("swin", "form"), ("dinov2", "conv"), ("weighted", "form"), ("densenet", "form")]
+)
+def test_the_number_of_images_may_be_left_open(name, form):
+    """As exports do."""
+    module, x, params, stats = small(name)
+    module = module.clone(**{form: "lax"})
+    run = lambda x: module.apply({"params": params, "batch_stats": stats}, x, False, frozenset())
+    open_ = jax.ShapeDtypeStruct(jax.export.symbolic_shape(f"n,{','.join(map(str, x.shape[1:]))}"), x.dtype)
+    assert str(jax.export.export(jax.jit(run))(open_).out_avals[0].shape[0]) == "n"
+
+
 @pytest.mark.parametrize("name", ["resnet", "inverted"])
 def test_frozen_statistics_stay_and_others_move(name):
     module, x, params, stats = small(name)

@@ -88,13 +88,15 @@ class Network(NamedTuple):
     """A model as two pure functions.
 
     init(key, x [n, ...]) -> (params, stats)
-    apply(params, stats, x, train=False, key=None, frozen=frozenset(), mixed=None, after=None) -> (Output, stats)
+    apply(params, stats, x, train=False, key=None, frozen=frozenset(), mixed=None, before=None, after=None)
+        -> (Output, stats)
 
     `params` has the top-level groups "backbone", "bottleneck" and "head". With `train` the batch
     normalisation uses and updates batch statistics and dropout draws from `key` (None: no dropout); modules whose path
     ("backbone/norm1") is in `frozen` normalise with their stored statistics and leave them alone. `mixed`, with the
     paths of the stored means, says what share [c] of the others' statistics is the batch's, the rest the stored ones.
-    `after(path, y) -> y` may change what a module gives ("backbone/block1").
+    `before(path, args) -> args` may change what a module is given ("backbone/block1"), `after(path, y) -> y` what it
+    gives.
     """
 
     init: Callable[..., tuple[Tree, Tree]]

@@ -1,18 +1,15 @@
 """Strategies of fine-tuning: which parameters of a pretrained network move, when and how fast.
 
 A strategy turns the network's blocks, in the order in which an input meets them, into freezing rules; the
-head is new and always trained. `lora` and `adapter` add parameters of their own (fine_tuning/lora.py, adapters.py).
+head is new and always trained. `lora`, `adapter`, `ia3` and `vpt` add parameters of their own (additions.py).
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
 
 from tl_jax.core.errors import UserError
-from tl_jax.core.types import Network, Tree
-from tl_jax.fine_tuning.adapters import with_adapters
+from tl_jax.fine_tuning.additions import adapter, ia3, lora, vpt
 from tl_jax.fine_tuning.layout import Layout
-from tl_jax.fine_tuning.lora import merged, with_lora
-from tl_jax.methods.contract import Method
+from tl_jax.fine_tuning.strategy import Strategy, set_to, trunk_frozen
 from tl_jax.methods.prototypical import prototypical as class_means
 from tl_jax.training.freezing import Rule
 
@@ -21,25 +18,6 @@ try:
     from tl_jax.methods.tip_adapter import tip_adapter as cache_of_features
 except ModuleNotFoundError:  # until the file is there, its two strategies are not
     as_it_begins = cache_of_features = None
-
-
-class Strategy(NamedTuple):
-    """rules(layout, total steps) -> freezing rules; pretrained: whether it begins from the source's weights;
-    cached: whether the trunk's features can be computed once; adapt: what it adds to the network; merge: from its
-    parameters those of the plain network that computes the same, None where there is none; method: what it does in the
-    place of the method; named: whether it makes no sense but on a head that begins as the names of classes."""
-
-    rules: Callable[[Layout, int], tuple[Rule, ...]]
-    pretrained: bool = True
-    cached: bool = False
-    adapt: Callable[[Network], Network] = lambda network: network
-    merge: Callable[[Tree], Tree] | None = None
-    method: Method | None = None
-    named: bool = False
-
-
-def _set(net: Layout, blocks: Sequence[tuple[str, ...]], action: str) -> tuple[Rule, ...]:
-    return tuple((path if path in net.bare else f"{path}/*", action) for block in blocks for path in block)
 
 
 def scratch() -> Strategy:
@@ -54,12 +32,12 @@ def full() -> Strategy:
 
 def linear_probe() -> Strategy:
     """The head alone; the trunk keeps its weights and statistics, dropout stays as the network has it."""
-    return Strategy(lambda net, total: _set(net, net.blocks[:-1], "frozen"))
+    return Strategy(trunk_frozen)
 
 
 def feature_extraction() -> Strategy:
     """The head on features that are computed once, without dropout, and kept on disk."""
-    return Strategy(lambda net, total: _set(net, net.blocks[:-1], "frozen"), cached=True)
+    return Strategy(trunk_frozen, cached=True)
 
 
 def last_k(k: int = 2) -> Strategy:
@@ -68,7 +46,7 @@ def last_k(k: int = 2) -> Strategy:
     def rules(net: Layout, total: int) -> tuple[Rule, ...]:
         if not 1 <= k <= len(net.blocks):
             raise UserError(f"last_k(k={k}): the network has {len(net.blocks)} blocks ({_names(net)}). Use 1 to that.")
-        return _set(net, net.blocks[:-k], "frozen")
+        return set_to(net, net.blocks[:-k], "frozen")
 
     return Strategy(rules)
 
@@ -81,7 +59,7 @@ def surgical(block: int = 0) -> Strategy:
             raise UserError(
                 f"surgical(block={block}): the network's blocks are 0 to {len(net.blocks) - 1} ({_names(net)})."
             )
-        return _set(net, [b for i, b in enumerate(net.blocks[:-1]) if i != block], "frozen")
+        return set_to(net, [b for i, b in enumerate(net.blocks[:-1]) if i != block], "frozen")
 
     return Strategy(rules)
 
@@ -92,19 +70,19 @@ def bn_only() -> Strategy:
     def rules(net: Layout, total: int) -> tuple[Rule, ...]:
         if not net.norms:
             raise UserError("bn_only: this network has no batch normalisation. Use bitfit or linear_probe.")
-        return (*((f"{module}/*", "1") for module in net.norms), *_set(net, net.blocks[:-1], "frozen"))
+        return (*((f"{module}/*", "1") for module in net.norms), *set_to(net, net.blocks[:-1], "frozen"))
 
     return Strategy(rules)
 
 
 def bitfit() -> Strategy:
     """Biases and the head (Ben Zaken et al. 2022, arXiv:2106.10199)."""
-    return Strategy(lambda net, total: (("*/bias", "1"), *_set(net, net.blocks[:-1], "frozen")))
+    return Strategy(lambda net, total: (("*/bias", "1"), *set_to(net, net.blocks[:-1], "frozen")))
 
 
 def lp_ft(share: float = 0.5) -> Strategy:
     """The head alone for a share of the steps, then everything (Kumar et al. 2022, arXiv:2202.10054)."""
-    return Strategy(lambda net, total: _set(net, net.blocks[:-1], f"frozen@{_at(share, total)}"))
+    return Strategy(lambda net, total: set_to(net, net.blocks[:-1], f"frozen@{_at(share, total)}"))
 
 
 def gradual_unfreeze() -> Strategy:
@@ -113,7 +91,7 @@ def gradual_unfreeze() -> Strategy:
     def rules(net: Layout, total: int) -> tuple[Rule, ...]:
         lower, n = net.blocks[:-1], len(net.blocks)
         return tuple(
-            rule for i, b in enumerate(lower) for rule in _set(net, [b], f"frozen@{_at((n - 1 - i) / n, total)}")
+            rule for i, b in enumerate(lower) for rule in set_to(net, [b], f"frozen@{_at((n - 1 - i) / n, total)}")
         )
 
     return Strategy(rules)
@@ -125,27 +103,10 @@ def layer_decay(factor: float = 0.65) -> Strategy:
     def rules(net: Layout, total: int) -> tuple[Rule, ...]:
         n = len(net.blocks)
         return tuple(
-            rule for i, b in enumerate(net.blocks[:-1]) for rule in _set(net, [b], f"{factor ** (n - 1 - i):.6g}")
+            rule for i, b in enumerate(net.blocks[:-1]) for rule in set_to(net, [b], f"{factor ** (n - 1 - i):.6g}")
         )
 
     return Strategy(rules)
-
-
-def lora(rank: int = 4, alpha: float = 4.0) -> Strategy:
-    """W + (alpha / rank) A B with W frozen, on every kernel under the head (Hu et al. 2022, arXiv:2106.09685)."""
-    return Strategy(
-        lambda net, total: _set(net, net.blocks[:-1], "frozen"),
-        adapt=lambda network: with_lora(network, rank, alpha),
-        merge=lambda params: merged(params, alpha / rank),
-    )
-
-
-def adapter(width: int = 16) -> Strategy:
-    """A thin residual layer after every block of the frozen trunk (Houlsby et al. 2019, arXiv:1902.00751)."""
-    return Strategy(
-        lambda net, total: _set(net, net.blocks[:-1], "frozen"),
-        adapt=lambda network: with_adapters(network, width),
-    )
 
 
 def prototypical() -> Strategy:
@@ -191,6 +152,8 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = {
     "layer_decay": layer_decay,
     "lora": lora,
     "adapter": adapter,
+    "ia3": ia3,
+    "vpt": vpt,
     "prototypical": prototypical,
     "nearest_mean": nearest_mean,
     "zero_shot": zero_shot,

@@ -27,6 +27,11 @@ def define() -> None:
         flags.DEFINE_multi_string(place, [], text)
     flags.DEFINE_integer("parallel", 0, "On a cluster: tasks at once at most; 0 is as many as there is room for.")
     flags.DEFINE_integer("per_job", 1, "On a cluster: runs of a task, one after the other.")
+    flags.DEFINE_integer(
+        "processes",
+        1,
+        "With --on=slurm and kubernetes: processes of a task, as on several hosts, that do each run together.",
+    )
 
 
 def asked() -> Asked:
@@ -34,11 +39,16 @@ def asked() -> Asked:
     for place in HELP:
         if FLAGS[place].value and place != FLAGS.on:
             raise UserError(f"--{place} goes with --on={place}, not with --on={FLAGS.on}.")
-    if FLAGS.per_job < 1 or FLAGS.parallel < 0:
-        raise UserError(f"--per_job={FLAGS.per_job}, --parallel={FLAGS.parallel}: at least 1, and at least 0.")
-    found = Asked(FLAGS[FLAGS.on].value or [] if FLAGS.on in HELP else [], FLAGS.parallel, FLAGS.per_job)
+    if FLAGS.per_job < 1 or FLAGS.parallel < 0 or FLAGS.processes < 1:
+        raise UserError(
+            f"--per_job={FLAGS.per_job}, --parallel={FLAGS.parallel}, --processes={FLAGS.processes}: at least 1, 0, 1."
+        )
+    flags_of = FLAGS[FLAGS.on].value or [] if FLAGS.on in HELP else []
+    found = Asked(flags_of, FLAGS.parallel, FLAGS.per_job, FLAGS.processes)
     if FLAGS.on == "local" and found != Asked([]):
-        raise UserError(f"--parallel and --per_job go with --on={', '.join(HELP)}.")
+        raise UserError(f"--parallel, --per_job and --processes go with --on={', '.join(HELP)}.")
+    if FLAGS.on == "skypilot" and found.processes > 1:
+        raise UserError("--processes goes with --on=slurm or --on=kubernetes.")
     return found
 
 
@@ -46,7 +56,7 @@ def shown(sweep: SweepDirectory, plan: Plan, asked: Asked) -> str:
     """What would be handed over, as if for all runs. Raises UserError for what the cluster's flags cannot say."""
     place, tasks = sweep.root.resolve() / FLAGS.on / "1", -(-len(plan.runs) // asked.per_job)
     if FLAGS.on == "kubernetes":
-        return yaml(kubernetes.manifest(sweep, place, tasks, asked))
+        return kubernetes.text(sweep, place, tasks, asked)
     if FLAGS.on == "skypilot":
         return yaml(skypilot.task(sweep, place, plan, tasks, asked))
     return slurm.script(sweep, place / TASKS, 0, asked) if FLAGS.on == "slurm" else ""

@@ -9,6 +9,9 @@ from flax import linen as nn
 from tl_jax.core.types import Array, Network, Output, Tree
 from tl_jax.models.recipe import Frozen
 
+Before = Callable[[str, tuple], tuple]
+After = Callable[[str, Array], Array]
+
 
 def as_network(module: nn.Module) -> Network:
     """The Network of a module called as module(x, train, frozen) -> Output."""
@@ -25,10 +28,12 @@ def as_network(module: nn.Module) -> Network:
         key: jax.Array | None = None,
         frozen: Frozen = frozenset(),
         mixed: Tree = None,
-        after: Callable[[str, Array], Array] | None = None,
+        before: Before | None = None,
+        after: After | None = None,
     ) -> tuple[Output, Tree]:
         variables = {"params": params, "batch_stats": stats, **({"mixed": mixed} if train and mixed else {})}
-        with contextlib.nullcontext() if after is None else nn.intercept_methods(_changing(after)):
+        plain = before is None and after is None
+        with contextlib.nullcontext() if plain else nn.intercept_methods(_changing(before, after)):
             if not train:
                 return module.apply(variables, x), stats  # pyright: ignore[reportReturnType]
             rngs = {} if key is None else {"dropout": key}
@@ -38,14 +43,16 @@ def as_network(module: nn.Module) -> Network:
     return Network(init, apply)
 
 
-def _changing(after: Callable[[str, Array], Array]) -> Callable:
-    """Flax's hook around every method of every module, for what modules give when they are called."""
+def _changing(before: Before | None, after: After | None) -> Callable:
+    """Flax's hook around every method of every module, for what modules are given and give when they are called."""
 
     def interceptor(run: Callable, args: tuple, kwargs: dict, context: nn.module.InterceptorContext):
-        output = run(*args, **kwargs)
         if context.method_name != "__call__":
+            return run(*args, **kwargs)
+        path = "/".join(context.module.path)
+        output = run(*(before(path, args) if before else args), **kwargs)
+        if after is None:
             return output
-        path = "/".join(context.module.path)  # of a recurrent layer: all states and the last one
-        return jax.tree.map(lambda y: after(path, y), output)
+        return jax.tree.map(lambda y: after(path, y), output)  # of a recurrent layer: all states and the last one
 
     return interceptor

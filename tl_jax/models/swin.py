@@ -37,15 +37,16 @@ def apart(padded: tuple[int, int], window: int, shift: tuple[int, int]) -> np.nd
 def parted(x: Any, window: int) -> Any:
     """[n, h, w, c] -> [n, windows, window^2, c]."""
     n, h, w, c = x.shape
-    x = x.reshape(n, h // window, window, w // window, window, c)
-    return x.transpose(0, 1, 3, 2, 4, 5).reshape(n, -1, window * window, c)
+    down, right = h // window, w // window
+    x = x.reshape(n, down, window, right, window, c)
+    return x.transpose(0, 1, 3, 2, 4, 5).reshape(n, down * right, window * window, c)
 
 
 def joined(x: Array, padded: tuple[int, int], window: int) -> Array:
     """What `parted` took apart."""
-    (h, w), c = padded, x.shape[-1]
-    x = x.reshape(len(x), h // window, w // window, window, window, c)
-    return x.transpose(0, 1, 3, 2, 4, 5).reshape(-1, h, w, c)
+    (h, w), n, c = padded, x.shape[0], x.shape[-1]
+    x = x.reshape(n, h // window, w // window, window, window, c)
+    return x.transpose(0, 1, 3, 2, 4, 5).reshape(n, h, w, c)
 
 
 def offsets(window: int) -> np.ndarray:

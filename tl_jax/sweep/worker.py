@@ -33,12 +33,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("directory", type=Path)
     parser.add_argument("names", nargs="+")
     parser.add_argument("--parent", type=int, default=0, help="Stop when this process has ended.")
+    parser.add_argument("--distributed", default="", help="Be one of several processes that do each run together.")
     asked = parser.parse_args(arguments)
     if asked.parent:
         threading.Thread(target=_stop_without, args=(asked.parent,), daemon=True).start()
     codes = []
     for name in asked.names:
-        codes.append(one(asked.directory, name, last=name == asked.names[-1]))
+        codes.append(one(asked.directory, name, asked.distributed, last=name == asked.names[-1]))
         if codes[-1] == AGAIN:
             break
     return max(codes)
@@ -54,11 +55,13 @@ def _stop_without(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def one(root: Path, name: str, last: bool = True) -> int:
+def one(root: Path, name: str, distributed: str = "", *, last: bool = True) -> int:
     """Do, or go on with, one run; what fails is kept in the sweep's directory.
 
-    last: whether nothing follows, so that a stop which found the run complete is nothing to come back for.
+    distributed: how the other processes of the run are found (core/processes.py), "": there are none. last: whether
+    nothing follows, so that a stop which found the run complete is nothing to come back for.
     """
+    from tl_jax.core import processes
     from tl_jax.core.errors import BusyError, DivergedError, MachineError, UserError
     from tl_jax.kinds.table import run
     from tl_jax.run import rungs
@@ -70,12 +73,13 @@ def one(root: Path, name: str, last: bool = True) -> int:
     sweep = SweepDirectory(root)
     try:
         plan = sweep.plan()
-        until = halving.standing(sweep, plan, name).due.get(name) if plan.halving else 0
+        options = dict(plan.options)
+        setup(options.pop("platform", "auto"), options.get("devices", 0), distributed)
+        due = lambda: halving.standing(sweep, plan, name).due.get(name)
+        until = processes.told(due) if plan.halving else 0
         if until is None:
             print(f"{name}: finished, or dropped at a rung. Nothing to do.", flush=True)
             return 0
-        options = dict(plan.options)
-        setup(options.pop("platform", "auto"), options.get("devices", 0))
         options |= {"run_dir": str(sweep.run(name)), "agreed": str(sweep.root / "trials"), "until": until}
         found = run(plan.run(name).config, Options(**options), {})
         done = found.complete or (until and rungs.read(sweep.run(name), until))
@@ -85,7 +89,8 @@ def one(root: Path, name: str, last: bool = True) -> int:
         return AGAIN
     except (UserError, MachineError) as error:
         print(f"tl_jax: {error}", flush=True)
-        sweep.fail(name, error.code, str(error), isinstance(error, DivergedError))
+        if processes.first():
+            sweep.fail(name, error.code, str(error), isinstance(error, DivergedError))
         return error.code
     except KeyboardInterrupt:
         return AGAIN

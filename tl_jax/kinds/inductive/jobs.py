@@ -3,7 +3,8 @@
 import dataclasses
 
 from tl_jax.core.errors import UserError
-from tl_jax.fine_tuning.strategies import STRATEGIES, Strategy
+from tl_jax.fine_tuning.strategies import STRATEGIES
+from tl_jax.fine_tuning.strategy import Strategy
 from tl_jax.methods import ADAPTATION, FINE_TUNING
 from tl_jax.methods.contract import Method
 from tl_jax.models.recipe import as_recipe

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from tl_jax.core.errors import UserError, unknown
 from tl_jax.fine_tuning.layout import Layout
-from tl_jax.fine_tuning.strategies import Strategy, full
+from tl_jax.fine_tuning.strategies import full
+from tl_jax.fine_tuning.strategy import Strategy
 from tl_jax.methods import named_method
 from tl_jax.methods.contract import Method
 from tl_jax.naming.calls import Call, parse

@@ -1,4 +1,7 @@
-"""A sweep on Kubernetes: the manifest of an indexed Job, whose rules for failures know a worker's exit codes."""
+"""A sweep on Kubernetes: the manifest of an indexed Job, whose rules for failures know a worker's exit codes.
+
+Where a task is several processes it is a JobSet, which begins all of them again when one is lost.
+"""
 
 import re
 from collections.abc import Sequence
@@ -27,6 +30,10 @@ KNOWN = {
     "toleration": "a taint that is tolerated, by its key, as in toleration=nvidia.com/gpu...",
     "env": "a variable of the pods, as in env=TL_JAX_DATA=/data...",
 }
+PORT = 8476
+"""Of a task's first process, which the others look for."""
+RESTARTS = 10
+"""How often the processes of a task begin again, whatever ended them."""
 GRACE = 120
 """Seconds that a pod has to save before it is killed."""
 MOST = 100_000
@@ -56,6 +63,43 @@ def manifest(sweep: SweepDirectory, place: Path, tasks: int, asked: Asked) -> di
     return _job(name, asked, indexed, command)
 
 
+def several(sweep: SweepDirectory, place: Path, tasks: int, asked: Asked) -> list[dict[str, Any]]:
+    """The JobSets whose i-th does the runs of line i of `place`/tasks.txt by processes that find each other."""
+    root, prefix, found = _checked(sweep, asked), f"{job_name(sweep)}-{place.name}", []
+    own = asked._replace(flags=[flag for flag in asked.flags if not flag.startswith("queue=")])
+    mistake = {"action": "FailJob", "onExitCodes": _codes(UserError.code)}
+    indexed = {
+        "completionMode": "Indexed",
+        "completions": asked.processes,
+        "parallelism": asked.processes,
+        "backoffLimit": 0,
+        "podFailurePolicy": {"rules": [mistake]},
+    }
+    rule = {"action": "FailJobSet", "onJobFailureReasons": ["PodFailurePolicy"]}
+    for i in range(tasks):
+        name = f"{prefix}-{i}"
+        where = f"{name}-task-0-0.{name}:{PORT},{asked.processes},$JOB_COMPLETION_INDEX"
+        line = f'exec python -m tl_jax.sweep.clusters.task "$0" "$1" {i} "{where}"'
+        job = _job(name, own, indexed, ["/bin/sh", "-c", line, root, str(place / TASKS)])
+        labels = _job(name, asked, {}, [])["metadata"]
+        one = {"name": "task", "replicas": 1, "template": {"spec": job["spec"]}}
+        spec = {"failurePolicy": {"maxRestarts": RESTARTS, "rules": [rule]}, "replicatedJobs": [one]}
+        spec |= {"suspend": True} if "labels" in labels else {}
+        found.append({"apiVersion": "jobset.x-k8s.io/v1alpha2", "kind": "JobSet", "metadata": labels, "spec": spec})
+    return found
+
+
+def text(sweep: SweepDirectory, place: Path, tasks: int, asked: Asked) -> str:
+    """The manifest that does all tasks, as YAML. Raises UserError for what it cannot say."""
+    if asked.processes == 1:
+        return yaml(manifest(sweep, place, tasks, asked))
+    if asked.parallel:
+        raise UserError(
+            "--parallel with --processes: a queue of Kueue (--kubernetes=queue=...) says how many go at once."
+        )
+    return "---\n".join(map(yaml, several(sweep, place, tasks, asked)))
+
+
 def fetching(sweep: SweepDirectory, place: Path, asked: Asked) -> dict[str, Any]:
     """The Job that reads the plan's data sets once, without the devices."""
     root = _checked(sweep, asked)
@@ -71,8 +115,8 @@ def write(sweep: SweepDirectory, plan: Plan, names: Sequence[str], asked: Asked)
     if not names:
         return []
     place, groups = begin(sweep, KIND, names, asked.per_job)
-    job, said = manifest(sweep, place, len(groups), asked), []
-    write_atomically(place / "job.yaml", yaml(job).encode())
+    write_atomically(place / "job.yaml", text(sweep, place, len(groups), asked).encode())
+    said = []
     if data.sets(plan):
         first = fetching(sweep, place, asked)
         write_atomically(place / "data.yaml", yaml(first).encode())

@@ -46,10 +46,11 @@ def script(sweep: SweepDirectory, tasks: Path, offset: int, asked: Asked) -> str
     again = "|".join(str(code) for code in sorted(STOPPED) if code > 0)
     root, file = shlex.quote(str(sweep.root.resolve())), shlex.quote(str(tasks))
     signal = [] if any(flag.startswith("signal") for flag in asked.flags) else [f"signal=USR1@{WARNING}"]
-    return f"""{_head(sweep, "%A_%a", [*signal, *_checked(asked.flags)])}
+    several = " --distributed=slurm" if asked.processes > 1 else ""
+    return f"""{_head(sweep, "%A_%a", [*signal, *_tasks(asked), *_checked(asked.flags)])}
 task=$(({offset} + SLURM_ARRAY_TASK_ID + 1))
 names=$(sed -n "${{task}}p" {file})
-srun --export=ALL {shlex.quote(sys.executable)} -m tl_jax.sweep.worker {root} $names
+srun --export=ALL {shlex.quote(sys.executable)} -m tl_jax.sweep.worker {root} $names{several}
 code=$?
 case $code in {again}) ;; *) exit $code ;; esac
 
@@ -86,6 +87,19 @@ def _head(sweep: SweepDirectory, log: str, flags: Sequence[str]) -> str:
     asked = [f"job-name={job_name(sweep)}", f'chdir="{Path.cwd()}"', f'output="{root}/logs/slurm-{log}.txt"']
     lines = [f"#SBATCH --{flag}\n" for flag in [*asked, "open-mode=append", "requeue", *flags]]
     return f"#!/bin/bash\n{''.join(lines)}\n{exports}"
+
+
+def _tasks(asked: Asked) -> list[str]:
+    """How many processes a task is. Raises UserError for a flag that says it, too."""
+    counted = ("ntasks", "ntasks-per-node", "nodes")
+    for flag in asked.flags:
+        name, _, value = flag.partition("=")
+        if name == "ntasks" or (asked.processes == 1 and name in counted and value != "1"):
+            raise UserError(
+                f"--slurm={flag}: how many processes do a run together is said by --processes, as in --processes=2"
+                + (" --slurm=nodes=2." if name == "nodes" else ".")
+            )
+    return [f"ntasks={asked.processes}"] if asked.processes > 1 else []
 
 
 def _checked(flags: Sequence[str]) -> list[str]:

@@ -12,14 +12,17 @@ from tl_jax.sweep import worker
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Of a sweep's directory, a file of tasks and the number of a line from 0: do its runs, or go on with them."""
-    root, tasks, index = sys.argv[1:] if arguments is None else arguments
+    """Of a sweep's directory, a file of tasks and the number of a line from 0: do its runs, or go on with them.
+
+    A fourth argument is --distributed of a process that is one of several; then whoever starts them counts.
+    """
+    root, tasks, index, *distributed = sys.argv[1:] if arguments is None else arguments
     names = Path(tasks).read_text().splitlines()[int(index)].split()
     try:
-        code = worker.main([root, *names])
+        code = worker.main([root, *names, *(f"--distributed={one}" for one in distributed)])
     except SystemExit as end:  # stopped before a run listened
         code = end.code if isinstance(end.code, int) else 1
-    if code == worker.AGAIN and not _further(Path(root), Path(f"{tasks}.{index}"), names):
+    if code == worker.AGAIN and not distributed and not _further(Path(root), Path(f"{tasks}.{index}"), names):
         return 1
     return code
 

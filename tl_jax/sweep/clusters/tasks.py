@@ -15,11 +15,12 @@ TASKS = "tasks.txt"
 
 class Asked(NamedTuple):
     """flags: of the cluster, as in partition=gpu; parallel: tasks at once (0: as many as there is room for); per_job:
-    runs of a task, one after the other."""
+    runs of a task, one after the other; processes: those that a task is, each run divided over them."""
 
     flags: Sequence[str] = ()
     parallel: int = 0
     per_job: int = 1
+    processes: int = 1
 
 
 class Where(NamedTuple):
