@@ -13,6 +13,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.launch import flags
 from tl_jax.run.conclude import Result
 from tl_jax.run.plan.types import Options
+from tl_jax.run.settings.config import Config
 from tl_jax.run.settings.settings import settings
 
 
@@ -80,10 +81,10 @@ def test_a_run_is_one_json_object_and_its_exit_code_stays(monkeypatch, capsys, c
 
     monkeypatch.setattr(flags, "run", run)
     if complete:
-        flags.train(None)
+        flags.train(Config())
     else:
         with pytest.raises(SystemExit) as ended:
-            flags.train(None)
+            flags.train(Config())
         assert ended.value.code == 130
     assert asked[0].quiet
     said = json.loads(capsys.readouterr().out)
