@@ -27,22 +27,22 @@ def with_prompts(network: Network, count: int, deep: bool) -> Network:
 
     def init(key: Array, x: Array) -> tuple[Tree, Tree]:
         params, stats = network.init(key, x)
-        given: dict[str, tuple] = {}
+        given: dict[str, tuple[Any, ...]] = {}
 
-        def note(path: str, args: tuple) -> tuple:
+        def note(path: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
             if BLOCK.fullmatch(path):
                 given.setdefault(path, args)
             return args
 
         jax.eval_shape(lambda params: network.apply(params, stats, x, before=note)[0], params)
-        if not given or any(len(args) > 1 or args[0].ndim != 3 for args in given.values()):
+        if not given or any(len(args) != 1 or args[0].ndim != 3 for args in given.values()):
             raise UserError(
                 "vpt: the blocks of this network do not take the tokens of images alone. Use lora or adapter."
             )
         prompts = {}
-        for path, (tokens,) in list(given.items())[: None if deep else 1]:
-            limit = math.sqrt(3 / tokens.shape[-1])
-            shape = (count, tokens.shape[-1])
+        for path, args in list(given.items())[: None if deep else 1]:
+            shape = (count, args[0].shape[-1])
+            limit = math.sqrt(3 / shape[1])
             drawn = jax.random.uniform(named(key, f"{GROUP}/{path}"), shape, minval=-limit, maxval=limit)
             prompts[f"{path}/prompts"] = drawn
         return {GROUP: unflatten(prompts), **params}, stats
@@ -54,7 +54,7 @@ def with_prompts(network: Network, count: int, deep: bool) -> Network:
         last = prompts if deep else (max(blocks, key=lambda path: int(path.removeprefix("backbone/block"))),)
         then, first, size = how.pop("after", None), how.pop("before", None), {}
 
-        def before(path: str, args: tuple) -> tuple:
+        def before(path: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
             args = first(path, args) if first else args
             if path not in prompts:
                 return args

@@ -2,6 +2,8 @@
 
 import contextlib
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import jax
 from flax import linen as nn
@@ -9,7 +11,7 @@ from flax import linen as nn
 from tl_jax.core.types import Array, Network, Output, Tree
 from tl_jax.models.recipe import Frozen
 
-Before = Callable[[str, tuple], tuple]
+Before = Callable[[str, tuple[Any, ...]], tuple[Any, ...]]
 After = Callable[[str, Array], Array]
 
 
@@ -53,6 +55,6 @@ def _changing(before: Before | None, after: After | None) -> Callable:
         output = run(*(before(path, args) if before else args), **kwargs)
         if after is None:
             return output
-        return jax.tree.map(lambda y: after(path, y), output)  # of a recurrent layer: all states and the last one
+        return jax.tree.map(partial(after, path), output)  # of a recurrent layer: all states and the last one
 
     return interceptor

@@ -13,8 +13,10 @@ from tl_jax.data.pipeline.rows import balanced, balanced_weights, labelled_rows,
 from tl_jax.data.views.augment import VIEWS
 from tl_jax.fine_tuning.layout import Layout, layout
 from tl_jax.methods.contract import augmented
+from tl_jax.models.context import with_context
 from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import build
+from tl_jax.models.recipe import as_recipe
 from tl_jax.models.remat import recomputing
 from tl_jax.models.sharing import SHARING, build_tasks
 from tl_jax.naming.calls import parse
@@ -157,4 +159,6 @@ def make_network(config: Config, problem: Problem, job: Job, mode: str, *, form:
         built = build_tasks(call(), widths, parse(config.sharing, SHARING, "sharing")(), dtype, form)
     else:
         built = build(call(), max(1, len(problem.target.classes)), dtype, form)
+    if words := job.strategy.context:
+        built = with_context(built, (call.name, as_recipe(call())), problem.target.classes, words)
     return accepting_bytes(job.strategy.adapt(recomputing(built) if config.remat else built))
