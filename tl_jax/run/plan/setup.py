@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tl_jax.core.batching import ladder
 from tl_jax.core.errors import UserError
 from tl_jax.core.floats import accepting_bytes
 from tl_jax.core.types import Labelling, Network
@@ -147,6 +148,13 @@ def _rows(problem: Problem, job: Job, config: Config) -> np.ndarray | None:
         chosen.append(balanced(y, rows) if config.balanced else rows)
     longest = max(config.batch_size, *(len(rows) for rows in chosen))
     return np.stack([repeated(rows, longest) for rows in chosen])
+
+
+def lengths(task: Task) -> tuple[int, ...]:
+    """The lengths to which evaluation may cut the examples; none where the network needs all of them."""
+    x = task.problem.target.train.x
+    waves_or_ids = x.ndim == 2 and np.issubdtype(x.dtype, np.signedinteger)  # and no features of a trunk passed once
+    return ladder(x.shape[1]) if waves_or_ids and as_recipe(network_call(task.config)()).trims else ()
 
 
 def make_network(config: Config, problem: Problem, job: Job, mode: str, *, form: str = "") -> Network:
