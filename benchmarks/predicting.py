@@ -12,6 +12,7 @@ are read again, the program is compiled), is shown beside: `opened`.
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jax
@@ -29,19 +30,20 @@ from tl_jax.training.trials import predict_all
 IMAGES = 10_000
 
 
-def least(work, repeats: int) -> float:
-    """The least processor seconds that a piece of work took."""
-    found = []
+def least(works: Sequence[Callable[[], object]], repeats: int) -> list[float]:
+    """The least processor seconds of each piece of work, which are done in turn."""
+    found: list[list[float]] = [[] for _ in works]
     for _ in range(repeats):
-        began = time.process_time()
-        work()
-        found.append(time.process_time() - began)
-    return min(found)
+        for work, seconds in zip(works, found, strict=True):
+            began = time.process_time()
+            work()
+            seconds.append(time.process_time() - began)
+    return [min(seconds) for seconds in found]
 
 
 def main() -> None:
     """Print seconds and their ratio."""
-    network, repeats = (sys.argv[1:] + ["cnn", "5"][len(sys.argv) - 1 :])[:2]
+    network, repeats = (sys.argv[1:] + ["cnn", "7"][len(sys.argv) - 1 :])[:2]
     with tempfile.TemporaryDirectory() as folder:
         how = {"network": network, "steps": 1, "seeds": 1, "devices": 1, "trials": "map", "pictures": False}
         run = tl_jax.fit(
@@ -57,8 +59,8 @@ def main() -> None:
         states = jax.tree.map(lambda leaf: leaf[None], model.state)
         evaluate = lambda: predict_all(ready.programs, states, x, "target")
         evaluate()
-        evaluated = least(evaluate, int(repeats))
-        predicted = least(lambda: written(predict(model, f"{folder}/new.npz"), ""), int(repeats))
+        predicting = lambda: written(predict(model, f"{folder}/new.npz"), "")
+        evaluated, predicted = least([evaluate, predicting], int(repeats))
     print(
         f"{network}, {IMAGES} images, {repeats} repeats: evaluated {evaluated:.3f} s, predicted {predicted:.3f} s, "
         f"ratio {predicted / evaluated:.2f}; opened {opened:.1f} s"
