@@ -116,14 +116,23 @@ def nearest_mean() -> Strategy:
 
 
 def zero_shot() -> Strategy:
-    """No training and no labels: the head as it begins, of the names of the classes (Radford et al. 2021)."""
+    """No training and no labels: the head as it begins, of the names of the classes (arXiv 2103.00020)."""
     return Strategy(lambda net, total: (), cached=True, method=as_it_begins(), named=True)
 
 
 def tip_adapter(alpha: float = 1.0, beta: float = 5.5, tuned: bool = False) -> Strategy:
-    """The head of names and a cache of the labelled features; tuned: whose keys are trained (Zhang et al. 2022)."""
+    """The head of names and a cache of the labelled features; tuned: its keys are trained (arXiv 2207.09519)."""
     method = cache_of_features(alpha=alpha, beta=beta, tuned=tuned)
     return Strategy(lambda net, total: (), cached=True, method=method, named=True)
+
+
+def coop(context: int = 16) -> Strategy:
+    """Learned words before the names of the classes, through the frozen text tower; else nothing moves (CoOp).
+
+    Zhou et al. 2022, arXiv 2109.01134: one context for all classes, the name at the end, drawn with deviation .02.
+    """
+    frozen = (("head/text/*", "frozen"), ("head/scale", "frozen"))
+    return Strategy(lambda net, total: (*frozen, *trunk_frozen(net, total)), named=True, context=context)
 
 
 def _at(share: float, total: int) -> int:
@@ -155,4 +164,5 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = {
     "nearest_mean": nearest_mean,
     "zero_shot": zero_shot,
     "tip_adapter": tip_adapter,
+    "coop": coop,
 }

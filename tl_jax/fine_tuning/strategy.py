@@ -13,7 +13,8 @@ class Strategy(NamedTuple):
     """rules(layout, total steps) -> freezing rules; pretrained: whether it begins from the source's weights;
     cached: whether the trunk's features can be computed once; adapt: what it adds to the network; merge: from its
     parameters those of the plain network that computes the same, None where there is none; method: what it does in the
-    place of the method; named: whether it makes no sense but on a head that begins as the names of classes."""
+    place of the method; named: whether it makes no sense but on a head that begins as the names of classes;
+    context: how many learned words stand before these in the text tower (models/context.py)."""
 
     rules: Callable[[Layout, int], tuple[Rule, ...]]
     pretrained: bool = True
@@ -22,6 +23,7 @@ class Strategy(NamedTuple):
     merge: Callable[[Tree], Tree] | None = None
     method: Method | None = None
     named: bool = False
+    context: int = 0
 
 
 def set_to(net: Layout, blocks: Sequence[tuple[str, ...]], action: str) -> tuple[Rule, ...]:

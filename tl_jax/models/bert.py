@@ -117,7 +117,7 @@ def _made(family: str, from_: str, given: tuple[int, int, int, int], rest: Rest)
         raise UserError(f"{family}: a width of {sizes.width} does not divide among {sizes.heads} heads.")
     encoder = Modern if family == "modernbert" else Encoder
     make = lambda dtype, form: encoder(sizes, rest.pooling, rest.dropout, dtype)
-    return Recipe(make, rest.bottleneck, rest.head, pretrained=begin)
+    return Recipe(make, rest.bottleneck, rest.head, pretrained=begin, trims=True)
 
 
 def bert(

@@ -198,4 +198,4 @@ def deberta_v3(
     if sizes.width % sizes.heads:
         raise UserError(f"deberta_v3: a width of {sizes.width} does not divide among {sizes.heads} heads.")
     make = lambda dtype, form: Encoder(sizes, far, rest.pooling, rest.dropout, dtype)
-    return Recipe(make, rest.bottleneck, rest.head, pretrained=begin)
+    return Recipe(make, rest.bottleneck, rest.head, pretrained=begin, trims=True)

@@ -60,6 +60,8 @@ class Recipe(NamedTuple):
     """What a run begins from and reads texts by, unless it is told otherwise."""
     prompts: tuple[str, ...] = ()
     """Texts with {} for the name of a class, whose features the head begins as (see zero_shot.py)."""
+    trims: bool = False
+    """Whether zeros at the end of an example [t] change no output and cost time: evaluation then leaves them away."""
     freeze: tuple[tuple[str, str], ...] = ()
     """Rules of what stays as published in a run that begins from weights; the user's go first."""
 

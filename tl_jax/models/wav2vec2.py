@@ -169,7 +169,7 @@ def _made(asked: Asked, rest: Rest) -> Recipe:
         raise UserError(f"{asked.family}: a width of {of.width} does not divide among {groups} groups of channels.")
     make = lambda dtype, form: Encoder(sizes, rest.rate, rest.dropout, dtype, form)
     frozen = EXTRACTOR if asked.place else ()
-    return Recipe(make, rest.bottleneck, rest.head, pretrained=asked.pretrained, freeze=frozen)
+    return Recipe(make, rest.bottleneck, rest.head, pretrained=asked.pretrained, trims=True, freeze=frozen)
 
 
 def _read(config: Mapping[str, Any]) -> tuple[Layers, Sizes]:

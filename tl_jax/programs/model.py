@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from tl_jax.core.batching import sent_in_batches
+from tl_jax.core.batching import sent_by_length
 from tl_jax.core.errors import UserError, require
 from tl_jax.data.like import given
 from tl_jax.data.standardise import Scale, scaled
@@ -19,6 +19,7 @@ from tl_jax.models.tokens import pieces
 from tl_jax.programs.export import Choice, write
 from tl_jax.run.execute.execution import make_recipe
 from tl_jax.run.plan.devices import place
+from tl_jax.run.plan.setup import lengths
 from tl_jax.run.plan.types import Task
 from tl_jax.run.plan.words import brought
 from tl_jax.training.predict import predicted
@@ -133,7 +134,8 @@ class TrainedModel:
         if not len(x):
             raise UserError("There is not one example to predict.")
         batch = min(EVALUATION_BATCH, 1 << (len(x) - 1).bit_length())
-        found = sent_in_batches(lambda part: self._apply(self.state, part, domain), x, batch=batch)
+        apply = lambda part: self._apply(self.state, part, domain)
+        found = sent_by_length(apply, x, lengths(self.task), batch=batch)
         unknown = None if found.unknown is None else np.asarray(found.unknown, np.float32)
         return Outputs(np.asarray(found.features, np.float32), np.asarray(found.logits, np.float32), unknown)
 

@@ -18,7 +18,8 @@ class Recipe(NamedTuple):
     """How a run trains: everything about it that is not an array.
 
     batch_size: examples of each labelled set in a step, target_batch_size: of the target and of what is unlabelled
-    beside it (0: as many); options: what the compiler is told of the training program.
+    beside it (0: as many); options: what the compiler is told of the training program; lengths: to which batches of
+    evaluation may be cut (none: they are not).
     """
 
     network: Network
@@ -35,6 +36,7 @@ class Recipe(NamedTuple):
     accumulate: int = 1
     labelling: Labelling = Labelling()
     options: tuple[tuple[str, str], ...] = ()
+    lengths: tuple[int, ...] = ()
     place_batch: Callable[[Batch], Batch] = lambda batch: batch
 
     @property

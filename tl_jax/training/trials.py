@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from tl_jax.core.batching import sent_in_batches
+from tl_jax.core.batching import sent_by_length
 from tl_jax.core.types import Array, Output, Tree
 from tl_jax.training.create import create, refreshed
 from tl_jax.training.predict import predicted, with_average
@@ -45,7 +45,8 @@ class Programs(NamedTuple):
     run(states, until, data, before=None) -> (states, Progress), going on with the progress `before`;
     idle(states, data) -> the Progress [T] before the first step, on the host;
     refresh(states, x_t) -> states;
-    predict(states, x [B, ...], domain) -> Output [T, B, ...]; by_domain: whether predictions depend on it.
+    predict(states, x [B, ...], domain) -> Output [T, B, ...]; by_domain: whether predictions depend on it; lengths: to
+    which x may be cut.
     """
 
     begin: Callable[[Start, Data], State]
@@ -55,6 +56,7 @@ class Programs(NamedTuple):
     refresh: Callable[[State, Array | None], State]
     predict: Callable[[State, Array, str], Output]
     by_domain: bool
+    lengths: tuple[int, ...] = ()
 
 
 def programs(recipe: Recipe, factors: Mapping[str, float], mode: str) -> Programs:
@@ -96,19 +98,20 @@ def programs(recipe: Recipe, factors: Mapping[str, float], mode: str) -> Program
         refresh=jax.jit(over_trials(refresh, mode), donate_argnums=0),
         predict=jax.jit(predict, static_argnums=2),
         by_domain=recipe.plan == "per_domain" or recipe.method.predict is not None,
+        lengths=recipe.lengths,
     )
 
 
 def predict_all(programs: Programs, states: State, x: np.ndarray, domain: str) -> Output:
     """Every trial's outputs on every example exactly once, on the host: features [T, n, d], logits [T, n, c].
 
-    All sets go through batches of one size, the last one padded, so they share one compiled program. At most two
-    batches are on the device.
+    All sets go through batches of one size, the last one padded, so they share one compiled program, or one for each
+    length to which they are cut. At most two batches are on the device.
     """
     if not programs.by_domain:
         domain = "target"
     predict = lambda part: programs.predict(states, part, domain)
-    return sent_in_batches(predict, x, batch=EVALUATION_BATCH, axis=1)
+    return sent_by_length(predict, x, programs.lengths, batch=EVALUATION_BATCH, axis=1)
 
 
 def stack(trees: list[Tree]) -> Tree:

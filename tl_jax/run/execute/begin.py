@@ -9,14 +9,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tl_jax.core.batching import sent_in_batches
+from tl_jax.core.batching import sent_by_length
 from tl_jax.core.errors import UserError
 from tl_jax.core.files import keep_in_cache, say, user_cache
 from tl_jax.core.processes import on_host
 from tl_jax.data.domain import Examples, changed
 from tl_jax.fine_tuning.strategies import full
 from tl_jax.run.plan.problem import Problem
-from tl_jax.run.plan.setup import make_network, make_task, taken_over
+from tl_jax.run.plan.setup import lengths, make_network, make_task, taken_over
 from tl_jax.run.plan.types import Part, Task
 from tl_jax.run.plan.weights import Weights, for_trials
 from tl_jax.run.settings.config import network_call
@@ -113,7 +113,7 @@ def _features(task: Task, model: Any, splits: dict[str, Examples]) -> dict[str, 
     head = jax.eval_shape(lambda x: network.init(jax.random.key(0), x)[0]["head"], example)
     params = {**split_params(flat)[0], "head": jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), head)}
     apply = jax.jit(lambda x: network.apply(params, stats_of(stats, "target"), x)[0].features)
-    return {name: sent_in_batches(apply, part.x) for name, part in splits.items()}
+    return {name: sent_by_length(apply, part.x, lengths(task)) for name, part in splits.items()}
 
 
 def _digest(task: Task, params: Any, stats: Any, splits: dict[str, Examples]) -> str:

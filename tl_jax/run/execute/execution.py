@@ -10,7 +10,7 @@ from tl_jax.models.remat import compiler_options
 from tl_jax.run.execute import streaming
 from tl_jax.run.execute.calibration import agreed, choose
 from tl_jax.run.plan.devices import Placement, place
-from tl_jax.run.plan.setup import labelling, make_network
+from tl_jax.run.plan.setup import labelling, lengths, make_network
 from tl_jax.run.plan.types import Options, Task
 from tl_jax.run.settings.config import optimizer_call
 from tl_jax.training.freezing import resolve
@@ -100,6 +100,7 @@ def make_recipe(task: Task, mode: str, placement: Placement) -> Recipe:
         accumulate=config.accumulate,
         labelling=labelling(task),
         options=compiler_options(config.remat),
+        lengths=lengths(task),
         lam_schedule=config.lam_schedule or method.lam_schedule,
         lr_schedule=config.lr_schedule,
         clip_norm=config.clip_norm,

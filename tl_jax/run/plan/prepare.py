@@ -18,7 +18,7 @@ from tl_jax.run.plan.jobs import Job
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.setup import example, make_network, make_task, plain
 from tl_jax.run.plan.types import Options, Planning, Setup
-from tl_jax.run.plan.weights import Weights, read_weights
+from tl_jax.run.plan.weights import Weights, read_weights, with_texts
 from tl_jax.run.plan.words import begun, reading
 from tl_jax.run.settings.config import AUTO, Config, network_call
 
@@ -50,6 +50,8 @@ def prepare(
     weights = None
     if config.init_from:
         config, weights = _begun(config, problem, (first, how.new_head), file)
+        if any(part.job.strategy.context for part in parts):
+            weights = with_texts(config, weights)
         parts = [part._replace(config=config, loaded=frozenset(weights.params)) for part in parts]
     # Each job with the data that it sees. A freezing rule without effect anywhere is a mistake: it would be believed.
     tasks = [make_task(part) for part in parts]

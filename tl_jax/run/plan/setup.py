@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tl_jax.core.batching import ladder
 from tl_jax.core.errors import UserError
 from tl_jax.core.floats import accepting_bytes
 from tl_jax.core.types import Labelling, Network
@@ -13,8 +14,10 @@ from tl_jax.data.pipeline.rows import balanced, balanced_weights, labelled_rows,
 from tl_jax.data.views.augment import VIEWS
 from tl_jax.fine_tuning.layout import Layout, layout
 from tl_jax.methods.contract import augmented
+from tl_jax.models.context import with_context
 from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import build
+from tl_jax.models.recipe import as_recipe
 from tl_jax.models.remat import recomputing
 from tl_jax.models.sharing import SHARING, build_tasks
 from tl_jax.naming.calls import parse
@@ -147,6 +150,13 @@ def _rows(problem: Problem, job: Job, config: Config) -> np.ndarray | None:
     return np.stack([repeated(rows, longest) for rows in chosen])
 
 
+def lengths(task: Task) -> tuple[int, ...]:
+    """The lengths to which evaluation may cut the examples; none where the network needs all of them."""
+    x = task.problem.target.train.x
+    waves_or_ids = x.ndim == 2 and np.issubdtype(x.dtype, np.signedinteger)  # and no features of a trunk passed once
+    return ladder(x.shape[1]) if waves_or_ids and as_recipe(network_call(task.config)()).trims else ()
+
+
 def make_network(config: Config, problem: Problem, job: Job, mode: str, *, form: str = "") -> Network:
     """The config's network for the job's classes; its convolutions suit the platform and the mode unless given."""
     call = network_call(config)
@@ -157,4 +167,6 @@ def make_network(config: Config, problem: Problem, job: Job, mode: str, *, form:
         built = build_tasks(call(), widths, parse(config.sharing, SHARING, "sharing")(), dtype, form)
     else:
         built = build(call(), max(1, len(problem.target.classes)), dtype, form)
+    if words := job.strategy.context:
+        built = with_context(built, (call.name, as_recipe(call())), problem.target.classes, words)
     return accepting_bytes(job.strategy.adapt(recomputing(built) if config.remat else built))

@@ -11,6 +11,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten
 from tl_jax.core.types import Array, Network, Tree
 from tl_jax.models import zero_shot
+from tl_jax.models.context import text_weights
 from tl_jax.models.networks import network as named
 from tl_jax.models.pretrained import Report, load
 from tl_jax.models.recipe import as_recipe
@@ -71,6 +72,14 @@ def named_head(config: Config, classes: Sequence[str]) -> dict[str, np.ndarray]:
     if not classes:
         raise UserError(f"--network={call.text}: prompt= is of classes by their names, and the target has none.")
     return zero_shot.named_head(zero_shot.opened(call.name, recipe.pretrained.place), recipe.prompts, classes)
+
+
+def with_texts(config: Config, weights: Weights) -> Weights:
+    """The weights with those of the network's text tower, for strategies that learn what stands before a name."""
+    call = named(config.network)
+    of = as_recipe(call()).pretrained
+    assert of is not None
+    return weights._replace(params=weights.params | text_weights(zero_shot.opened(call.name, of.place)))
 
 
 def _begun_by_name(report: Report, head: Mapping[str, np.ndarray]) -> Report:
