@@ -11,6 +11,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.data.domain import changed
 from tl_jax.models.zero_shot import class_features, filled, opened, text_features
 from tl_jax.programs import zero_shot as room
+from tl_jax.programs.cross_modal import between, captioned, cross_modal, table
 
 CLASSES = ("red", "blue", "a_b")
 PROMPTS = ("a photo of {}", "{} h")
@@ -115,3 +116,34 @@ def test_weights_of_images_alone_have_no_text_tower(place, tmp_path):
     save_file({k: v for k, v in arrays.items() if k.startswith("vision")}, copy / "model.safetensors")
     with pytest.raises(UserError, match="has no text tower: its weights hold no text_model"):
         room.zero_shot(images(), room.Asked(f"siglip(from={str(copy)!r})", PROMPTS))
+
+
+def test_retrieval_goes_both_ways(network, place, tmp_path):
+    rng = np.random.default_rng(0)
+    images, texts = rng.normal(size=(6, 4)), rng.normal(size=(8, 4))
+    rows = np.array([0, 0, 1, 2, 3, 4, 5, 5])
+    found = between(images, np.arange(6), texts, rows)
+    unit = lambda x: x / np.linalg.norm(x, axis=1, keepdims=True)
+    order = np.argsort(-unit(texts) @ unit(images).T, axis=1)
+    places = [list(one).index(row) for one, row in zip(order, rows, strict=True)]
+    assert found["text to image"]["recall@1"] == pytest.approx(np.mean([p < 1 for p in places]))
+    assert found["text to image"]["recall@5"] == pytest.approx(np.mean([p < 5 for p in places]))
+    assert found["text to image"]["map"] == pytest.approx(np.mean([1 / (p + 1) for p in places]))
+    back = np.argsort(-unit(images) @ unit(texts).T, axis=1)[:, 0]
+    assert found["image to text"]["recall@1"] == pytest.approx(np.mean(rows[back] == np.arange(6)))
+    assert "recall@10" not in found["image to text"]
+
+
+def test_captions_go_by_the_names_of_examples(network, tmp_path):
+    file = tmp_path / "captions.csv"
+    file.write_text("example,caption\n0,a photo of red\n3,b\n3,c d\n99,e\n")
+    found, note = cross_modal(images(), network, str(file), "test")
+    assert note.endswith("(test): 7 images, 3 captions, by cosine.")
+    assert {name: way["queries"] for name, way in found.items()} == {"text to image": 3, "image to text": 2}
+    assert table(found, note).cells[0] == ["retrieval", "queries", "recall@1", "recall@5", "recall@10", "mAP"]
+    file.write_text("example,text\n0,a\n")
+    with pytest.raises(UserError, match="has no column caption: example, caption"):
+        captioned(str(file), ["0"])
+    file.write_text("example,caption\nx,a\n")
+    with pytest.raises(UserError, match="none of its 1 examples is one of the images, which are called 0"):
+        captioned(str(file), ["0"])

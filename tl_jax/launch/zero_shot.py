@@ -6,17 +6,18 @@
 
 Several prompts are an ensemble: of each class the mean of its texts' features. Labels are not needed; where some are
 known, accuracy, each class's share and the confusion matrix are printed. Writes zero_shot.json, zero_shot.md and
-predictions.csv.
+predictions.csv. With --captions=FILE.csv there are no classes: retrieval from texts to images and back, as a table.
 """
 
 from pathlib import Path
 
 from absl import flags
 
-from tl_jax.core.errors import UserError
+from tl_jax.core.errors import UserError, require
 from tl_jax.core.printable import printable
 from tl_jax.data.load import load
 from tl_jax.launch.flags import FLAGS, SPECS, execution
+from tl_jax.programs.cross_modal import cross_modal, table
 from tl_jax.programs.zero_shot import SPLITS, Asked, lines, towers, write, zero_shot
 from tl_jax.run.plan.devices import PLATFORMS
 from tl_jax.run.plan.devices import setup as setup_devices
@@ -31,6 +32,7 @@ flags.DEFINE_string(
 flags.DEFINE_string("split", "test", f"Which examples: {', '.join(SPLITS)}; runs are judged on the test split.")
 execution("run_dir", "data_dir")
 flags.DEFINE_enum("platform", "auto", PLATFORMS, "Where to compute.")
+flags.DEFINE_string("captions", "", "CSV with the columns example and caption: retrieval between images and captions.")
 USUAL = "a photo of a {}"
 
 
@@ -40,6 +42,11 @@ def main() -> None:
     if not FLAGS.network:
         raise UserError("--network is needed: two towers, as in --network='clip(from=\"PATH\")'.")
     towers(FLAGS.network)  # before any data are read
+    if FLAGS.captions:
+        require("--split", FLAGS.split, SPLITS)
+        target = load(FLAGS.target, FLAGS.data_dir)
+        print(table(*cross_modal(target, FLAGS.network, FLAGS.captions, FLAGS.split)).text())
+        return
     prompts = (*FLAGS.prompt, *(_lines("prompts", FLAGS.prompts) if FLAGS.prompts else ())) or (USUAL,)
     asked = Asked(FLAGS.network, prompts, FLAGS.split, _classes(FLAGS.classes))
     found = zero_shot(load(FLAGS.target, FLAGS.data_dir), asked)
