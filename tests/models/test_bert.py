@@ -170,6 +170,25 @@ def test_files_that_are_not_there_are_named(folder, tmp_path):
         pieces(Pretrained(str(folder), 5, 0, 14), ["a"])
 
 
+def test_of_deberta_it_is_the_third_that_is_known(tmp_path):
+    of = {"relative_attention": True, "position_biased_input": False, "pos_att_type": "p2c|c2p", "type_vocab_size": 0}
+    say = lambda **more: (tmp_path / "config.json").write_text(
+        json.dumps({**CONFIG, **of, "model_type": "deberta-v2", **more})
+    )
+    make = network(f"deberta_v3(from={str(tmp_path)!r}, length=99)")
+    say(position_buckets=4, share_att_key=True, norm_rel_ebd="layer_norm")
+    found = make().backbone(jnp.float32, "lax")
+    assert (found.far, found.sizes.epsilon) == (Distances(4, 20, ("p2c", "c2p"), True, True), 1e-7)
+    assert make().pretrained == Pretrained(str(tmp_path), 20, 0, 14)
+    for name, value in (("conv_kernel_size", 3), ("position_biased_input", True), ("embedding_size", 4)):
+        say(**{name: value})
+        with pytest.raises(UserError, match=f"config.json with {name} {value} is of another network"):
+            make()
+    (tmp_path / "spm.model").write_text("")
+    with pytest.raises(UserError, match=r"no tokenizer.json in this folder .* It has spm.model alone: AutoTokenizer"):
+        pieces(Pretrained(str(tmp_path), 5, 0, 14), ["a"])
+
+
 def test_without_the_library_the_line_that_installs_it_is_said(folder, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "tokenizers", None)
     with pytest.raises(UserError, match="pip install tokenizers"):

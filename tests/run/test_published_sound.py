@@ -8,7 +8,7 @@ from published import sounding
 from tiny import FAST
 
 import tl_jax
-from tl_jax.data.domain import Domain
+from tl_jax.data.domain import Domain, changed
 from tl_jax.kinds.table import KINDS, prepare
 from tl_jax.run.plan.effects import without_effect
 from tl_jax.run.plan.types import Options
@@ -61,6 +61,19 @@ def test_its_convolutions_stay_as_published_unless_a_rule_says_otherwise(folder)
     trained = planned(folder, methods=("source_only",), freeze=(("backbone/extract/*", "1"),))
     assert all(resolve(trained.tasks[0].rules, task.shapes).values())
     assert without_effect(trained.config, trained.tasks) == []
+
+
+def test_recordings_that_do_not_say_their_rate_are_said(folder):
+    config = dataclasses.replace(
+        KINDS["transductive"].defaults, network="audio_cnn", source=("near",), target="far", methods=("source_only",)
+    )
+    config = dataclasses.replace(config, batch_size=8)
+    silent = {name: changed(domain, rate=0) for name, domain in (("near", NEAR), ("far", FAR))}
+    setup = prepare(config, Options(devices=1), silent)
+    (line,) = without_effect(setup.config, setup.tasks)
+    assert line.startswith("near, far: nothing says how many samples a second these have; --network=audio_cnn takes")
+    setup = prepare(config, Options(devices=1), {"near": NEAR, "far": FAR})
+    assert without_effect(setup.config, setup.tasks) == []
 
 
 def test_from_scratch_nothing_is_kept(folder):

@@ -21,6 +21,7 @@ def without_effect(config: Config, tasks: Sequence[Task]) -> list[str]:
         *_no_blocks(config, tasks),
         *_not_augmented(config, tasks),
         *_kept(config, tasks),
+        *_unsaid_rates(config, tasks),
     ]
 
 
@@ -134,6 +135,17 @@ def _kept(config: Config, tasks: Sequence[Task]) -> list[str]:
     return [
         f"{config.network}: {pattern} stays as it comes, as published; --freeze='{pattern}=1' trains it."
         for pattern, _ in kept
+    ]
+
+
+def _unsaid_rates(config: Config, tasks: Sequence[Task]) -> list[str]:
+    domains = {domain.name: domain for task in tasks for domain in task.problem.domains}
+    silent = [name for name, domain in domains.items() if domain.modality == "sound" and not domain.rate]
+    if "rate=" in config.network or not silent:
+        return []
+    return [
+        f"{', '.join(silent)}: nothing says how many samples a second these have; --network={config.network} takes "
+        "them at its own rate. rate= of the data says it."
     ]
 
 
