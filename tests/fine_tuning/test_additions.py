@@ -27,9 +27,9 @@ QKV, SECOND = "backbone/block1/attention/qkv/kernel", "backbone/block1/dense2/ke
 LENET = build(NETWORKS["lenet"](bottleneck=0), 3)
 
 
-def drawn(network):
+def drawn(network, x=X):
     """Parameters of a network, all of them random."""
-    shapes = flatten(jax.eval_shape(network.init, jax.random.key(0), X)[0])
+    shapes = flatten(jax.eval_shape(network.init, jax.random.key(0), x)[0])
     rng = np.random.default_rng(1)
     return unflatten({p: jnp.asarray(0.3 * rng.normal(size=s.shape) + 0.1, jnp.float32) for p, s in shapes.items()})
 
@@ -149,12 +149,12 @@ def test_blocks_see_learned_tokens_and_what_follows_does_not(deep):
         seen: dict = {}
         TWO.apply(plain(params), {}, X, before=lambda path, args: seen.setdefault(path, args))
         h, of = seen["backbone/block1"][0], params["backbone"]
-        t = h.shape[1]
         for i in (1, 2):
             if deep or i == 1:
                 prompts = jnp.tile(params["vpt"]["backbone"][f"block{i}"]["prompts"][None], (len(X), 1, 1))
-                h = jnp.concatenate([h[:, :t], prompts], axis=1)
+                h = jnp.concatenate([prompts, h], axis=1)
             h = Block(form, jnp.float32).apply({"params": of[f"block{i}"]}, h)
+            h = h[:, 4:] if deep or i == 2 else h
         h = layer_norm(jnp.float32, "norm").apply({"params": of["norm"]}, h[:, 0])
         return h @ params["head"]["kernel"] + params["head"]["bias"][None]
 
@@ -171,7 +171,11 @@ def test_what_is_added_moves_with_the_head_alone(name):
 
 
 @pytest.mark.parametrize(
-    ("adapt", "said"), [(ia3.with_ia3, "no attention"), (strategies.vpt().adapt, "tokens of images")]
+    ("adapt", "said"),
+    [
+        (ia3.with_ia3, "no attention"),
+        (strategies.vpt().adapt, "tokens of images"),
+    ],
 )
 def test_networks_without_what_is_needed_are_refused(adapt, said):
     with pytest.raises(UserError, match=said):
