@@ -12,6 +12,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.fine_tuning import ia3, lora, strategies
 from tl_jax.fine_tuning.layout import layout
+from tl_jax.fine_tuning.prefix import with_prefix
 from tl_jax.fine_tuning.prompts import with_prompts
 from tl_jax.models.dinov2 import Block, Form
 from tl_jax.models.networks import NETWORKS, build
@@ -162,7 +163,36 @@ def test_blocks_see_learned_tokens_and_what_follows_does_not(deep):
     np.testing.assert_allclose(found, jax.jit(straight, compiler_options=QUICK)(params), atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["lora", "ia3", "vpt"])
+def test_every_place_looks_at_learned_keys_and_values():
+    net = build(NETWORKS["bert"](vocabulary=20, width=8, heads=2, layers=1, bottleneck=0), 3)
+    ids = jnp.asarray([[5, 3, 7, 0, 0], [2, 9, 4, 6, 1]], jnp.int32)
+    network = with_prefix(net, 3)
+    params = drawn(network, ids)
+    path = "backbone/block1/attention"
+
+    def loss(added):
+        seen: dict = {}
+        note = lambda p, y: seen.setdefault(p, y)
+        network.apply(params | {"prefix": added}, {}, ids, after=note)
+        return seen[path][:, 0].sum(), (seen["backbone/embed"], seen[path])
+
+    compiled = jax.jit(jax.value_and_grad(loss, has_aux=True), compiler_options=QUICK)
+    (_, (x, got)), grads = compiled(params["prefix"])
+    assert all(np.isfinite(g).all() and np.abs(g).max() > 0 for g in flatten(grads).values())
+    p = jax.tree.map(lambda a: np.asarray(a, np.float64), params["backbone"]["block1"]["attention"])
+    own = jax.tree.map(lambda a: np.asarray(a, np.float64), params["prefix"]["backbone"]["block1"]["attention"])
+    for i, words in enumerate((3, 5)):
+        q, k, v = np.split(np.asarray(x[i], np.float64) @ p["qkv"]["kernel"] + p["qkv"]["bias"], 3, axis=1)
+        k, v = np.concatenate([k[:words], own["key"]]), np.concatenate([v[:words], own["value"]])
+        heads = []
+        for part in (slice(0, 4), slice(4, 8)):
+            a = np.exp(q[:, part] @ k[:, part].T / 2)
+            heads.append(a / a.sum(1, keepdims=True) @ v[:, part])
+        want = np.concatenate(heads, 1) @ p["out"]["kernel"] + p["out"]["bias"]
+        np.testing.assert_allclose(got[i, :words], want[:words], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["lora", "ia3", "vpt", "prefix"])
 def test_what_is_added_moves_with_the_head_alone(name):
     strategy = strategies.STRATEGIES[name]()
     paths = list(flatten(jax.eval_shape(strategy.adapt(NET).init, jax.random.key(0), X)[0]))
@@ -175,6 +205,7 @@ def test_what_is_added_moves_with_the_head_alone(name):
     [
         (ia3.with_ia3, "no attention"),
         (strategies.vpt().adapt, "tokens of images"),
+        (strategies.prefix().adapt, "over places"),
     ],
 )
 def test_networks_without_what_is_needed_are_refused(adapt, said):
