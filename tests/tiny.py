@@ -44,13 +44,18 @@ def stop(patch, at: str = "loss") -> None:
 
 
 def assert_equal_runs(one, other) -> None:
-    """Results, metrics and records of two runs are equal, to the bit."""
+    """Results, metrics, records and selected models of two runs are equal, to the bit."""
     for name in ("results.json", "metrics.jsonl"):
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
-    before, after = records(one), records(other)
+    before, after = records(one) | selected(one), records(other) | selected(other)
     assert before.keys() == after.keys()
     for name in before:
         np.testing.assert_array_equal(before[name], after[name], err_msg=name)
+
+
+def selected(run_dir) -> dict:
+    """What is kept of the selected steps of a run, by job and name."""
+    return {f"{p.name}/{k}": v for p in sorted(run_dir.glob("selected/*.npz")) for k, v in np.load(p).items()}
 
 
 def records(run_dir) -> dict:

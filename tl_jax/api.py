@@ -115,9 +115,9 @@ def load(
     """A trained model of a run directory, with `predict(x)`, `probabilities(x)`, `features(x)` and `classes`.
 
     job: as in the run's table, needed if there are several; seed: the first by default; values: swept ones; or trial,
-    their number in results.json. select: "last" or "selected" (the step that the run's criterion chose, if its
-    checkpoint is kept). source, target: what `fit` was given, where it was no spec; the data are needed for their scale
-    and classes. objects: methods, network, select or strategies, where `fit` was given objects instead of names.
+    their number in results.json. select: "last" or "selected" (the step that the run's criterion chose). source,
+    target: what `fit` was given, where it was no spec; the data are needed for their scale and classes. objects:
+    methods, network, select or strategies, where `fit` was given objects instead of names.
     Raises UserError with the message that the launch script would print.
     """
     own_code.forget()

@@ -27,7 +27,7 @@ ARGUMENTS |= {name: {"layers": 2, "width": 48} for name in ("wav2vec2", "hubert"
 ARGUMENTS["dinov2"] = {"layers": 2, "width": 24, "patch": 16, "registers": 2}
 """Fewer layers of one kind, where there are many."""
 FOUR = ["conv1 norm1", "stage1", "stage2", "stage3"]
-ADDING = ("lora", "adapter", "ia3", "vpt")
+ADDING = ("lora", "adapter", "ia3", "vpt", "prefix")
 NORMED = [*FOUR, "stage4 norm2"]
 VIT = ["embed class_token position", *(f"block{i}" for i in range(1, 12)), "block12 norm"]
 BLOCKS = {

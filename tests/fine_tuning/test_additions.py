@@ -12,6 +12,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.fine_tuning import ia3, lora, strategies
 from tl_jax.fine_tuning.layout import layout
+from tl_jax.fine_tuning.prefix import with_prefix
 from tl_jax.fine_tuning.prompts import with_prompts
 from tl_jax.models.dinov2 import Block, Form
 from tl_jax.models.networks import NETWORKS, build
@@ -27,9 +28,9 @@ QKV, SECOND = "backbone/block1/attention/qkv/kernel", "backbone/block1/dense2/ke
 LENET = build(NETWORKS["lenet"](bottleneck=0), 3)
 
 
-def drawn(network):
+def drawn(network, x=X):
     """Parameters of a network, all of them random."""
-    shapes = flatten(jax.eval_shape(network.init, jax.random.key(0), X)[0])
+    shapes = flatten(jax.eval_shape(network.init, jax.random.key(0), x)[0])
     rng = np.random.default_rng(1)
     return unflatten({p: jnp.asarray(0.3 * rng.normal(size=s.shape) + 0.1, jnp.float32) for p, s in shapes.items()})
 
@@ -149,12 +150,12 @@ def test_blocks_see_learned_tokens_and_what_follows_does_not(deep):
         seen: dict = {}
         TWO.apply(plain(params), {}, X, before=lambda path, args: seen.setdefault(path, args))
         h, of = seen["backbone/block1"][0], params["backbone"]
-        t = h.shape[1]
         for i in (1, 2):
             if deep or i == 1:
                 prompts = jnp.tile(params["vpt"]["backbone"][f"block{i}"]["prompts"][None], (len(X), 1, 1))
-                h = jnp.concatenate([h[:, :t], prompts], axis=1)
+                h = jnp.concatenate([prompts, h], axis=1)
             h = Block(form, jnp.float32).apply({"params": of[f"block{i}"]}, h)
+            h = h[:, 4:] if deep or i == 2 else h
         h = layer_norm(jnp.float32, "norm").apply({"params": of["norm"]}, h[:, 0])
         return h @ params["head"]["kernel"] + params["head"]["bias"][None]
 
@@ -162,7 +163,36 @@ def test_blocks_see_learned_tokens_and_what_follows_does_not(deep):
     np.testing.assert_allclose(found, jax.jit(straight, compiler_options=QUICK)(params), atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["lora", "ia3", "vpt"])
+def test_every_place_looks_at_learned_keys_and_values():
+    net = build(NETWORKS["bert"](vocabulary=20, width=8, heads=2, layers=1, bottleneck=0), 3)
+    ids = jnp.asarray([[5, 3, 7, 0, 0], [2, 9, 4, 6, 1]], jnp.int32)
+    network = with_prefix(net, 3)
+    params = drawn(network, ids)
+    path = "backbone/block1/attention"
+
+    def loss(added):
+        seen: dict = {}
+        note = lambda p, y: seen.setdefault(p, y)
+        network.apply(params | {"prefix": added}, {}, ids, after=note)
+        return seen[path][:, 0].sum(), (seen["backbone/embed"], seen[path])
+
+    compiled = jax.jit(jax.value_and_grad(loss, has_aux=True), compiler_options=QUICK)
+    (_, (x, got)), grads = compiled(params["prefix"])
+    assert all(np.isfinite(g).all() and np.abs(g).max() > 0 for g in flatten(grads).values())
+    p = jax.tree.map(lambda a: np.asarray(a, np.float64), params["backbone"]["block1"]["attention"])
+    own = jax.tree.map(lambda a: np.asarray(a, np.float64), params["prefix"]["backbone"]["block1"]["attention"])
+    for i, words in enumerate((3, 5)):
+        q, k, v = np.split(np.asarray(x[i], np.float64) @ p["qkv"]["kernel"] + p["qkv"]["bias"], 3, axis=1)
+        k, v = np.concatenate([k[:words], own["key"]]), np.concatenate([v[:words], own["value"]])
+        heads = []
+        for part in (slice(0, 4), slice(4, 8)):
+            a = np.exp(q[:, part] @ k[:, part].T / 2)
+            heads.append(a / a.sum(1, keepdims=True) @ v[:, part])
+        want = np.concatenate(heads, 1) @ p["out"]["kernel"] + p["out"]["bias"]
+        np.testing.assert_allclose(got[i, :words], want[:words], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["lora", "ia3", "vpt", "prefix"])
 def test_what_is_added_moves_with_the_head_alone(name):
     strategy = strategies.STRATEGIES[name]()
     paths = list(flatten(jax.eval_shape(strategy.adapt(NET).init, jax.random.key(0), X)[0]))
@@ -171,7 +201,12 @@ def test_what_is_added_moves_with_the_head_alone(name):
 
 
 @pytest.mark.parametrize(
-    ("adapt", "said"), [(ia3.with_ia3, "no attention"), (strategies.vpt().adapt, "tokens of images")]
+    ("adapt", "said"),
+    [
+        (ia3.with_ia3, "no attention"),
+        (strategies.vpt().adapt, "tokens of images"),
+        (strategies.prefix().adapt, "over places"),
+    ],
 )
 def test_networks_without_what_is_needed_are_refused(adapt, said):
     with pytest.raises(UserError, match=said):

@@ -77,7 +77,7 @@ def test_every_method_is_trained_under_the_strategies_that_train_the_trunk():
         traced(task)
 
 
-UNFIT = {"bn_only": "no batch normalisation", "ia3": "no attention", "vpt": "vpt"}
+UNFIT = {"bn_only": "no batch normalisation", "ia3": "no attention", "vpt": "vpt", "prefix": "over places"}
 """What a network of dense layers has not."""
 
 

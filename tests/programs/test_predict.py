@@ -18,7 +18,6 @@ from tl_jax.data.like import given, joined, labels_like, like
 from tl_jax.data.load import everything
 from tl_jax.evaluation.metrics import log_softmax
 from tl_jax.handed import named_objects
-from tl_jax.kinds.predicting import observe
 from tl_jax.methods import ADAPTATION, named_method
 from tl_jax.methods.contract import Method
 from tl_jax.methods.source_only import source_only
@@ -26,7 +25,7 @@ from tl_jax.programs import predict as program
 from tl_jax.programs.opened import open_model, with_objects
 from tl_jax.run.plan import prepare
 from tl_jax.run.settings.config import Config
-from tl_jax.run.wanted import Wanted, selected_step, trial_of
+from tl_jax.run.wanted import Wanted, trial_of
 
 DOMAINS = {domain.name: domain for domain in (tiny.SOURCE, tiny.TARGET)}
 HOW = {**tiny.FAST, "steps": 9, "eval_every": 3, "seeds": 2, "devices": 1, "trials": "map", "ema": 0.9}
@@ -108,12 +107,18 @@ def test_what_is_no_model_of_the_run_is_named(run, tmp_path):
 
 
 def test_the_selected_step_is_taken_or_said_to_be_gone(run, mcc, monkeypatch):
-    steps = {r["selectors"]["selected"]["step"] for r in run.records if r["method"] == "mcc"}
-    assert selected_step(run.run_dir, observe.results, mcc.task, 3) in steps
+    steps = [r["selectors"]["selected"]["step"] for r in run.records if r["method"] == "mcc"]
+    for trial, step in enumerate(steps):  # of every trial the step that is its own
+        model = tl_jax.load(run.run_dir, "mcc", trial=trial, select="selected")
+        assert model.step == step
+        with np.load(run.run_dir / f"records/mcc/{step:08d}.npz") as file:
+            want = file["target_test/logits"][trial]
+        got = model.probabilities(tiny.TARGET.test.x)
+        np.testing.assert_allclose(got, np.exp(log_softmax(want)), rtol=1e-4, atol=1e-5)
     monkeypatch.setattr("tl_jax.run.wanted.selected_step", lambda *_: 6)
     assert tl_jax.load(run.run_dir, "source_only", select="selected").step == 6
-    monkeypatch.setattr("tl_jax.run.wanted.selected_step", lambda *_: 3)
-    with pytest.raises(UserError, match=r"step 3 is gone: .* of step 6 and 9. --select=last"):
+    monkeypatch.setattr("tl_jax.run.wanted.selected_step", lambda *_: 1)
+    with pytest.raises(UserError, match=r"step 1 is gone: .* of step 6 and 9. --select=last"):
         tl_jax.load(run.run_dir, "source_only", select="selected")
 
 

@@ -9,7 +9,7 @@ from tiny import FAST, SOURCE, TARGET, assert_equal_runs
 
 import tl_jax
 from tl_jax.core.errors import UserError
-from tl_jax.run import experiment
+from tl_jax.run import attempt
 
 HOW = {**FAST, "steps": 12, "devices": 1, "trials": "map"}
 
@@ -26,13 +26,13 @@ def begun(tmp_path_factory):
 @pytest.fixture
 def trained(monkeypatch):
     """The (job, seeds) that are trained from here on."""
-    found, attempt = [], experiment.run_job
+    found, run_job = [], attempt.run_job
 
     def noted(work, model=None):
         found.append((work.job.name, [seed for seed, _ in work.job.trials], work.directory.root.name))
-        return attempt(work, model)
+        return run_job(work, model)
 
-    monkeypatch.setattr(experiment, "run_job", noted)
+    monkeypatch.setattr(attempt, "run_job", noted)
     return found
 
 
@@ -70,9 +70,9 @@ def test_a_method_beside_it_is_what_is_trained(begun, tmp_path, monkeypatch):
 
     def stopped(work, model=None):
         asked.append(work.job.name)
-        raise experiment.StoppedError("at once")
+        raise attempt.StoppedError("at once")
 
-    monkeypatch.setattr(experiment, "run_job", stopped)
+    monkeypatch.setattr(attempt, "run_job", stopped)
     more = fit(tmp_path / "more", ("source_only", "mcc"), sweep={"lam": [0.1, 1.0]}, extend=str(begun))
     assert (asked, more.complete) == (["source_only"], False)
     assert "mcc" in {line.split()[0] for line in more.table.splitlines() if line}

@@ -122,3 +122,6 @@ def test_a_run_begins_where_zero_shot_prediction_ends(place, tmp_path):
     assert np.abs(alike(tuned) - alike(y)).max() > 1e-3
     learned = tl_jax.load(run.run_dir, "coop(context=2)", target=shop())
     assert np.isfinite(learned.outputs(shop().test.x).logits).all()
+    files = learned.export(tmp_path / "out")
+    assert [file.name for file in files] == ["model.json", "model.stablehlo"]
+    assert "has parameters under head/context" in files[0].read_text()

@@ -35,7 +35,8 @@ def finish(run_dir, kind: str = "transductive") -> bytes:
     process = start(run_dir, "never", kind)
     _, errors = process.communicate()
     assert process.returncode == 0, errors.decode()
-    return (run_dir / "results.json").read_bytes()
+    selected = sorted(run_dir.glob("selected/*"))
+    return (run_dir / "results.json").read_bytes() + b"".join(path.read_bytes() for path in selected)
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tl_jax.core.errors import UserError
+from tl_jax.core.errors import UserError, needed
 from tl_jax.run.settings.config import Config
 from tl_jax.sweep.exporters.table import EXPORTERS, export
-from tl_jax.sweep.exporters.trial import needed, trials
+from tl_jax.sweep.exporters.trial import trials
 from tl_jax.sweep.tables.collect import collect
 
 CONFIG = Config(methods=("dann", "source_only"), sweep=(("lam", (0.1, 1.0)),), seeds=(0, 1), network="mlp")
@@ -75,7 +75,7 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_written(rows, tmp
 
 def events(folder: Path):
     """Every (tag, step, value) in TensorBoard's files: a length, four bytes, an event, four bytes."""
-    event = needed("tensorboardX.proto.event_pb2").Event
+    event = needed("tensorboardX.proto.event_pb2", "--export").Event
     for path in sorted(folder.glob("events.*")):
         content, at = path.read_bytes(), 0
         while at < len(content):
@@ -112,7 +112,7 @@ def test_tensorboard_has_every_step_and_a_second_export_adds_nothing(rows, tmp_p
 def test_mlflow_has_every_trial_once(rows, tmp_path):
     to = str(tmp_path / "store")
     assert "6 trials written" in export(rows, "mlflow", to)
-    client = needed("mlflow").MlflowClient(tracking_uri=f"sqlite:///{to}/mlflow.db")
+    client = needed("mlflow", "--export").MlflowClient(tracking_uri=f"sqlite:///{to}/mlflow.db")
     experiment = client.get_experiment_by_name("tl_jax").experiment_id
     assert len(client.search_runs([experiment])) == 6
     assert "0 trials written" in export(rows, "mlflow", to)

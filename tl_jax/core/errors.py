@@ -3,8 +3,10 @@
 import contextlib
 import difflib
 import errno
+import importlib
 import os
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 
 class UserError(Exception):
@@ -71,3 +73,17 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> UserError:
     near = difflib.get_close_matches(str(name), choices, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     return UserError(f"Unknown {kind} '{name}'.{hint} Available: {', '.join(choices)}.")
+
+
+PACKAGES = {"tensorboardX": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
+"""{package: the extra that brings it}."""
+
+
+def needed(package: str, flag: str) -> Any:
+    """The module of a package; flag: what asks for it. Raises UserError with the line that installs it if missing."""
+    try:
+        return importlib.import_module(package)
+    except ImportError:
+        extra = PACKAGES[package]
+        message = f"{flag}={extra} needs {package}: pip install 'tl_jax[{extra}]', or pip install {package}."
+        raise UserError(message) from None

@@ -25,19 +25,22 @@ def joined(domain: Domain) -> Domain:
     """The domain with the examples of all splits in train, each once: one of two splits is known by its name."""
     kept, names, texts = [], [], []
     seen: dict[str, np.ndarray] = {}
+    whole: list[tuple[list[str], np.ndarray]] = []
     twice = lambda name, x: name in seen and np.array_equal(seen[name], x)
     for split, part in domain.splits.items():
         ids = [str(name) for name in domain.ids.get(split, ())] or [f"{split} {i}" for i in range(len(part.x))]
+        if any(ids == before and np.array_equal(part.x, x) for before, x in whole):
+            continue  # a file that is not split is every one of them: all its rows at once, not one by one
+        whole.append((ids, part.x))
         rows = [i for i, name in enumerate(ids) if not twice(name, part.x[i])]
         seen |= {ids[i]: part.x[i] for i in rows}
         names += [ids[i] for i in rows]
         texts += [domain.texts[split][i] for i in rows] if domain.texts else []
-        every = len(rows) == len(ids)
-        kept.append(part if every else Examples(part.x[rows], part.y[rows]))
+        kept.append(part if len(rows) == len(ids) else Examples(part.x[rows], part.y[rows]))
     kept = [part for part in kept if len(part.x)]
-    whole = kept[0] if len(kept) == 1 else Examples(*map(np.concatenate, zip(*kept, strict=True)))
+    every = kept[0] if len(kept) == 1 else Examples(*map(np.concatenate, zip(*kept, strict=True)))
     written = {"train": np.array(texts, object), "validation": NONE, "test": NONE} if texts else {}
-    return changed(_of_one(domain, whole), ids={"train": np.array(names, np.str_)}, texts=written)
+    return changed(_of_one(domain, every), ids={"train": np.array(names, np.str_)}, texts=written)
 
 
 def _of_one(domain: Domain, part: Examples) -> Domain:

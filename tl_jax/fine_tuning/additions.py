@@ -5,6 +5,7 @@ from tl_jax.fine_tuning.adapters import with_adapters
 from tl_jax.fine_tuning.ia3 import merged as with_scales
 from tl_jax.fine_tuning.ia3 import with_ia3
 from tl_jax.fine_tuning.lora import merged, scale_of, with_lora
+from tl_jax.fine_tuning.prefix import with_prefix
 from tl_jax.fine_tuning.prompts import with_prompts
 from tl_jax.fine_tuning.strategy import Strategy, trunk_frozen
 
@@ -34,6 +35,13 @@ def vpt(prompts: int = 10, deep: bool = True) -> Strategy:
     if prompts < 1:
         raise UserError(f"vpt(prompts={prompts}): at least one is needed.")
     return Strategy(trunk_frozen, adapt=lambda network: with_prompts(network, prompts, deep))
+
+
+def prefix(count: int = 10) -> Strategy:
+    """Learned keys and values in every attention of a frozen transformer (Li & Liang 2021, arXiv:2101.00190)."""
+    if count < 1:
+        raise UserError(f"prefix(count={count}): at least one is needed.")
+    return Strategy(trunk_frozen, adapt=lambda network: with_prefix(network, count))
 
 
 def adapter(width: int = 16) -> Strategy:

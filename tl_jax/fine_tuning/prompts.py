@@ -17,7 +17,7 @@ BLOCK = re.compile(r"backbone/block\d+")
 
 
 def with_prompts(network: Network, count: int, deep: bool) -> Network:
-    """The network whose blocks of tokens [n, t, d] see `count` learned ones besides, [n, t + count, d].
+    """The network whose blocks of tokens [n, t, d] see `count` learned ones before them, [n, count + t, d].
 
     deep: every block has its own and what it gives of them is left out; else those of the first block go through all.
     What follows the last block sees none. They are uniform in +-sqrt(3 / d), parameters of their own under
@@ -52,19 +52,19 @@ def with_prompts(network: Network, count: int, deep: bool) -> Network:
         rest = {name: value for name, value in params.items() if name != GROUP}
         blocks = sorted(f"backbone/{name}" for name in rest["backbone"] if BLOCK.fullmatch(f"backbone/{name}"))
         last = prompts if deep else (max(blocks, key=lambda path: int(path.removeprefix("backbone/block"))),)
-        then, first, size = how.pop("after", None), how.pop("before", None), {}
+        then, first = how.pop("after", None), how.pop("before", None)
 
         def before(path: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
             args = first(path, args) if first else args
             if path not in prompts:
                 return args
             tokens = args[0]
-            n, size["tokens"], _ = tokens.shape
             own = prompts[path].astype(tokens.dtype)[None]
-            return (jnp.concatenate([tokens, jnp.broadcast_to(own, (n, *own.shape[1:]))], axis=1),)
+            own = jnp.broadcast_to(own, (tokens.shape[0], *own.shape[1:]))
+            return (jnp.concatenate([own, tokens], axis=1),)
 
         def after(path: str, y: Array) -> Array:
-            y = y[:, : size["tokens"]] if path in last else y
+            y = y[:, count:] if path in last else y
             return then(path, y) if then else y
 
         return network.apply(rest, stats, x, **how, before=before, after=after)

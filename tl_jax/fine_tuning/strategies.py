@@ -1,13 +1,13 @@
 """Strategies of fine-tuning: which parameters of a pretrained network move, when and how fast.
 
 A strategy turns the network's blocks, in the order in which an input meets them, into freezing rules; the
-head is new and always trained. `lora`, `adapter`, `ia3` and `vpt` add parameters of their own (additions.py).
+head is new and always trained. `lora`, `adapter`, `ia3`, `vpt` and `prefix` add parameters of their own (additions.py).
 """
 
 from collections.abc import Callable, Mapping
 
 from tl_jax.core.errors import UserError
-from tl_jax.fine_tuning.additions import adapter, ia3, lora, vpt
+from tl_jax.fine_tuning.additions import adapter, ia3, lora, prefix, vpt
 from tl_jax.fine_tuning.layout import Layout
 from tl_jax.fine_tuning.strategy import Strategy, set_to, trunk_frozen
 from tl_jax.methods.prototypical import prototypical as class_means
@@ -159,6 +159,7 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = {
     "adapter": adapter,
     "ia3": ia3,
     "vpt": vpt,
+    "prefix": prefix,
     "prototypical": prototypical,
     "nearest_mean": nearest_mean,
     "zero_shot": zero_shot,

@@ -1,5 +1,7 @@
 """From the table of settings to flags, and from flags to a config that is run."""
 
+import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +10,10 @@ from typing import Any
 from absl import flags
 
 from tl_jax.core.errors import UserError
+from tl_jax.core.processes import first
 from tl_jax.kinds.table import kind_of, prepare, run
 from tl_jax.programs.preview import dry_run, parameters
+from tl_jax.run.conclude import Result
 from tl_jax.run.kind import Kind
 from tl_jax.run.plan.devices import PLATFORMS
 from tl_jax.run.plan.devices import setup as setup_devices
@@ -54,6 +58,9 @@ def define(
     execution()
     if "optimizer" in shown:
         flags.DEFINE_string("recipe", "", f"Settings as published, where none is given: {names(RECIPES)}.")
+    flags.DEFINE_bool(
+        "json", False, "Print one JSON object instead of lines and tables: run_dir, complete, records and baselines."
+    )
     flags.DEFINE_bool("list_params", False, "Print every parameter's path and whether it is trained, and stop.")
     flags.DEFINE_bool("dry_run", False, "Print what would be done, and stop.")
 
@@ -65,7 +72,7 @@ def define(
         check_given(given)
         if "optimizer" in shown and FLAGS.recipe:
             sets, line = published(FLAGS.recipe, given, shown)
-            print(line)
+            print(line, file=sys.stderr if FLAGS.json or FLAGS.quiet else sys.stdout)
             values |= sets
         return replace(defaults, **values)
 
@@ -91,9 +98,10 @@ def options() -> Options:
 
 
 def alone() -> None:
-    """Raises UserError where --distributed is given to a command that is done by one process."""
-    if FLAGS.distributed:
-        raise UserError("--distributed is of a single run: leave it out.")
+    """Raises UserError where --distributed or --json is given to a command that is more than a run."""
+    for name in ("distributed", "json"):
+        if getattr(FLAGS, name):
+            raise UserError(f"--{name} is of a single run: leave it out.")
 
 
 def train(config: Config, part: str = "") -> None:
@@ -108,5 +116,15 @@ def train(config: Config, part: str = "") -> None:
     if FLAGS.list_params or FLAGS.dry_run:
         setup = prepare(config, how, {})
         print(parameters(setup) if FLAGS.list_params else dry_run(setup))
-    elif not run(config, how, {}).complete:
+        return
+    result = run(config, replace(how, quiet=how.quiet or FLAGS.json), {})
+    if FLAGS.json and first():
+        print(as_json(result))
+    if not result.complete:
         raise SystemExit(130)
+
+
+def as_json(result: Result) -> str:
+    """A run for a script, in one line."""
+    whole = {"run_dir": str(result.run_dir), "complete": result.complete, "records": result.records}
+    return json.dumps({**whole, "baselines": list(result.baselines)}, allow_nan=False)

@@ -31,7 +31,7 @@ flags.DEFINE_string("job", "", "Which method or strategy of the run, as in its t
 flags.DEFINE_integer("seed", None, "Which seed; the first if it is not given.")
 flags.DEFINE_multi_string("values", [], "Repeatable. The swept value of the trial, as in lam=0.3.")
 flags.DEFINE_integer("trial", None, "Or which trial, in the order of results.json.")
-flags.DEFINE_string("select", "last", "The model of the last step, or of the step that was selected, if it is kept.")
+flags.DEFINE_string("select", "last", "The model of the last step, or of the step that was selected.")
 flags.DEFINE_string("domain", "target", "As which domain examples are taken: target, or source0, ... of the run.")
 flags.DEFINE_string("out", "", "File of the rows, .csv or .parquet. By default CSV is printed.")
 flags.DEFINE_bool("probabilities", False, "Write the probability of every class, too.")

@@ -87,7 +87,7 @@ class ImageTower(nn.Module):
     @nn.compact
     def __call__(self, x: Array, train: bool, frozen: Frozen) -> Array:
         """x [n, h, w, 3], h and w multiples of the patch -> [n, features]. Raises UserError for other sizes."""
-        form, n = self.form, len(x)
+        form, n = self.form, x.shape[0]
         if x.shape[1] % self.patch or x.shape[2] % self.patch:
             size = f"{x.shape[1]}x{x.shape[2]}"
             raise UserError(
@@ -121,7 +121,7 @@ class Words(nn.Module):
         table = lambda rows, name: nn.Embed(rows, self.sizes.width, embedding_init=INIT, dtype=self.dtype, name=name)
         y = table(self.sizes.vocabulary, "word")(x)
         if context is not None:
-            rows = jnp.broadcast_to(context[None].astype(y.dtype), (len(y), *context.shape))
+            rows = jnp.broadcast_to(context[None].astype(y.dtype), (y.shape[0], *context.shape))
             y = jnp.concatenate([y[:, :at], rows, y[:, at:]], axis=1)
         return y + table(self.sizes.positions, "position")(jnp.arange(y.shape[1])[None])
 
@@ -154,7 +154,9 @@ class TextTower(nn.Module):
             y = Block(form, not form.sigmoid, self.dtype, name=f"block{i}")(y)
         y = layer_norm(self.dtype, "norm", form.epsilon)(y)
         last = (
-            jnp.full(len(x), x.shape[1] - 1) if form.sigmoid else jnp.argmax(x == self.end if self.end else x, axis=1)
+            jnp.full(x.shape[0], x.shape[1] - 1)
+            if form.sigmoid
+            else jnp.argmax(x == self.end if self.end else x, axis=1)
         )
-        y = y[jnp.arange(len(x)), last + extra]
+        y = y[jnp.arange(x.shape[0]), last + extra]
         return _projection(form, self.dtype)(y)

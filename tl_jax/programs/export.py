@@ -142,6 +142,7 @@ def _save_weights(path: Path, task: Task, naming: str, predicted: tuple[Model, C
     (model, logits), job = predicted, task.job
     params, stats = plain_weights(job, model)
     more = sorted(set(params) - {"backbone", "bottleneck", "head"})
+    more += ["head/context"] if job.strategy.context else []
     network = make_network(task.config, task.problem, plain(job), "map", form="lax")
     why = f"{job.name} has parameters under {', '.join(more)}" if more else ""
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:

@@ -10,6 +10,7 @@ The one way in is `experiment.run(kind, config, options, domains)`. It reads as 
     store/     the run directory: what it is a run of, what is finished, what is damaged
     execute/   how a job runs on this machine: devices, vmap or one after the other, streaming
     report/    what a person sees: lines while it goes on, tables, pictures
+    attempt.py one job: where it is trained, with which trials at once; extend.py what another run has of it
     loop.py    one job: run to the next evaluation, observe, save, and again (work.py: what it goes by)
 
 Open first: `experiment.py`, then `loop.py`. No file here asks for the name of a kind: what differs is handed down in

@@ -13,6 +13,7 @@ from tl_jax.run.plan.types import Setup
 from tl_jax.run.report.plots import save
 from tl_jax.run.report.reporter import Reporter
 from tl_jax.run.store.checkpoints import CHECKPOINTS
+from tl_jax.run.store.chosen import FOLDER as SELECTED
 from tl_jax.run.store.rundir import RunDirectory, bring
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def conclude(
         mark = {"records": len(records), "digest": setup.config.digest()}
         bring(root / FINISHED, (json.dumps(mark) + "\n").encode())
         if setup.options.keep == "records":  # only now: until here a kill would cost what a checkpoint holds
-            shutil.rmtree(root / CHECKPOINTS, ignore_errors=True)
+            for folder in (CHECKPOINTS, SELECTED):
+                shutil.rmtree(root / folder, ignore_errors=True)
     pictures = ", ".join(sorted(path.name for path in root.glob("*.png")))
     reporter.say(f"{root}: results.json, table.md, metrics.jsonl{', ' if pictures else ''}{pictures}")
     return Result(records, table.text(), root, not late, beside)

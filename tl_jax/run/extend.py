@@ -24,6 +24,7 @@ from tl_jax.run.finished import config_of, kept
 from tl_jax.run.plan.types import Setup, Task
 from tl_jax.run.settings.config import TARGET_VAL, Config
 from tl_jax.run.store.checkpoints import CHECKPOINTS, Checkpoints
+from tl_jax.run.store.chosen import Chosen
 from tl_jax.run.store.claim import CONTENTS, MAY_DIFFER
 from tl_jax.run.store.contents import changes, contents
 from tl_jax.run.store.names import slug
@@ -136,6 +137,9 @@ class Donor:
             record = {key: lay(*(one[key] for one in arrays)) for key in both}
             record = record if any(record[MARKS]) else {key: x for key, x in record.items() if key != MARKS}
             directory.keep_record(job.name, step, record, _lines(run, step, job.trials))
+        chosen = [Chosen(of.root, name).arrays() for of, name in run]
+        if all(one and one.keys() == chosen[0].keys() for one in chosen):
+            Chosen(directory.root, job.name).write({k: lay(*(one[k] for one in chosen)) for k in chosen[0]})
         saved = Checkpoints(directory.root, job.name)
         saved.save(steps, jax.tree.map(lay, *states))
         saved.close()
@@ -161,6 +165,8 @@ def _copy(of: RunDirectory, to: RunDirectory, job: str) -> None:
     to.begin_again(job, -1)
     if (of.root / folder).is_dir():
         shutil.copytree(of.root / folder, to.root / folder, dirs_exist_ok=True)
+    if kept := Chosen(of.root, job).arrays():
+        Chosen(to.root, job).write(kept)
     for name in manifest.files:
         if (content := manifest.read(name)) is not None:
             write_atomically(

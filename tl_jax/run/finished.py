@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
@@ -16,11 +16,19 @@ from tl_jax.run.plan.types import Options, Setup, Task
 from tl_jax.run.plan.weights import Weights
 from tl_jax.run.settings.config import Config
 from tl_jax.run.store.checkpoints import CHECKPOINTS, Checkpoints
+from tl_jax.run.store.chosen import Chosen
 from tl_jax.run.store.names import slug
 from tl_jax.run.store.rundir import RunDirectory
 from tl_jax.training.freezing import carry_over, resolve
 from tl_jax.training.predict import averaged
 from tl_jax.training.state import State
+
+
+class At(NamedTuple):
+    """A trial, by number, at a step."""
+
+    trial: int
+    step: int
 
 
 def config_of(root: Path) -> Config:
@@ -46,8 +54,8 @@ def task_of(root: Path, setup: Setup, job: str) -> Task:
     return tasks[name]
 
 
-def restored(root: Path, task: Task, weights: Weights | None, at: int | None = None) -> tuple[int, State]:
-    """The step and the states [T, ...] of a job at a step (None: its last), whole: with the trunk of cached features.
+def restored(root: Path, task: Task, weights: Weights | None, at: At | None = None) -> tuple[int, State]:
+    """The step and the states [T, ...] of a job, whole: with the trunk of cached features; at: as in `kept`.
 
     Raises UserError as `last` does.
     """
@@ -59,17 +67,17 @@ def restored(root: Path, task: Task, weights: Weights | None, at: int | None = N
     return step, states._replace(params={**params, **states.params}, stats=trunk[1])
 
 
-def last(root: Path, task: Task, model: Any, at: int | None = None) -> tuple[int, State]:
+def last(root: Path, task: Task, model: Any, at: At | None = None) -> tuple[int, State]:
     """As `kept`; its parameters are the averaged ones, where these are what it predicts by."""
     step, states = kept(root, task, model, at)
     return step, averaged(states)
 
 
-def kept(root: Path, task: Task, model: Any, at: int | None = None) -> tuple[int, State]:
-    """The step and the states [T, ...] of a task's last checkpoint, or of that of a step; model: something like what
-    its trials began from.
+def kept(root: Path, task: Task, model: Any, at: At | None = None) -> tuple[int, State]:
+    """The step and the states [T, ...] of a task's last checkpoint; model: something like what its trials began from.
 
-    Raises UserError where there is none.
+    at: a trial and a step; its states are then of that step, the others' perhaps not, and without the optimiser where
+    no checkpoint of it is kept. Raises UserError where there is none.
     """
     mode = RunDirectory(root).manifest(task.job.name).mode
     if mode is None or not (root / CHECKPOINTS / slug(task.job.name)).is_dir():
@@ -81,10 +89,12 @@ def kept(root: Path, task: Task, model: Any, at: int | None = None) -> tuple[int
         raise UserError(f"{root} has no checkpoint of {task.job.name}: it has not been trained there.")
     checkpoints = Checkpoints(root, task.job.name, read_only=True)
     try:
-        step = _step(root, task, checkpoints, at)
         how = execution(task, Options(devices=1), mode)
-        factors = resolve(task.rules, task.shapes, max(step - 1, 0))
         like = jax.eval_shape(how.programs.begin, task.starts(model), how.data)
+        if at and (states := Chosen(root, task.job.name).states(at.trial, at.step, like)):
+            return at.step, states
+        step = _step(root, task, checkpoints, at.step if at else None)
+        factors = resolve(task.rules, task.shapes, max(step - 1, 0))
         if factors != how.factors:
             fresh = jax.eval_shape(how.build(factors).renew, like)
             like = like._replace(opt=jax.eval_shape(carry_over, fresh.opt, like.opt))
@@ -101,8 +111,9 @@ def _step(root: Path, task: Task, checkpoints: Checkpoints, at: int | None) -> i
         while one is not None:
             there, one = [one, *there], checkpoints.last_whole(one)
         raise UserError(
-            f"{root}: the model of {task.job.name} at step {at} is gone: a run keeps its last two checkpoints, here of "
-            f"step {' and '.join(map(str, there)) or '(none)'}. --select=last takes the last of them."
+            f"{root}: the model of {task.job.name} at step {at} is gone: a run keeps what its own criterion selects, "
+            f"and its last two checkpoints, here of step {' and '.join(map(str, there)) or '(none)'}. --select=last "
+            "takes the last of them."
         )
     if step is None:
         raise UserError(

@@ -36,7 +36,7 @@ class Kind(NamedTuple):
     baselines(setup) -> records of what needs no network, as in baselines.json; beneath(setup, table, baselines) -> the
     table with their rows.
     criterion(task, observed) -> what the config's criterion says of every trial at one evaluation, without a target
-    label: None of one that it refuses.
+    label unless it is of those: None of one that it refuses.
     """
 
     question: str

@@ -15,9 +15,10 @@ from tl_jax.run.execute import divergence
 from tl_jax.run.execute.pace import Pace
 from tl_jax.run.plan.types import Task
 from tl_jax.run.store.checkpoints import Checkpoints
+from tl_jax.run.store.chosen import Chosen
 from tl_jax.run.store.resume import standing
 from tl_jax.run.store.stops import Stops
-from tl_jax.run.work import Now, Saved, Stage, Work, stages
+from tl_jax.run.work import Now, Saved, Stage, Work, best_so_far, better, stages
 from tl_jax.training.freezing import carry_over
 from tl_jax.training.state import Data, State
 from tl_jax.training.step import Progress
@@ -34,10 +35,11 @@ def run_job(work: Work, model: Any = None) -> tuple[State, Programs]:
     Raises UserError when no trial is finite any more, StoppedError when the user asked to stop.
     """
     parts = stages(work.task.rules, list(work.task.shapes), work.job.steps, work.build)
-    saved = Saved(Checkpoints(work.directory.root, work.job.name), Stops(work.directory.root, work.job.name))
+    root, name = work.directory.root, work.job.name
+    saved = Saved(Checkpoints(root, name), Stops(root, name), Chosen(root, name))
     try:
         states = work.place(parts[0].programs.begin(work.task.starts(model), work.data))
-        step, stopped = told(lambda: standing(work.directory, work.task, *saved))
+        step, stopped = told(lambda: standing(work.directory, work.task, saved.checkpoints, saved.stops))
         if step and work.stopping(step):
             raise StoppedError(f"{work.job.name} at step {step} of {work.job.steps}")
         now = Now(states, step)
@@ -46,6 +48,7 @@ def run_job(work: Work, model: Any = None) -> tuple[State, Programs]:
         still = on_host(now.states.step) > step
         marks = told(lambda: work.directory.marks(work.job.name) if step else {})
         work.diverged[:] = divergence.so_far(marks, step, still.tolist())
+        work.best[:] = told(lambda: best_so_far(work, step))
         work.note(step, {})
         for stage in parts:
             if stage.begin <= now.step < stage.end:
@@ -95,7 +98,7 @@ def _run_stage(work: Work, stage: Stage, now: Now, saved: Saved) -> Now:
                 now = _dispatch(stage, now._replace(progress=now.progress or idle), (min(report, end), data), pace)
                 # The sums go on over a dispatch's end: what is reported is of the steps since the last report.
                 if now.step == report:
-                    now = Now(_report(work, stage, now, saved.checkpoints), now.step)
+                    now = Now(_report(work, stage, now, saved), now.step)
                 else:
                     work.note(now.step, {})
                 if work.stopping(now.step) and now.step < work.job.steps:
@@ -132,14 +135,14 @@ def _stop(work: Work, stage: Stage, now: Now, saved: Saved) -> None:
     raise StoppedError(f"{work.job.name} at step {now.step} of {work.job.steps}")
 
 
-def _report(work: Work, stage: Stage, now: Now, checkpoints: Checkpoints) -> State:
+def _report(work: Work, stage: Stage, now: Now, saved: Saved) -> State:
     """Evaluate and save where it is time to; the states, refreshed where the method predicts by its memory.
 
     Raises UserError where no trial is finite any more.
     """
     step, progress = now.step, on_host(now.progress)
     assert progress is not None
-    seen, shown = (step, progress), {}
+    seen, shown, checkpoints = (step, progress), {}, saved.checkpoints
     states = _marked(work, divergence.in_training(progress, step, work.diverged), (now.states, *seen), checkpoints)
     if step % work.task.every == 0 or step == work.job.steps:
         if work.job.method.refresh and work.job.method.predict is not None:
@@ -150,6 +153,8 @@ def _report(work: Work, stage: Stage, now: Now, checkpoints: Checkpoints) -> Sta
         states = _marked(work, reasons, (states, *seen), checkpoints)
         # Records before the state: a kill between them repeats an evaluation and loses none.
         shown = _keep(work, record, step, progress)
+        if work.chooses and step < work.job.steps:  # the last step has its checkpoint
+            saved.chosen.put(step, told(lambda: better(work, record)), states)
     if _saves(work, stage, step):
         checkpoints.save(step, states)
     work.note(step, shown)
@@ -187,4 +192,5 @@ def _keep(work: Work, record: Mapping[str, np.ndarray], step: int, progress: Pro
         line = {"job": work.job.name, "step": step, "seed": seed, "values": dict(values), **means}
         lines.append({**line, **{name: values[i] for name, values in scores.items()}})
     work.directory.keep_record(work.job.name, step, {**record, **marks}, lines)
+    work.log(lines)
     return {"loss": float(np.mean(progress.means["total"][np.array(alive)]))}

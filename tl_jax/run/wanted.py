@@ -12,7 +12,7 @@ from tl_jax.core.errors import UserError, require
 from tl_jax.core.files import say
 from tl_jax.core.sealed import opened
 from tl_jax.run.execute import divergence
-from tl_jax.run.finished import restored
+from tl_jax.run.finished import At, restored
 from tl_jax.run.kind import Kind
 from tl_jax.run.plan.types import Setup, Task
 from tl_jax.run.plan.weights import Weights
@@ -53,7 +53,8 @@ def state_of(root: Path, kind: Kind, task: tuple[Task, Weights | None], wanted: 
     """
     of, weights = task
     trial = trial_of(of, wanted)
-    at = selected_step(root, kind.results, of, trial) if wanted.select == "selected" else None
+    selected = wanted.select == "selected"
+    at = At(trial, selected_step(root, kind.results, of, trial)) if selected else None
     step, states = restored(root, of, weights, at)
     if why := divergence.described(RunDirectory(root).record(of.job.name, step), trial):
         raise UserError(f"{root}: trial {trial} of {of.job.name} is no model, it diverged ({why['diverged']}).")

@@ -61,14 +61,19 @@ def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[floa
 
 
 def criterion(task: Task, observed: Mapping[str, np.ndarray]) -> list[float | None]:
-    """What the config's criterion says of every trial at one step; None where it refuses, or the trial diverged."""
+    """What the config's criterion says of every trial at one step (of TARGET_VAL the labels of the validation split);
+    None where it refuses, or the trial diverged."""
     by, source = scoring(task.problem, task.config.select), task.problem.source_labels()
     found: list[float | None] = []
     for i in range(len(task.job.trials)):
         if divergence.described(observed, i):
             found.append(None)
             continue
-        seen = records.of_trial(observed, i).record(source)
+        trial = records.of_trial(observed, i)
+        if task.config.select == TARGET_VAL:
+            found.append(by.of(trial.validation.logits, task.problem.target.validation.y))
+            continue
+        seen = trial.record(source)
         score = float(by.criteria[task.config.select](seen))
         found.append(None if refusal(seen, score) else score)
     return found

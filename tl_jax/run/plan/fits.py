@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jax
 
-from tl_jax.core.errors import UserError
+from tl_jax.core.errors import UserError, needed
 from tl_jax.core.processes import first
 from tl_jax.naming.calls import LARGEST
 from tl_jax.run.plan.jobs import Job
@@ -84,6 +84,8 @@ def check_network(config: Config, problem: Problem, job: Job) -> None:
 def check_options(options: Options) -> None:
     """Raises UserError for options of no meaning, and where no run can be kept. Leaves nothing behind."""
     check_settings(options)
+    if options.log == "tensorboard":
+        needed("tensorboardX", "--log")
     if not isinstance(options.data_dir, str | os.PathLike):
         raise UserError(f"data_dir={options.data_dir!r:.60}: a path is needed.")
     if options.run_dir and first():

@@ -24,6 +24,7 @@ MODES = ("auto", "vmap", "map")
 
 
 KEPT = ("all", "records")
+LOGS = ("none", "tensorboard")
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Options:
         choices=MODES,
         word="way to run trials:",
     )
-    quiet: bool = setting(False, "Print nothing.", flag="")
+    quiet: bool = setting(False, "Print nothing but what goes wrong.")
     device_bytes: int = setting(
         0, "Training sets that take more bytes stream; 0 is half of the device's memory.", most=(1 << 63) - 1
     )
@@ -55,6 +56,12 @@ class Options:
     agreed: str = setting("", "Folder in which the runs of a sweep agree how trials run, by their shape.", flag="")
     until: int = setting(0, "Hold the run at this evaluation, as a stop there would; 0: go to its end.", flag="")
     pictures: bool = setting(True, "Draw the pictures of a finished run.")
+    log: str = setting(
+        "none",
+        "Where metrics go while it runs, besides metrics.jsonl: {choices} (RUN/tensorboard, a folder a trial).",
+        choices=LOGS,
+        word="way to log:",
+    )
     extend: str = setting(
         "",
         "A run of the same settings that has some of these methods, strategies, seeds or swept values, or was chosen "

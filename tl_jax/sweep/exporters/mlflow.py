@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tl_jax.sweep.exporters.trial import Trial, needed
+from tl_jax.core.errors import needed
+from tl_jax.sweep.exporters.trial import Trial
 
 EXPERIMENT = "tl_jax"
 IDENTITY, CONTENT = "tl_jax_trial", "tl_jax_content"
@@ -18,7 +19,7 @@ AT_ONCE = 1000
 
 def export(trials: Sequence[Trial], to: str) -> int:
     """to: the address of a tracking server, or a folder, in which mlflow.db is made (SQLite)."""
-    package = needed("mlflow")
+    package = needed("mlflow", "--export")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     client = package.MlflowClient(tracking_uri=_address(to))
     found = client.get_experiment_by_name(EXPERIMENT)

@@ -4,8 +4,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from tl_jax.core.errors import needed
 from tl_jax.core.files import PART
-from tl_jax.sweep.exporters.trial import Trial, needed
+from tl_jax.sweep.exporters.trial import Trial
 
 MARK = "exported.txt"
 """In a trial's folder: the digest of its content, written last."""
@@ -13,7 +14,7 @@ MARK = "exported.txt"
 
 def export(trials: Sequence[Trial], to: str) -> int:
     """A folder `to`/IDENTITY a trial, with scalars, the settings as text, and its line for the tab HPARAMS."""
-    needed("tensorboardX")
+    needed("tensorboardX", "--export")
     written = 0
     for trial in trials:
         place = Path(to) / trial.identity
@@ -30,7 +31,7 @@ def export(trials: Sequence[Trial], to: str) -> int:
 
 
 def _write(trial: Trial, place: Path) -> None:
-    package = needed("tensorboardX")
+    package = needed("tensorboardX", "--export")
     writer = package.SummaryWriter(str(place))
     for step, metrics in trial.steps.items():
         for name, value in metrics.items():

@@ -1,18 +1,14 @@
 """A trial as the exporters see it: one name for ever, its settings, what was measured at every step and at the end."""
 
-import importlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tl_jax.core.errors import UserError
 from tl_jax.core.sealed import digest
 from tl_jax.run.store.rundir import read_lines
 from tl_jax.sweep.tables.collect import IDENTITY, Row
 
-PACKAGES = {"tensorboardX": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
-"""{package: the extra that brings it}."""
 BESIDES = ("job", "step", "seed", "values")
 """What a line of metrics.jsonl holds that is no metric."""
 
@@ -75,16 +71,6 @@ def _trial(row: Row, lines: Sequence[Mapping[str, Any]]) -> Trial:
 
 def _metrics(line: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(v) for name, v in line.items() if name not in BESIDES and isinstance(v, int | float)}
-
-
-def needed(package: str) -> Any:
-    """The module of a package. Raises UserError with the line that installs it where it is missing."""
-    try:
-        return importlib.import_module(package)
-    except ImportError:
-        extra = PACKAGES[package]
-        message = f"--export={extra} needs {package}: pip install 'tl_jax[{extra}]', or pip install {package}."
-        raise UserError(message) from None
 
 
 Exporter = Callable[[Sequence[Trial], str], int]

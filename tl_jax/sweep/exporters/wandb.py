@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tl_jax.core.errors import needed
 from tl_jax.core.files import write_atomically
-from tl_jax.sweep.exporters.trial import Trial, needed
+from tl_jax.sweep.exporters.trial import Trial
 
 PROJECT = "tl_jax"
 
@@ -16,7 +17,7 @@ def export(trials: Sequence[Trial], to: str) -> int:
 
     A run's id is the trial's identity: an upload of the same again changes nothing there.
     """
-    package, root = needed("wandb"), Path(to)
+    package, root = needed("wandb", "--export"), Path(to)
     root.mkdir(parents=True, exist_ok=True)
     written = 0
     for trial in trials:
