@@ -19,8 +19,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from tl_jax.models.conv import Conv, conv2d
-from tl_jax.models.layers import BatchNorm, max_pool
+from tl_jax.models.parts.conv import Conv, conv2d
+from tl_jax.models.parts.layers import BatchNorm, max_pool
 
 STEPS = {"lenet": 20, "resnet": 4}
 GOALS = {"lenet": 1.0, "resnet": 1.3}

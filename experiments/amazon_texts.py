@@ -28,7 +28,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.files import write_atomically
 from tl_jax.data.load import load
 from tl_jax.data.spec import data_folder
-from tl_jax.models import pretrained
+from tl_jax.models.files import pretrained
 from tl_jax.models.networks import build, network
 from tl_jax.run.plan.words import in_pieces
 from tl_jax.run.store.rundir import packed

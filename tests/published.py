@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tl_jax.models.files.pretrained import save
 from tl_jax.models.networks import build, network
-from tl_jax.models.pretrained import save
 
 WORDS = ["<pad>", "<s>", "</s>", "[UNK]", *"abcdefghij"]
 CONFIG = {

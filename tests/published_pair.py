@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tl_jax.models.files.pretrained import save
 from tl_jax.models.networks import build, network
-from tl_jax.models.pretrained import save
 
 WORDS = ["<pad>", "<s>", "</s>", "[UNK]", *"abcdefghij", "photo", "of", "red", "blue"]
 TOWER = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}

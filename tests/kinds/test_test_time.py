@@ -13,8 +13,8 @@ from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain, Examples
 from tl_jax.kinds.table import KINDS, run
 from tl_jax.kinds.test_time.streams import continual, episodic, mixed, ordered, segments
+from tl_jax.models.files.pretrained import save
 from tl_jax.models.networks import NETWORKS, build
-from tl_jax.models.pretrained import save
 from tl_jax.naming.calls import parse
 from tl_jax.run.plan.types import Options
 

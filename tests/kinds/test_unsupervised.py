@@ -14,8 +14,8 @@ from tl_jax.core.batching import some
 from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten
 from tl_jax.kinds.unsupervised.observe import MOST
+from tl_jax.models.files.pretrained import load
 from tl_jax.models.networks import NETWORKS, build
-from tl_jax.models.pretrained import load
 from tl_jax.run import loop
 from tl_jax.run.store.names import slug
 

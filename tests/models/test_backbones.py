@@ -10,18 +10,18 @@ from quick import QUICK
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten, size_of
-from tl_jax.models import efficientnet
-from tl_jax.models.convnext import ConvNeXt
-from tl_jax.models.densenet import DenseNet
-from tl_jax.models.dinov2 import Dinov2, Form
-from tl_jax.models.mobilenet import Inverted
+from tl_jax.models.images import efficientnet
+from tl_jax.models.images.convnext import ConvNeXt
+from tl_jax.models.images.densenet import DenseNet
+from tl_jax.models.images.dinov2 import Dinov2, Form
+from tl_jax.models.images.mobilenet import Inverted
+from tl_jax.models.images.pixels import rescale
+from tl_jax.models.images.resnet import ResNet
+from tl_jax.models.images.swin import Swin
+from tl_jax.models.images.vgg import Vgg16, pool_to
+from tl_jax.models.images.vit import Attention, ViT
 from tl_jax.models.networks import NETWORKS, build
-from tl_jax.models.pixels import rescale
-from tl_jax.models.recipe import HALF, IMAGENET
-from tl_jax.models.resnet import ResNet
-from tl_jax.models.swin import Swin
-from tl_jax.models.vgg import Vgg16, pool_to
-from tl_jax.models.vit import Attention, ViT
+from tl_jax.models.parts.recipe import HALF, IMAGENET
 
 # Parameters with 1000 classes, and features.
 PUBLISHED = {

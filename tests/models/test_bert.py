@@ -14,12 +14,12 @@ from scipy.special import erf
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten
-from tl_jax.models.deberta import Distances, skewed
-from tl_jax.models.modernbert import rotated
+from tl_jax.models.files.pretrained import load, save
 from tl_jax.models.networks import NETWORKS, build, network
-from tl_jax.models.pretrained import load, save
-from tl_jax.models.recipe import Pretrained
-from tl_jax.models.tokens import pieces
+from tl_jax.models.parts.recipe import Pretrained
+from tl_jax.models.sequences.deberta import Distances, skewed
+from tl_jax.models.sequences.modernbert import rotated
+from tl_jax.models.sequences.tokens import pieces
 
 SMALL = {"vocabulary": 30, "width": 8, "heads": 2, "layers": 1, "bottleneck": 0}
 

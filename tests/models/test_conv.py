@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tl_jax.models.conv import FORMS, Conv, conv2d, conv_form
+from tl_jax.models.parts.conv import FORMS, Conv, conv2d, conv_form
 
 CASES = [
     # size, kernel, strides, padding
@@ -138,6 +138,6 @@ def test_patches_too_large_to_keep_are_made_again(monkeypatch):
     x, k = inputs((8, 8), (3, 3))
     gradient = jax.grad(lambda k: jnp.sin(conv2d(x, k, (1, 1), 1, "patches")).sum())
     expected = gradient(k)
-    monkeypatch.setattr("tl_jax.models.conv.KEPT", 0)
+    monkeypatch.setattr("tl_jax.models.parts.conv.KEPT", 0)
     np.testing.assert_allclose(gradient(k), expected, rtol=1e-5, atol=1e-5)
     assert "remat" in str(jax.make_jaxpr(gradient)(k))

@@ -11,8 +11,8 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten
 from tl_jax.models.names import NAMINGS, entries
 from tl_jax.models.networks import build, network
-from tl_jax.models.places import resized, weights
-from tl_jax.models.recipe import Pretrained
+from tl_jax.models.parts.places import resized, weights
+from tl_jax.models.parts.recipe import Pretrained
 
 CONFIG = {
     "model_type": "dinov2_with_registers", "hidden_size": 12, "num_hidden_layers": 2, "num_attention_heads": 3,

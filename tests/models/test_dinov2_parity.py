@@ -14,8 +14,8 @@ from PIL import Image
 
 import tl_jax
 from tl_jax.data.load import load as domain
+from tl_jax.models.files.pretrained import load
 from tl_jax.models.networks import build, network
-from tl_jax.models.pretrained import load
 
 SMALL = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "image_size": 28, "patch_size": 7}
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

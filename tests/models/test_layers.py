@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tl_jax.models.layers import BatchNorm, Dropout, max_pool
+from tl_jax.models.parts.layers import BatchNorm, Dropout, max_pool
 
 
 def batch_norm(dtype=jnp.float32, shape=(4, 3, 3, 5)):

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from tl_jax.models.mel import FLOOR, Frames, log_mel, mel_filters, normalised, valid_frames
+from tl_jax.models.sound.mel import FLOOR, Frames, log_mel, mel_filters, normalised, valid_frames
 
 FRAMES = Frames(8000, 200, 80, 20)
 RNG = np.random.default_rng(0)

@@ -10,11 +10,11 @@ from published_pair import published_pair
 from quick import QUICK
 
 from tl_jax.core.errors import UserError
+from tl_jax.models.files.pretrained import load, save
+from tl_jax.models.images.pixels import rescale, sized
 from tl_jax.models.networks import build, modalities, network
-from tl_jax.models.pixels import rescale, sized
-from tl_jax.models.pretrained import load, save
-from tl_jax.models.recipe import Pixels
-from tl_jax.models.tokens import pieces
+from tl_jax.models.parts.recipe import Pixels
+from tl_jax.models.sequences.tokens import pieces
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tl_jax.models.files.pretrained import load
 from tl_jax.models.networks import build, network
-from tl_jax.models.pretrained import load
 from tl_jax.models.zero_shot import logits, opened, scale_of
 
 TOWER = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 50}

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tl_jax.models.files.pretrained import load, save
 from tl_jax.models.networks import NETWORKS, build
-from tl_jax.models.pretrained import load, save
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

@@ -11,9 +11,9 @@ import pytest
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten, unflatten
+from tl_jax.models.files.pretrained import load, save
 from tl_jax.models.names import NAMINGS
 from tl_jax.models.networks import NETWORKS, build
-from tl_jax.models.pretrained import load, save
 
 NETWORK = {
     "resnet": "resnet18",

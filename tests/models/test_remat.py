@@ -7,9 +7,9 @@ import pytest
 from flax import linen as nn
 
 from tl_jax.fine_tuning.adapters import with_adapters
-from tl_jax.models.layers import BatchNorm, Dropout
 from tl_jax.models.networks import build
-from tl_jax.models.remat import compiler_options, recomputing
+from tl_jax.models.parts.layers import BatchNorm, Dropout
+from tl_jax.models.parts.remat import compiler_options, recomputing
 
 
 class Block(nn.Module):

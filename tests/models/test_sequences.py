@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from quick import QUICK
 
-from tl_jax.models.masks import lengths, valid
 from tl_jax.models.networks import NETWORKS, build
-from tl_jax.models.series import Gru
-from tl_jax.models.text import positions
+from tl_jax.models.parts.masks import lengths, valid
+from tl_jax.models.sequences.series import Gru
+from tl_jax.models.sequences.text import positions
 
 RNG = np.random.default_rng(0)
 IDS = RNG.integers(1, 30, (4, 9)).astype(np.int32)

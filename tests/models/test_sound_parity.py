@@ -8,8 +8,8 @@ import jax
 import numpy as np
 import pytest
 
+from tl_jax.models.files.pretrained import load
 from tl_jax.models.networks import build, network
-from tl_jax.models.pretrained import load
 
 SMALL = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 50}
 STEPS = {**SMALL, "conv_dim": (8,) * 7, "num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 4}

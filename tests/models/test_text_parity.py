@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tl_jax.models.files.pretrained import load
 from tl_jax.models.networks import build, network
-from tl_jax.models.pretrained import load
-from tl_jax.models.tokens import pieces
+from tl_jax.models.sequences.tokens import pieces
 
 SMALL = {"vocab_size": 40, "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3}
 SMALL |= {"intermediate_size": 50, "max_position_embeddings": 30}

@@ -12,11 +12,11 @@ from quick import QUICK
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten
+from tl_jax.models.files.pretrained import load, save
 from tl_jax.models.names import NAMINGS
 from tl_jax.models.networks import build, network
-from tl_jax.models.pretrained import load, save
-from tl_jax.models.published_mel import kaldi_mel, whisper_mel
-from tl_jax.models.waves import at_rate, counted, frames, least, standard
+from tl_jax.models.sound.published_mel import kaldi_mel, whisper_mel
+from tl_jax.models.sound.waves import at_rate, counted, frames, least, standard
 
 WINDOWS = ((10, 5), (3, 2), (3, 2), (3, 2), (3, 2), (2, 2), (2, 2))
 RNG = np.random.default_rng(0)

@@ -13,9 +13,9 @@ from tiny import FAST, NETWORK, SOURCE, TARGET, domain
 import tl_jax
 from tl_jax.core.errors import UserError
 from tl_jax.kinds import table as kinds
+from tl_jax.models.files.pretrained import Report, load
 from tl_jax.models.networks import build
 from tl_jax.models.networks import network as named
-from tl_jax.models.pretrained import Report, load
 from tl_jax.programs.export import Choice, export
 from tl_jax.programs.rank import Candidate, labelled, score_all, table
 from tl_jax.run.plan import prepare

@@ -10,9 +10,9 @@ import numpy as np
 from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten
 from tl_jax.core.types import Array, Network, Tree
-from tl_jax.models.pretrained import load
-from tl_jax.models.recipe import Recipe
-from tl_jax.models.tokens import pieces
+from tl_jax.models.files.pretrained import load
+from tl_jax.models.parts.recipe import Recipe
+from tl_jax.models.sequences.tokens import pieces
 from tl_jax.models.zero_shot import PLACE, TEXTS, Pair
 
 

@@ -8,8 +8,8 @@ from flax import linen as nn
 from jax import lax
 
 from tl_jax.core.types import Array
-from tl_jax.models.layers import BatchNorm, Dropout
-from tl_jax.models.recipe import Frozen
+from tl_jax.models.parts.layers import BatchNorm, Dropout
+from tl_jax.models.parts.recipe import Frozen
 
 
 def unit(x: Array, axis: int) -> Array:

@@ -8,31 +8,31 @@ from flax import linen as nn
 
 from tl_jax.core.errors import require
 from tl_jax.core.types import Array, Network, Output
-from tl_jax.models.bert import bert, distilbert, minilm, modernbert, roberta
-from tl_jax.models.cnn import cnn
-from tl_jax.models.conv import Conv
-from tl_jax.models.convnext import convnext_tiny
-from tl_jax.models.deberta import deberta_v3
-from tl_jax.models.densenet import densenet121
-from tl_jax.models.dinov2 import dinov2
-from tl_jax.models.efficientnet import efficientnet_b0
 from tl_jax.models.heads import HEADS, Bottleneck
-from tl_jax.models.layers import BatchNorm, Dropout, max_pool
-from tl_jax.models.mobilenet import mobilenet_v2
-from tl_jax.models.pairs import clip, clip_text, siglip, siglip_text
-from tl_jax.models.pixels import rescale
-from tl_jax.models.pure import as_network
-from tl_jax.models.recipe import HALF, Frozen, Pixels, Recipe, as_recipe, features
-from tl_jax.models.resnet import resnet18, resnet34, resnet50, resnet101
-from tl_jax.models.series import conv1d, gru
-from tl_jax.models.sound import audio_cnn
-from tl_jax.models.spectrogram import ast
-from tl_jax.models.swin import swin_tiny
-from tl_jax.models.text import text_cnn, text_transformer
-from tl_jax.models.vgg import vgg16
-from tl_jax.models.vit import vit_base, vit_small, vit_tiny
-from tl_jax.models.wav2vec2 import hubert, wav2vec2
-from tl_jax.models.whisper import whisper_encoder
+from tl_jax.models.images.cnn import cnn
+from tl_jax.models.images.convnext import convnext_tiny
+from tl_jax.models.images.densenet import densenet121
+from tl_jax.models.images.dinov2 import dinov2
+from tl_jax.models.images.efficientnet import efficientnet_b0
+from tl_jax.models.images.mobilenet import mobilenet_v2
+from tl_jax.models.images.pixels import rescale
+from tl_jax.models.images.resnet import resnet18, resnet34, resnet50, resnet101
+from tl_jax.models.images.swin import swin_tiny
+from tl_jax.models.images.vgg import vgg16
+from tl_jax.models.images.vit import vit_base, vit_small, vit_tiny
+from tl_jax.models.pairs.pairs import clip, clip_text, siglip, siglip_text
+from tl_jax.models.parts.conv import Conv
+from tl_jax.models.parts.layers import BatchNorm, Dropout, max_pool
+from tl_jax.models.parts.pure import as_network
+from tl_jax.models.parts.recipe import HALF, Frozen, Pixels, Recipe, as_recipe, features
+from tl_jax.models.sequences.bert import bert, distilbert, minilm, modernbert, roberta
+from tl_jax.models.sequences.deberta import deberta_v3
+from tl_jax.models.sequences.series import conv1d, gru
+from tl_jax.models.sequences.text import text_cnn, text_transformer
+from tl_jax.models.sound.sound import audio_cnn
+from tl_jax.models.sound.spectrogram import ast
+from tl_jax.models.sound.wav2vec2 import hubert, wav2vec2
+from tl_jax.models.sound.whisper import whisper_encoder
 from tl_jax.naming.calls import Call, parse
 
 

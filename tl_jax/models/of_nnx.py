@@ -15,7 +15,7 @@ from flax import nnx
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.types import Array
-from tl_jax.models.recipe import Frozen, Pixels, Recipe
+from tl_jax.models.parts.recipe import Frozen, Pixels, Recipe
 
 KINDS = (nnx.Param, nnx.BatchStat, nnx.RngState)
 Plain = Mapping[str, Any]

@@ -13,10 +13,10 @@ from flax import linen as nn
 from tl_jax.core.errors import require
 from tl_jax.core.types import Array, Network, Output
 from tl_jax.models.heads import HEADS, Bottleneck
+from tl_jax.models.images.pixels import rescale
 from tl_jax.models.networks import Classifier
-from tl_jax.models.pixels import rescale
-from tl_jax.models.pure import as_network
-from tl_jax.models.recipe import Frozen, Pixels, Recipe, as_recipe, features
+from tl_jax.models.parts.pure import as_network
+from tl_jax.models.parts.recipe import Frozen, Pixels, Recipe, as_recipe, features
 
 MANY = 16
 """Linear heads of more tasks are one matrix, "head/kernel": arrays of their own would take minutes to compile."""

@@ -9,11 +9,11 @@ import numpy as np
 
 from tl_jax.core.batching import sent_in_batches
 from tl_jax.core.errors import UserError
+from tl_jax.models.files.pretrained import load
+from tl_jax.models.files.weights import File, read
 from tl_jax.models.networks import build
-from tl_jax.models.pairs import clip_text, siglip_text
-from tl_jax.models.pretrained import load
-from tl_jax.models.tokens import pieces
-from tl_jax.models.weights import File, read
+from tl_jax.models.pairs.pairs import clip_text, siglip_text
+from tl_jax.models.sequences.tokens import pieces
 
 TEXTS = {"clip": clip_text, "siglip": siglip_text}
 """The text towers, by the network of their images."""

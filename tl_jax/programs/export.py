@@ -14,9 +14,9 @@ from tl_jax.core.files import write_atomically
 from tl_jax.core.types import Array, Model, Network, Output, Tree
 from tl_jax.data.standardise import FURTHEST, Scale
 from tl_jax.kinds.table import prepare
-from tl_jax.models.masks import valid
+from tl_jax.models.files.pretrained import load, save
 from tl_jax.models.networks import pixels_of
-from tl_jax.models.pretrained import load, save
+from tl_jax.models.parts.masks import valid
 from tl_jax.run.finished import config_of, plain_weights, restored, task_of
 from tl_jax.run.plan.setup import make_network, plain
 from tl_jax.run.plan.types import Options, Task

@@ -15,7 +15,7 @@ from tl_jax.data.standardise import Scale, scaled
 from tl_jax.evaluation.metrics import log_softmax, predictions
 from tl_jax.evaluation.open_set import rejected
 from tl_jax.kinds.predicting.table import is_open
-from tl_jax.models.tokens import pieces
+from tl_jax.models.sequences.tokens import pieces
 from tl_jax.programs.export import Choice, write
 from tl_jax.run.execute.execution import make_recipe
 from tl_jax.run.plan.devices import place

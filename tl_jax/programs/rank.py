@@ -19,11 +19,11 @@ from tl_jax.data.domain import Domain, Examples
 from tl_jax.data.pipeline.rows import labelled_rows
 from tl_jax.evaluation.transferability.ranking import Interval, agreement, chance, interval, regret
 from tl_jax.evaluation.transferability.scores import SCORES, Sample
-from tl_jax.models.conv import conv_form
+from tl_jax.models.files.pretrained import load
 from tl_jax.models.networks import build
 from tl_jax.models.networks import network as named
-from tl_jax.models.pretrained import load
-from tl_jax.models.recipe import as_recipe
+from tl_jax.models.parts.conv import conv_form
+from tl_jax.models.parts.recipe import as_recipe
 from tl_jax.run.report.table import Table
 
 

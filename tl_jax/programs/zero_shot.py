@@ -15,11 +15,11 @@ from tl_jax.core.files import write_atomically
 from tl_jax.core.floats import accepting_bytes
 from tl_jax.data.domain import Domain, known
 from tl_jax.evaluation.metrics import evaluate, log_softmax, predictions
-from tl_jax.models.conv import conv_form
+from tl_jax.models.files.pretrained import load
 from tl_jax.models.networks import build
 from tl_jax.models.networks import network as named
-from tl_jax.models.pretrained import load
-from tl_jax.models.recipe import Recipe
+from tl_jax.models.parts.conv import conv_form
+from tl_jax.models.parts.recipe import Recipe
 from tl_jax.models.zero_shot import TEXTS, Pair, checked, class_features, logits, opened, scale_of
 from tl_jax.programs.predict import as_csv, confusion
 from tl_jax.run.report.table import Table

@@ -10,8 +10,8 @@ import jax
 import numpy as np
 
 from tl_jax.core.errors import UserError
-from tl_jax.models.pretrained import under_names
-from tl_jax.models.weights import File
+from tl_jax.models.files.pretrained import under_names
+from tl_jax.models.files.weights import File
 from tl_jax.run.finished import config_of, plain_weights, task_of
 from tl_jax.run.kind import Kind
 from tl_jax.run.plan.types import Setup, Task

@@ -8,7 +8,7 @@ from typing import Any
 from tl_jax.core.errors import machine_faults
 from tl_jax.core.processes import any_of, first, here, together, told
 from tl_jax.data.domain import Domain
-from tl_jax.models.weights import File
+from tl_jax.models.files.weights import File
 from tl_jax.run import rungs
 from tl_jax.run.attempt import Running, train
 from tl_jax.run.conclude import FINISHED, Result, conclude

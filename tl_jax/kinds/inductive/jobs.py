@@ -7,7 +7,7 @@ from tl_jax.fine_tuning.strategies import STRATEGIES
 from tl_jax.fine_tuning.strategy import Strategy
 from tl_jax.methods import ADAPTATION, FINE_TUNING
 from tl_jax.methods.contract import Method
-from tl_jax.models.recipe import as_recipe
+from tl_jax.models.parts.recipe import as_recipe
 from tl_jax.run.plan.jobs import Job, calls, check_swept, make_job, methods, values_of
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.settings.config import AUTO, Config, network_call

@@ -16,7 +16,7 @@ from tl_jax.evaluation.protocols import Sets, judge, near
 from tl_jax.evaluation.representation import rankme
 from tl_jax.kinds.unsupervised import retrieval
 from tl_jax.kinds.unsupervised import table as tables
-from tl_jax.models.pretrained import save
+from tl_jax.models.files.pretrained import save
 from tl_jax.run.execute import divergence
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.types import Setup, Task

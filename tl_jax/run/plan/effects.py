@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from tl_jax.core.errors import UserError
 from tl_jax.methods.contract import PLAIN
-from tl_jax.models.recipe import as_recipe
-from tl_jax.models.remat import BLOCK
+from tl_jax.models.parts.recipe import as_recipe
+from tl_jax.models.parts.remat import BLOCK
 from tl_jax.run.plan.types import Task
 from tl_jax.run.settings.config import Config, network_call
 from tl_jax.training.freezing import Rule, decided, matches, no_match

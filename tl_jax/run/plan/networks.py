@@ -8,7 +8,7 @@ from types import MappingProxyType
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain
 from tl_jax.models.networks import NETWORKS, RESAMPLING, modalities
-from tl_jax.models.waves import RATE
+from tl_jax.models.sound.waves import RATE
 from tl_jax.naming.calls import Call
 from tl_jax.run.settings.config import AUTO, Config, network_call
 

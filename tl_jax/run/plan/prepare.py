@@ -9,7 +9,7 @@ from tl_jax.core.errors import UserError, require
 from tl_jax.data.domain import Domain
 from tl_jax.data.load import load
 from tl_jax.evaluation.label_free.criteria import CRITERIA, criterion
-from tl_jax.models.weights import File
+from tl_jax.models.files.weights import File
 from tl_jax.naming.own_code import is_own
 from tl_jax.run.plan.devices import place
 from tl_jax.run.plan.effects import without_effect

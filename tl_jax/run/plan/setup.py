@@ -15,10 +15,10 @@ from tl_jax.data.views.augment import VIEWS
 from tl_jax.fine_tuning.layout import Layout, layout
 from tl_jax.methods.contract import augmented
 from tl_jax.models.context import with_context
-from tl_jax.models.conv import conv_form
 from tl_jax.models.networks import build
-from tl_jax.models.recipe import as_recipe
-from tl_jax.models.remat import recomputing
+from tl_jax.models.parts.conv import conv_form
+from tl_jax.models.parts.recipe import as_recipe
+from tl_jax.models.parts.remat import recomputing
 from tl_jax.models.sharing import SHARING, build_tasks
 from tl_jax.naming.calls import parse
 from tl_jax.run.plan.effects import as_published, faster

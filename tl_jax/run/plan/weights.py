@@ -12,10 +12,10 @@ from tl_jax.core.trees import flatten
 from tl_jax.core.types import Array, Network, Tree
 from tl_jax.models import zero_shot
 from tl_jax.models.context import text_weights
+from tl_jax.models.files.pretrained import Report, load
+from tl_jax.models.files.weights import File
 from tl_jax.models.networks import network as named
-from tl_jax.models.pretrained import Report, load
-from tl_jax.models.recipe import as_recipe
-from tl_jax.models.weights import File
+from tl_jax.models.parts.recipe import as_recipe
 from tl_jax.run.settings.config import Config
 
 

@@ -8,8 +8,8 @@ from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain
 from tl_jax.data.spec import parse
 from tl_jax.data.texts import recoded
-from tl_jax.models.recipe import Pretrained, as_recipe
-from tl_jax.models.tokens import pieces
+from tl_jax.models.parts.recipe import Pretrained, as_recipe
+from tl_jax.models.sequences.tokens import pieces
 from tl_jax.run.settings.config import AUTO, Config, network_call
 
 OF_WORDS = ("length", "buckets")

@@ -18,7 +18,7 @@ from tl_jax.core.files import keep_in_cache, user_cache
 from tl_jax.core.sealed import digest, opened, seal
 from tl_jax.data.domain import Domain
 from tl_jax.data.pipeline.window import stored
-from tl_jax.models.tokens import digests
+from tl_jax.models.sequences.tokens import digests
 from tl_jax.naming import own_code
 from tl_jax.naming.sums import summands
 from tl_jax.run.plan.types import Setup

@@ -1,0 +1,1 @@
+"""Networks of images and texts together: CLIP and SigLIP."""

@@ -1,0 +1,1 @@
+"""Networks for waves, and how each hears them."""
