@@ -8,6 +8,6 @@
     sound/      sound, wav2vec2, whisper, spectrogram
     pairs/      clip, siglip
 
-Open first: `networks.py`, the table of all of them, then a small one: `images/cnn.py`. `zero_shot.py` and `context.py` make heads of
-the names of classes, `of_nnx.py` takes a trunk that is written in Flax NNX.
+Open first: `networks.py`, the table of all of them, then a small one: `images/cnn.py`. `zero_shot.py` and `context.py`
+make heads of the names of classes, `of_nnx.py` takes a trunk that is written in Flax NNX.
 """
