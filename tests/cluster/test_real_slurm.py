@@ -54,7 +54,7 @@ def planned(cluster, tmp_path_factory) -> SweepDirectory:
     """One run, seven times under another name, and one that cannot be."""
     found = SweepDirectory(tmp_path_factory.mktemp("a sweep"))
     made = [Run(name, TINY, 1) for name in NAMES]
-    made.append(Run(DIVIDED, Config(**{**vars(TINY), "steps": 600, "eval_every": 60}), 1))
+    made.append(Run(DIVIDED, Config(**{**vars(TINY), "steps": 300, "eval_every": 20}), 1))
     made.append(Run(WRONG, Config(**{**vars(TINY), "target": "folder:/nowhere"}), 1))
     options = {"devices": 1, "quiet": True, "pictures": False, "platform": "cpu"}
     found.keep(Plan(Config(), options, "", tuple(made)))
