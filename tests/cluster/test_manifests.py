@@ -66,7 +66,7 @@ def test_a_job_has_an_index_a_task_and_rules_that_know_the_exit_codes(job, sweep
 
 
 def test_a_task_of_several_processes_is_a_jobset_whose_pods_find_the_first(sweep, tmp_path):
-    asked = Asked([*POD, f"mount={tmp_path}"], per_job=2, processes=4)
+    asked = Asked([*POD, f"mount={tmp_path}"], per_job=2, hosts=4)
     kubernetes.write(sweep, sweep.plan(), NAMES, asked)
     place = sweep.root / "kubernetes" / "1"
     sets = list(reference.safe_load_all((place / "job.yaml").read_text()))
@@ -86,7 +86,7 @@ def test_a_task_of_several_processes_is_a_jobset_whose_pods_find_the_first(sweep
     said = subprocess.run(container["command"], env=environment, capture_output=True, text=True).stdout.split()
     assert said[1:] == ["tl_jax.sweep.clusters.task", str(sweep.root), str(place / "tasks.txt"), "2", said[-1]]
     assert said[-1] == f"{name}-task-0-0.{name}:8476,4,3"
-    with pytest.raises(UserError, match="--parallel with --processes"):
+    with pytest.raises(UserError, match="--parallel with --hosts"):
         kubernetes.text(sweep, place, 3, asked._replace(parallel=2))
 
 

@@ -153,7 +153,7 @@ def named(node: str) -> bool:
 
 @pytest.mark.skipif(not named(loopback.NODES[0]), reason=f"/etc/hosts: 127.0.0.1 {' '.join(loopback.NODES)}")
 def test_a_task_of_two_nodes_does_its_run_by_both_and_a_warning_to_one_is_one_to_both(cluster, planned):
-    (said,) = slurm.submit(planned, [DIVIDED], Asked([f"nodes={len(loopback.NODES)}"], processes=2))
+    (said,) = slurm.submit(planned, [DIVIDED], Asked([f"nodes={len(loopback.NODES)}"], hosts=2))
     job = said.split()[1].rstrip(":")
     begun(planned, DIVIDED)
     cluster.said("scancel", "--signal=USR1", f"{job}_0")

@@ -47,14 +47,14 @@ def test_the_script_is_one_that_bash_can_run_and_sets_what_was_asked(sweep):
 
 
 def test_a_task_of_several_processes_is_one_step_of_srun_whose_workers_find_each_other(sweep):
-    text = slurm.script(sweep, sweep.root / "tasks.txt", 0, Asked(["nodes=2"], processes=2))
+    text = slurm.script(sweep, sweep.root / "tasks.txt", 0, Asked(["nodes=2"], hosts=2))
     assert "\n#SBATCH --ntasks=2\n" in text
     assert "\n#SBATCH --nodes=2\n" in text
     assert "-m tl_jax.sweep.worker" in text
     assert "$names --distributed=slurm\n" in text
     assert "--distributed" not in slurm.script(sweep, sweep.root / "tasks.txt", 0, Asked(["nodes=1"]))
     for flag in ("nodes=2", "ntasks-per-node=4", "ntasks=2"):
-        with pytest.raises(UserError, match=f"--slurm={flag}: how many processes .* --processes"):
+        with pytest.raises(UserError, match=f"--slurm={flag}: how many processes .* --hosts"):
             slurm.script(sweep, sweep.root / "tasks.txt", 0, Asked([flag]))
 
 

@@ -106,7 +106,10 @@ def asked(**given):
     ("given", "message"),
     [
         ({"methods": "mine.py:mixer"}, r"mine\.py:mixer gives a Mixer; a tl_jax\.methods\.contract\.Method is needed"),
-        ({"network": "mine.py:sharpened"}, r"gives a Method; a tl_jax\.models\.parts\.recipe\.Recipe or flax.*Module is"),
+        (
+            {"network": "mine.py:sharpened"},
+            r"gives a Method; a tl_jax\.models\.parts\.recipe\.Recipe or flax.*Module is",
+        ),
         ({"network": "mine.py:far"}, r"gives a Domain; a tl_jax"),
         ({"target": "mine.py:mixer"}, r"gives a Mixer; a tl_jax\.data\.domain\.Domain is needed"),
         ({"select": "mine.py:words"}, r"mine\.py:words gives a str of a record; a number is needed"),

@@ -28,7 +28,7 @@ def define() -> None:
     flags.DEFINE_integer("parallel", 0, "On a cluster: tasks at once at most; 0 is as many as there is room for.")
     flags.DEFINE_integer("per_job", 1, "On a cluster: runs of a task, one after the other.")
     flags.DEFINE_integer(
-        "processes",
+        "hosts",
         1,
         "With --on=slurm and kubernetes: processes of a task, as on several hosts, that do each run together.",
     )
@@ -39,16 +39,16 @@ def asked() -> Asked:
     for place in HELP:
         if FLAGS[place].value and place != FLAGS.on:
             raise UserError(f"--{place} goes with --on={place}, not with --on={FLAGS.on}.")
-    if FLAGS.per_job < 1 or FLAGS.parallel < 0 or FLAGS.processes < 1:
+    if FLAGS.per_job < 1 or FLAGS.parallel < 0 or FLAGS.hosts < 1:
         raise UserError(
-            f"--per_job={FLAGS.per_job}, --parallel={FLAGS.parallel}, --processes={FLAGS.processes}: at least 1, 0, 1."
+            f"--per_job={FLAGS.per_job}, --parallel={FLAGS.parallel}, --hosts={FLAGS.hosts}: at least 1, 0, 1."
         )
     flags_of = FLAGS[FLAGS.on].value or [] if FLAGS.on in HELP else []
-    found = Asked(flags_of, FLAGS.parallel, FLAGS.per_job, FLAGS.processes)
+    found = Asked(flags_of, FLAGS.parallel, FLAGS.per_job, FLAGS.hosts)
     if FLAGS.on == "local" and found != Asked([]):
-        raise UserError(f"--parallel, --per_job and --processes go with --on={', '.join(HELP)}.")
-    if FLAGS.on == "skypilot" and found.processes > 1:
-        raise UserError("--processes goes with --on=slurm or --on=kubernetes.")
+        raise UserError(f"--parallel, --per_job and --hosts go with --on={', '.join(HELP)}.")
+    if FLAGS.on == "skypilot" and found.hosts > 1:
+        raise UserError("--hosts goes with --on=slurm or --on=kubernetes.")
     return found
 
 

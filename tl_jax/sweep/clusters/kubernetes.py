@@ -70,15 +70,15 @@ def several(sweep: SweepDirectory, place: Path, tasks: int, asked: Asked) -> lis
     mistake = {"action": "FailJob", "onExitCodes": _codes(UserError.code)}
     indexed = {
         "completionMode": "Indexed",
-        "completions": asked.processes,
-        "parallelism": asked.processes,
+        "completions": asked.hosts,
+        "parallelism": asked.hosts,
         "backoffLimit": 0,
         "podFailurePolicy": {"rules": [mistake]},
     }
     rule = {"action": "FailJobSet", "onJobFailureReasons": ["PodFailurePolicy"]}
     for i in range(tasks):
         name = f"{prefix}-{i}"
-        where = f"{name}-task-0-0.{name}:{PORT},{asked.processes},$JOB_COMPLETION_INDEX"
+        where = f"{name}-task-0-0.{name}:{PORT},{asked.hosts},$JOB_COMPLETION_INDEX"
         line = f'exec python -m tl_jax.sweep.clusters.task "$0" "$1" {i} "{where}"'
         job = _job(name, own, indexed, ["/bin/sh", "-c", line, root, str(place / TASKS)])
         labels = _job(name, asked, {}, [])["metadata"]
@@ -91,12 +91,10 @@ def several(sweep: SweepDirectory, place: Path, tasks: int, asked: Asked) -> lis
 
 def text(sweep: SweepDirectory, place: Path, tasks: int, asked: Asked) -> str:
     """The manifest that does all tasks, as YAML. Raises UserError for what it cannot say."""
-    if asked.processes == 1:
+    if asked.hosts == 1:
         return yaml(manifest(sweep, place, tasks, asked))
     if asked.parallel:
-        raise UserError(
-            "--parallel with --processes: a queue of Kueue (--kubernetes=queue=...) says how many go at once."
-        )
+        raise UserError("--parallel with --hosts: a queue of Kueue (--kubernetes=queue=...) says how many go at once.")
     return "---\n".join(map(yaml, several(sweep, place, tasks, asked)))
 
 

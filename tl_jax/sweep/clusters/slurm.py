@@ -46,7 +46,7 @@ def script(sweep: SweepDirectory, tasks: Path, offset: int, asked: Asked) -> str
     again = "|".join(str(code) for code in sorted(STOPPED) if code > 0)
     root, file = shlex.quote(str(sweep.root.resolve())), shlex.quote(str(tasks))
     signal = [] if any(flag.startswith("signal") for flag in asked.flags) else [f"signal=USR1@{WARNING}"]
-    several = " --distributed=slurm" if asked.processes > 1 else ""
+    several = " --distributed=slurm" if asked.hosts > 1 else ""
     return f"""{_head(sweep, "%A_%a", [*signal, *_tasks(asked), *_checked(asked.flags)])}
 task=$(({offset} + SLURM_ARRAY_TASK_ID + 1))
 names=$(sed -n "${{task}}p" {file})
@@ -94,12 +94,12 @@ def _tasks(asked: Asked) -> list[str]:
     counted = ("ntasks", "ntasks-per-node", "nodes")
     for flag in asked.flags:
         name, _, value = flag.partition("=")
-        if name == "ntasks" or (asked.processes == 1 and name in counted and value != "1"):
+        if name == "ntasks" or (asked.hosts == 1 and name in counted and value != "1"):
             raise UserError(
-                f"--slurm={flag}: how many processes do a run together is said by --processes, as in --processes=2"
+                f"--slurm={flag}: how many processes do a run together is said by --hosts, as in --hosts=2"
                 + (" --slurm=nodes=2." if name == "nodes" else ".")
             )
-    return [f"ntasks={asked.processes}"] if asked.processes > 1 else []
+    return [f"ntasks={asked.hosts}"] if asked.hosts > 1 else []
 
 
 def _checked(flags: Sequence[str]) -> list[str]:

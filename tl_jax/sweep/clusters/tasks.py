@@ -15,12 +15,12 @@ TASKS = "tasks.txt"
 
 class Asked(NamedTuple):
     """flags: of the cluster, as in partition=gpu; parallel: tasks at once (0: as many as there is room for); per_job:
-    runs of a task, one after the other; processes: those that a task is, each run divided over them."""
+    runs of a task, one after the other; hosts: processes that a task is, each run divided over them."""
 
     flags: Sequence[str] = ()
     parallel: int = 0
     per_job: int = 1
-    processes: int = 1
+    hosts: int = 1
 
 
 class Where(NamedTuple):
