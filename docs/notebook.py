@@ -14,7 +14,7 @@ import numpy as np
 
 import tl_jax
 from tl_jax.core.types import At, Batch, Labeled, Output, Unlabeled
-from tl_jax.losses.classes import cross_entropy
+from tl_jax.losses.classes import supervised
 from tl_jax.methods.contract import Method, Own, Terms
 
 PAIR = "digits:printed", "digits:handwritten"
@@ -36,7 +36,7 @@ def certain_and_diverse(sharp: float = 1.0) -> Method:
         p = jnp.exp(log_p)
         each, mean = -(p * log_p).sum(1).mean(), p.mean(0)
         together = -(mean * jnp.log(mean + 1e-8)).sum()
-        return Terms({"source": cross_entropy(out["source"].logits, batch.y), "information": each - together})
+        return Terms({"source": supervised(out["source"].logits, batch.y, at), "information": each - together})
 
     return Method(terms, values={"sharp": sharp}, lam=0.5)
 
