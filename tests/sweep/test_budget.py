@@ -50,6 +50,11 @@ def test_an_estimate_is_of_starts_steps_and_evaluations_of_what_is_left():
     assert "3.6 min of tasks like this machine, the longest run 2.4 min" in costs(found, 0)
 
 
+def test_runs_whose_length_is_not_known_yet_have_no_price():
+    with pytest.raises(UserError, match="--budget: how many steps --epochs are"):
+        estimate(plan_of({"epochs": 2.0}), ["run0"], lambda run: Costs(10.0, ()))
+
+
 def test_a_hidden_job_has_its_own_steps_and_what_is_not_trained_has_none():
     config = dataclasses.replace(BASE, pretrain_steps=50)
     assert JobCost(0.1, 1.0, hidden=True).seconds(config, 600) == pytest.approx(5 + 1)

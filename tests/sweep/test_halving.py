@@ -189,6 +189,7 @@ MISTAKES = {
     "one setting of one method": lambda: checked(methods=("dann", "mcc")),
     "(or strategy, labels_per_class)": lambda: checked(labels_per_class=(1, 2)),
     "the kind multitask has not": lambda: checked(kind="multitask", methods=()),
+    "--rungs are steps": lambda: checked(epochs=2.0),
     "--select=target_val has not": lambda: checked(select="target_val"),
 }
 

@@ -73,8 +73,13 @@ def hours_of(text: str) -> float:
 
 
 def estimate(plan: Plan, todo: Sequence[str], cost: Callable[[Run], Costs]) -> Estimate:
-    """Of the runs that are to be trained; where settings are halved, of as many as go on from each rung."""
+    """Of the runs that are to be trained; where settings are halved, of as many as go on from each rung.
+
+    Raises UserError for runs whose length is known once their data are read.
+    """
     long, left = lengths(plan), [run for run in plan.runs if run.name in set(todo)]
+    if any(run.config.epochs for run in left):
+        raise UserError("--budget: how many steps --epochs are is known once the data are read. Say --steps.")
     hours, files = [], 0
     for run in left:
         found, (steps, starts) = cost(run), long[run.name]

@@ -77,6 +77,8 @@ def check_one_setting(flag: str, config: Config, several: bool = False) -> None:
 
 
 def _check_rungs(halving: Halving, config: Config) -> None:
+    if config.epochs:
+        raise UserError("--rungs are steps, and how many --epochs are is known once the data are read. Say --steps.")
     every = config.eval_every or max(1, config.steps // 10)
     if wrong := [rung for rung in halving.rungs if rung % every or rung >= config.steps]:
         raise UserError(
