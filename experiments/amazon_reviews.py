@@ -1,6 +1,6 @@
 """Twelve pairs of Amazon reviews as counts of words, the very data of the DANN paper: one line of a sweep.
 
-    python -m experiments.amazon_reviews        # about 45 minutes of processor time; writes the page below
+    python -m experiments.amazon_reviews        # about an hour of processor time; writes the page below
 
 The counts are read as `--source=amazon_reviews/books` reads them (`--data_dir` or TL_JAX_DATA): rows of Euclidean
 length 1. Every setting but the number of steps is the default of `python -m launch.transductive`; nothing was tuned.
