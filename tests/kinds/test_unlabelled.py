@@ -161,7 +161,7 @@ def test_labels_of_a_part_are_what_is_drawn_scored_and_counted():
     assert "n" not in by.every(logits, TARGET.test.y)
     assert "3 classes, 58 of 114 labels unknown" in describe([target])
     with pytest.raises(UserError, match="Source near has 30 training examples with a known label"):
-        check_batches(problem, 31, source_only())
+        check_batches(problem, (31, 31), source_only())
 
 
 def test_values_of_a_part_are_scored_in_their_own_units():

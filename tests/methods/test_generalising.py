@@ -380,7 +380,7 @@ def test_mixstyle_refuses_a_network_without_maps():
 
 # What they refuse -------------------------------------------------------------------------------
 
-ALONE_WILL_DO = ("erm", "spectral_decoupling", "mixstyle", "rsc", "selfreg", "sagnet", "sma")
+ALONE_WILL_DO = ("erm", "spectral_decoupling", "mixstyle", "rsc", "selfreg", "sagnet", "sma", "mixup", "swad")
 
 
 @pytest.mark.parametrize("name", [name for name in GENERALISATION if name not in ALONE_WILL_DO])

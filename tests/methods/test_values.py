@@ -39,8 +39,9 @@ def losses(name):
     return jax.device_get(terms(own.params, own.memory, out)), out
 
 
-MORE = ("mldg", "group_dro", "fish", "sdat", "mdan")
-"""They are more than a sum: see test_several_domains.py, test_generalising.py, test_more_adversaries.py."""
+MORE = ("mldg", "group_dro", "fish", "sdat", "mdan", "and_mask")
+"""They are more than a sum: see test_several_domains.py, test_generalising.py, test_more_adversaries.py and
+test_agreeing_domains.py."""
 OF_VALUES = [name for name, make in METHODS.items() if make().regression and name not in MORE]
 
 
