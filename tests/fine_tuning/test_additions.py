@@ -15,8 +15,8 @@ from tl_jax.fine_tuning.layout import layout
 from tl_jax.fine_tuning.prefix import with_prefix
 from tl_jax.fine_tuning.prompts import with_prompts
 from tl_jax.models.images.dinov2 import Block, Form
-from tl_jax.models.images.vit import layer_norm
 from tl_jax.models.networks import NETWORKS, build
+from tl_jax.models.parts.transformer import layer_norm
 from tl_jax.training.freezing import resolve
 
 X = jnp.asarray(np.random.default_rng(0).normal(size=(2, 16, 16, 3)), jnp.float32)

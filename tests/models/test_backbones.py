@@ -19,9 +19,10 @@ from tl_jax.models.images.pixels import rescale
 from tl_jax.models.images.resnet import ResNet
 from tl_jax.models.images.swin import Swin
 from tl_jax.models.images.vgg import Vgg16, pool_to
-from tl_jax.models.images.vit import Attention, ViT
+from tl_jax.models.images.vit import ViT
 from tl_jax.models.networks import NETWORKS, build
 from tl_jax.models.parts.recipe import HALF, IMAGENET
+from tl_jax.models.parts.transformer import Attention
 
 # Parameters with 1000 classes, and features.
 PUBLISHED = {

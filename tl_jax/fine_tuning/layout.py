@@ -1,11 +1,11 @@
-"""A network's blocks in the order of use."""
+"""A network's blocks in the order of use, and what its modules are given."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 
 from tl_jax.core.trees import flatten
-from tl_jax.core.types import Array, Network
+from tl_jax.core.types import Array, Network, Tree
 from tl_jax.training.forward import normalised_modules
 
 BELONGING = frozenset({"", "/scale", "/bias"})
@@ -52,3 +52,16 @@ def layout(network: Network, x: Array) -> Layout:
         else:
             blocks.append((module,))
     return Layout(tuple(blocks), tuple(norms), frozenset(order) & modules.keys())
+
+
+def arguments(network: Network, model: tuple[Tree, Tree], x: Array) -> dict[str, tuple[Any, ...]]:
+    """{path of a module: what it is given}, as shapes, in the order of use; model: parameters and statistics."""
+    given: dict[str, tuple[Any, ...]] = {}
+
+    def note(path: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        given[path] = args
+        return args
+
+    params, stats = model
+    jax.eval_shape(lambda params: network.apply(params, stats, x, before=note)[0], params)
+    return given

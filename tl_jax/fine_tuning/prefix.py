@@ -11,6 +11,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.keys import named
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Array, Network, Tree
+from tl_jax.fine_tuning.layout import arguments
 
 GROUP = "prefix"
 
@@ -27,13 +28,7 @@ def with_prefix(network: Network, count: int) -> Network:
 
     def init(key: Array, x: Array) -> tuple[Tree, Tree]:
         params, stats = network.init(key, x)
-        given: dict[str, tuple[Any, ...]] = {}
-
-        def note(path: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
-            given[path] = args
-            return args
-
-        jax.eval_shape(lambda params: network.apply(params, stats, x, before=note)[0], params)
+        given = arguments(network, (params, stats), x)
         widths = attentions(flatten(params))
         if not widths or not all(_over_places(given[path]) for path in widths):
             raise UserError(

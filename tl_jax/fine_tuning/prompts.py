@@ -11,6 +11,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.keys import named
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Array, Network, Tree
+from tl_jax.fine_tuning.layout import arguments
 
 GROUP = "vpt"
 BLOCK = re.compile(r"backbone/block\d+")
@@ -27,14 +28,8 @@ def with_prompts(network: Network, count: int, deep: bool) -> Network:
 
     def init(key: Array, x: Array) -> tuple[Tree, Tree]:
         params, stats = network.init(key, x)
-        given: dict[str, tuple[Any, ...]] = {}
-
-        def note(path: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
-            if BLOCK.fullmatch(path):
-                given.setdefault(path, args)
-            return args
-
-        jax.eval_shape(lambda params: network.apply(params, stats, x, before=note)[0], params)
+        each = arguments(network, (params, stats), x)
+        given = {path: args for path, args in each.items() if BLOCK.fullmatch(path)}
         if not given or any(len(args) != 1 or args[0].ndim != 3 for args in given.values()):
             raise UserError(
                 "vpt: the blocks of this network do not take the tokens of images alone. Use lora or adapter."

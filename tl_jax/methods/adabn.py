@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.batching import some
-from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
+from tl_jax.core.types import Array, At, Batch, Model, Network, Outputs, Tree
 from tl_jax.losses.classes import supervised
-from tl_jax.methods.contract import Method, Own, Terms, View
+from tl_jax.methods.contract import Method, Own, Terms, View, by_plain
 
 
 def adabn(examples: int = 1000) -> Method:
@@ -31,15 +31,12 @@ def adabn(examples: int = 1000) -> Method:
     def plain(model: Model, domain: str) -> tuple[Tree, Tree]:
         return model.params, model.memory["stats"] if domain == "target" else model.stats
 
-    def predict(network: Network, model: Model, x: Array, domain: str) -> Output:
-        return network.apply(*plain(model, domain), x)[0]
-
     return Method(
         terms,
         lam=None,
         views={"source": View("source")},
         refresh=refresh,
-        predict=predict,
+        predict=by_plain(plain),
         plain=plain,
         regression=True,
     )

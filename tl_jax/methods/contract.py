@@ -191,6 +191,16 @@ def source_model(smoothing: float = 0.0) -> Method:
     return Method(terms, views={"source": View("source")}, lam=None)
 
 
+def remembered(kept: Tree, domain: str) -> tuple[Tree, Tree]:
+    """For a `plain`: weights that a memory keeps as {"params", "stats"}, with the statistics of the domain."""
+    return kept["params"], kept["stats"].get("all", kept["stats"].get(domain))
+
+
+def by_plain(plain: PlainFn) -> PredictFn:
+    """A `predict`: by the weights that `plain` gives."""
+    return lambda network, model, x, domain: network.apply(*plain(model, domain), x)[0]
+
+
 def by_own_batch(network: Network, model: Model, x: Array, domain: str) -> Output:
     """A `predict`: batch normalisation uses the statistics of x [n, ...] itself, as in training."""
     return network.apply(model.params, model.stats, x, train=True)[0]

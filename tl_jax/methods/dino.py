@@ -3,9 +3,9 @@
 from tl_jax.core.keys import named
 from tl_jax.core.schedules import cosine
 from tl_jax.core.trees import moving_average
-from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
+from tl_jax.core.types import Array, At, Batch, Model, Outputs, Tree
 from tl_jax.losses import contrastive, mlp
-from tl_jax.methods.contract import HEAD_FROZEN, Example, Method, Own, Terms, View, two_views
+from tl_jax.methods.contract import HEAD_FROZEN, Example, Method, Own, Terms, View, by_plain, remembered, two_views
 
 
 def dino(
@@ -41,11 +41,7 @@ def dino(
         return moving_average(model.memory, now, 1 - (1 - at.values["decay"]) * cosine(at.progress))
 
     def plain(model: Model, domain: str) -> tuple[Tree, Tree]:
-        stats = model.memory["stats"]
-        return model.memory["params"], stats.get("all", stats.get(domain))
-
-    def predict(network: Network, model: Model, x: Array, domain: str) -> Output:
-        return network.apply(*plain(model, domain), x)[0]
+        return remembered(model.memory, domain)
 
     teacher = View("target", view, weights=lambda memory: (memory["params"], memory["stats"]))
     return Method(
@@ -57,7 +53,7 @@ def dino(
         lam=None,
         after=after,
         freeze=HEAD_FROZEN,
-        predict=predict,
+        predict=by_plain(plain),
         plain=plain,
         labels="none",
     )

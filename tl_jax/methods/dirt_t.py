@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.trees import moving_average
-from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
+from tl_jax.core.types import Array, At, Batch, Model, Outputs, Tree
 from tl_jax.losses.classes import entropy
 from tl_jax.losses.examples.virtual import at_worst, unmoved
-from tl_jax.methods.contract import Example, Method, Own, Terms, View
+from tl_jax.methods.contract import Example, Method, Own, Terms, View, by_plain, remembered
 from tl_jax.methods.vada import vada
 
 
@@ -42,11 +42,7 @@ def dirt_t(radius: float = 3.5, teacher: float = 0.01, every: float = 1 / 16, de
         }
 
     def plain(model: Model, domain: str) -> tuple[Tree, Tree]:
-        stats = model.memory["average"]["stats"]
-        return model.memory["average"]["params"], stats.get("all", stats.get(domain))
-
-    def predict(network: Network, model: Model, x: Array, domain: str) -> Output:
-        return network.apply(*plain(model, domain), x)[0]
+        return remembered(model.memory["average"], domain)
 
     of_teacher = lambda memory: (memory["teacher"]["params"], memory["teacher"]["stats"])
     return Method(
@@ -57,7 +53,7 @@ def dirt_t(radius: float = 3.5, teacher: float = 0.01, every: float = 1 / 16, de
         values={"radius": radius, "teacher": teacher, "every": every, "decay": decay},
         lam=0.01,
         after=after,
-        predict=predict,
+        predict=by_plain(plain),
         plain=plain,
         start=vada(radius),
     )

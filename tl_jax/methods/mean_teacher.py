@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.trees import moving_average
-from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
+from tl_jax.core.types import At, Batch, Model, Outputs, Tree
 from tl_jax.losses.classes import supervised
-from tl_jax.methods.contract import Method, Own, Terms, View
+from tl_jax.methods.contract import Method, Own, Terms, View, by_plain, remembered
 
 
 def mean_teacher(decay: float = 0.99, threshold: float = 0.968, balance: float = 0.005) -> Method:
@@ -35,11 +35,7 @@ def mean_teacher(decay: float = 0.99, threshold: float = 0.968, balance: float =
         return moving_average(model.memory, {"params": model.params, "stats": model.stats}, slow)
 
     def plain(model: Model, domain: str) -> tuple[Tree, Tree]:
-        stats = model.memory["stats"]
-        return model.memory["params"], stats.get("all", stats.get(domain))
-
-    def predict(network: Network, model: Model, x: Array, domain: str) -> Output:
-        return network.apply(*plain(model, domain), x)[0]
+        return remembered(model.memory, domain)
 
     teacher = View("target", "weak", weights=lambda memory: (memory["params"], memory["stats"]))
     return Method(
@@ -50,6 +46,6 @@ def mean_teacher(decay: float = 0.99, threshold: float = 0.968, balance: float =
         values={"decay": decay, "threshold": threshold, "balance": balance},
         lam=3.0,
         after=after,
-        predict=predict,
+        predict=by_plain(plain),
         plain=plain,
     )

@@ -3,9 +3,9 @@
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
+from tl_jax.core.types import Array, At, Batch, Model, Outputs, Tree
 from tl_jax.losses.classes import supervised
-from tl_jax.methods.contract import Example, Method, Own, Terms, View
+from tl_jax.methods.contract import Example, Method, Own, Terms, View, by_plain, remembered
 
 
 def sma(begin: float = 0.02) -> Method:
@@ -30,11 +30,7 @@ def sma(begin: float = 0.02) -> Method:
         return {**moved, "steps": jnp.where(at.progress < at.values["begin"], 0, steps + 1)}
 
     def plain(model: Model, domain: str) -> tuple[Tree, Tree]:
-        stats = model.memory["stats"]
-        return model.memory["params"], stats.get("all", stats.get(domain))
-
-    def predict(network: Network, model: Model, x: Array, domain: str) -> Output:
-        return network.apply(*plain(model, domain), x)[0]
+        return remembered(model.memory, domain)
 
     return Method(
         terms,
@@ -43,7 +39,7 @@ def sma(begin: float = 0.02) -> Method:
         values={"begin": begin},
         lam=None,
         after=after,
-        predict=predict,
+        predict=by_plain(plain),
         plain=plain,
         regression=True,
     )

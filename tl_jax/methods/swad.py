@@ -5,10 +5,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
+from tl_jax.core.types import Array, At, Batch, Model, Outputs, Tree
 from tl_jax.losses.classes import cross_entropies, supervised_each
 from tl_jax.losses.importance import held_out, weighted_mean
-from tl_jax.methods.contract import Example, Method, Own, Terms, View
+from tl_jax.methods.contract import Example, Method, Own, Terms, View, by_plain
 
 SEGMENTS = 6
 """How many segments may pass above the tolerance before the valley is over."""
@@ -67,9 +67,6 @@ def swad(every: float = 0.02, tolerance: float = 1.3, held: float = 0.2) -> Meth
         mean = in_the_valley(model, domain)
         return mean["params"], mean["stats"]
 
-    def predict(network: Network, model: Model, x: Array, domain: str) -> Output:
-        return network.apply(*plain(model, domain), x)[0]
-
     views = {"source": View("source"), "measured": View("source", train=False)}
     return Method(
         terms,
@@ -79,7 +76,7 @@ def swad(every: float = 0.02, tolerance: float = 1.3, held: float = 0.2) -> Meth
         values={"every": every, "tolerance": tolerance},
         lam=None,
         after=after,
-        predict=predict,
+        predict=by_plain(plain),
         plain=plain,
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from tl_jax.core.batching import sent_in_batches
 from tl_jax.core.errors import UserError
+from tl_jax.core.types import Network
 from tl_jax.models.files.pretrained import load
 from tl_jax.models.files.weights import File, read
 from tl_jax.models.networks import build
@@ -53,12 +54,16 @@ def text_features(of: Pair, texts: Sequence[str]) -> np.ndarray:
     ids, cut = pieces(recipe.pretrained, texts)
     if cut:
         raise UserError(f"{cut} of {len(texts)} texts have more than {recipe.pretrained.length} word pieces.")
-    network = build(recipe, 2)
-    shapes = jax.eval_shape(network.init, jax.random.key(0), jnp.asarray(ids[:1]))
+    return tower_features(of, build(recipe, 2), ids)
+
+
+def tower_features(of: Pair, network: Network, x: np.ndarray) -> np.ndarray:
+    """float32 [n, d] of examples x [n, ...] by one of the towers."""
+    shapes = jax.eval_shape(network.init, jax.random.key(0), jnp.asarray(x[:1]))
     empty = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
     params, stats, _ = load(of.place, *empty, file=of.file)
     run = jax.jit(lambda x: network.apply(params, stats, x)[0].features)
-    return np.asarray(sent_in_batches(run, ids, batch=min(BATCH, len(ids))), np.float32)
+    return np.asarray(sent_in_batches(run, x, batch=min(BATCH, len(x))), np.float32)
 
 
 def class_features(of: Pair, prompts: Sequence[str], classes: Sequence[str]) -> np.ndarray:

@@ -11,7 +11,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain
 from tl_jax.evaluation.neighbours import retrieval
 from tl_jax.models.zero_shot import opened, text_features
-from tl_jax.programs.zero_shot import image_features, towers
+from tl_jax.programs.zero_shot import image_features, parts_of, towers
 from tl_jax.run.report.table import Table
 
 AT = (1, 5, 10)
@@ -75,8 +75,8 @@ def cross_modal(target: Domain, network: str, captions: str, split: str) -> tupl
     if target.modality != "image":
         raise UserError(f"{target.name} holds {target.modality}, and captions are of images.")
     of = opened(family, recipe.pretrained.place if recipe.pretrained else "")
-    parts = target.splits if split == "all" else {split: target.splits[split]}
-    names = [str(name) for part in parts for name in target.ids.get(part, np.arange(len(target.splits[part].y)))]
+    parts, called = parts_of(target, split)
+    names = [str(name) for rows in called.values() for name in rows]
     texts, rows = captioned(captions, names)
     images = image_features(of, recipe, np.concatenate([part.x for part in parts.values()]))
     found = between(images, np.arange(len(images)), text_features(of, texts), rows)

@@ -9,18 +9,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tl_jax.core.batching import sent_in_batches
 from tl_jax.core.errors import UserError, require
 from tl_jax.core.files import write_atomically
 from tl_jax.core.floats import accepting_bytes
-from tl_jax.data.domain import Domain, known
+from tl_jax.data.domain import Domain, Examples, known
 from tl_jax.evaluation.metrics import evaluate, log_softmax, predictions
-from tl_jax.models.files.pretrained import load
 from tl_jax.models.networks import build
 from tl_jax.models.networks import network as named
 from tl_jax.models.parts.conv import conv_form
 from tl_jax.models.parts.recipe import Recipe
-from tl_jax.models.zero_shot import TEXTS, Pair, checked, class_features, logits, opened, scale_of
+from tl_jax.models.zero_shot import TEXTS, Pair, checked, class_features, logits, opened, scale_of, tower_features
 from tl_jax.programs.predict import as_csv, confusion
 from tl_jax.run.report.table import Table
 from tl_jax.run.store.names import readable
@@ -60,10 +58,9 @@ def zero_shot(target: Domain, asked: Asked) -> Found:
     if target.modality != "image":
         raise UserError(f"{target.name} holds {target.modality}, and zero-shot prediction is of images.")
     of = opened(family, recipe.pretrained.place if recipe.pretrained else "")
-    splits = target.splits if asked.split == "all" else {asked.split: target.splits[asked.split]}
+    splits, rows = parts_of(target, asked.split)
     texts = class_features(of, asked.prompts, classes)
     x = image_features(of, recipe, np.concatenate([part.x for part in splits.values()]))
-    rows = {split: target.ids.get(split, np.arange(len(part.y))) for split, part in splits.items()}
     names = [name if len(splits) == 1 else f"{split} {name}" for split, found in rows.items() for name in found]
     notes = list(target.notes)
     side, size = min(target.train.x.shape[1:3]), recipe.pixels.size if recipe.pixels else 0
@@ -73,6 +70,12 @@ def zero_shot(target: Domain, asked: Asked) -> Found:
     y = y if np.issubdtype(y.dtype, np.integer) else np.full(len(y), -1, np.int32)
     said = logits(x, texts, scale_of(of))
     return Found(asked, target.name, classes, np.array(names, object), y, said.astype(np.float32), tuple(notes))
+
+
+def parts_of(target: Domain, split: str) -> tuple[dict[str, Examples], dict[str, np.ndarray]]:
+    """The examples of a split, or of "all", and what each of them is called, by split."""
+    parts = dict(target.splits) if split == "all" else {split: target.splits[split]}
+    return parts, {name: target.ids.get(name, np.arange(len(part.y))) for name, part in parts.items()}
 
 
 def class_names(target: Domain, given: Sequence[str]) -> tuple[str, ...]:
@@ -108,12 +111,8 @@ def towers(text: str) -> tuple[str, Recipe]:
 
 def image_features(of: Pair, recipe: Recipe, x: np.ndarray) -> np.ndarray:
     """float32 [n, d] of images as a domain has them, by the image tower."""
-    network = accepting_bytes(build(recipe, 2, jnp.float32, conv_form(jax.default_backend(), False)))
-    shapes = jax.eval_shape(network.init, jax.random.key(0), jnp.asarray(x[:1]))
-    empty = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
-    params, stats, _ = load(of.place, *empty, file=of.file)
-    run = jax.jit(lambda x: network.apply(params, stats, x)[0].features)
-    return np.asarray(sent_in_batches(run, x, batch=min(256, len(x))), np.float32)
+    network = build(recipe, 2, jnp.float32, conv_form(jax.default_backend(), False))
+    return tower_features(of, accepting_bytes(network), x)
 
 
 def record(found: Found) -> dict[str, Any]:

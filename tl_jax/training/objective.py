@@ -98,9 +98,8 @@ def accumulated(
     """f(trained, surroundings) -> (gradient, Found) of an objective, the batch in so many parts, one after the other.
 
     sizes: of a batch, of each source and of the target. The gradient and what is logged are means over the parts, each
-    of a share of every domain;
-    statistics go on from part to part, outputs are those of the whole batch in its order. With means over examples, no
-    statistics of batches and nothing drawn it is the gradient of the whole batch.
+    of a share of every domain; statistics go on from part to part, outputs are those of the whole batch in its order.
+    With means over examples, no statistics of batches and nothing drawn it is the gradient of the whole batch.
     """
 
     def one(trained: Mapping[str, Array], around: Surroundings) -> tuple[dict[str, Array], Found]:

@@ -4,14 +4,14 @@ import json
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-import jax
 import jax.numpy as jnp
 
-from tl_jax.core.errors import UserError
+from tl_jax.core.errors import UserError, require
 from tl_jax.core.types import Array
 from tl_jax.models.files.weights import downloaded
+from tl_jax.models.parts.transformer import ACTIVATIONS
 
 
 class Sizes(NamedTuple):
@@ -38,14 +38,28 @@ class Sizes(NamedTuple):
     theta: tuple[float, float] = (160_000.0, 10_000.0)
 
 
-ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
-    "gelu": lambda x: jax.nn.gelu(x, approximate=False),
-    "gelu_new": jax.nn.gelu,
-    "gelu_pytorch_tanh": jax.nn.gelu,
-    "relu": jax.nn.relu,
-    "quick_gelu": lambda x: x * jax.nn.sigmoid(1.702 * x),
-}
-"""By the names of a config.json."""
+class Stack(Protocol):
+    """Sizes of any kind that has blocks of a transformer."""
+
+    @property
+    def width(self) -> int: ...
+    @property
+    def heads(self) -> int: ...
+    @property
+    def activation(self) -> str: ...
+
+
+def check_alone(family: str, place: str, given: Any, usual: Any) -> None:
+    """Raises UserError where a call names a folder and sizes beside it; usual: those that it has by itself."""
+    if given != usual:
+        raise UserError(f"{family}(from={place!r}) has the sizes of its config.json: leave out those of the call.")
+
+
+def check_stack(family: str, of: Stack) -> None:
+    """Raises UserError for an activation that is not known, and a width that does not divide among the heads."""
+    require(f"activation of {family}", of.activation, ACTIVATIONS)
+    if of.width % of.heads:
+        raise UserError(f"{family}: a width of {of.width} does not divide among {of.heads} heads.")
 
 
 def in_vocabulary(x: Array, sizes: Sizes) -> Array:

@@ -6,9 +6,9 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from tl_jax.core.types import Array
-from tl_jax.models.images.vit import INIT, layer_norm
 from tl_jax.models.parts.conv import Conv
 from tl_jax.models.parts.recipe import IMAGENET, Frozen, Recipe
+from tl_jax.models.parts.transformer import INIT, layer_norm
 
 
 class Block(nn.Module):

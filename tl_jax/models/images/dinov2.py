@@ -8,11 +8,11 @@ from flax import linen as nn
 
 from tl_jax.core.errors import UserError, require
 from tl_jax.core.types import Array
-from tl_jax.models.files.published import ACTIVATIONS, published
-from tl_jax.models.images.vit import INIT, Attention, layer_norm
+from tl_jax.models.files.published import check_alone, check_stack, published
 from tl_jax.models.parts.conv import Conv
 from tl_jax.models.parts.places import resized
 from tl_jax.models.parts.recipe import IMAGENET, Frozen, Pretrained, Recipe
+from tl_jax.models.parts.transformer import ACTIVATIONS, INIT, Attention, layer_norm
 
 POOLING = ("cls", "mean", "both")
 
@@ -152,11 +152,8 @@ def dinov2(
     given, begin = (width, layers, heads, patch, image, registers), None
     form = Form(width, layers, heads, patch, image // patch, registers, 4 * width, smooth=registers > 0)
     if from_:
-        if given != USUAL:
-            raise UserError(f"dinov2(from={from_!r}) has the sizes of its config.json: leave out those of the call.")
+        check_alone("dinov2", from_, given, USUAL)
         form, begin = published("dinov2", from_, _read), Pretrained(from_, files=("config.json",))
-    require("activation of dinov2", form.activation, ACTIVATIONS)
-    if form.width % form.heads:
-        raise UserError(f"dinov2: a width of {form.width} does not divide among {form.heads} heads.")
+    check_stack("dinov2", form)
     make = lambda dtype, conv: Dinov2(form, pooling, dtype, conv)
     return Recipe(make, bottleneck, head, IMAGENET, begin)

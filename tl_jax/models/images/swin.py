@@ -9,9 +9,9 @@ import numpy as np
 from flax import linen as nn
 
 from tl_jax.core.types import Array
-from tl_jax.models.images.vit import INIT, layer_norm
 from tl_jax.models.parts.conv import Conv
 from tl_jax.models.parts.recipe import IMAGENET, Frozen, Recipe
+from tl_jax.models.parts.transformer import INIT, layer_norm
 
 EPSILON = 1e-5
 APART = -100.0

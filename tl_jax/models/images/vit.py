@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
@@ -10,35 +9,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.types import Array
 from tl_jax.models.parts.conv import Conv
 from tl_jax.models.parts.recipe import HALF, IMAGENET, Frozen, Pixels, Recipe
-
-EPSILON = 1e-6
-INIT = nn.initializers.truncated_normal(0.02)
-
-
-def layer_norm(dtype: Any, name: str, epsilon: float = EPSILON) -> nn.LayerNorm:
-    """Over the channels; the variance is the mean of (x - mean)^2, which does not cancel."""
-    return nn.LayerNorm(epsilon=epsilon, dtype=dtype, use_fast_variance=False, name=name)
-
-
-class Attention(nn.Module):
-    """Softmax(q k^T / sqrt(d / heads)) v for every head; q, k and v from one product.
-
-    causal: a place sees itself and those before it alone.
-    """
-
-    heads: int
-    dtype: Any
-    causal: bool = False
-
-    @nn.compact
-    def __call__(self, x: Array, mask: Array | None = None) -> Array:
-        """x [n, t, d] -> [n, t, d]; mask [n, t]: 1 where a place may be looked at, None: everywhere."""
-        n, t, d = x.shape
-        qkv = nn.Dense(3 * d, dtype=self.dtype, kernel_init=INIT, name="qkv")(x)
-        q, k, v = (a.squeeze(2) for a in jnp.split(qkv.reshape(n, t, 3, self.heads, d // self.heads), 3, axis=2))
-        seen = None if mask is None else mask[:, None, None, :] > 0
-        y = jax.nn.dot_product_attention(q, k, v, mask=seen, is_causal=self.causal).reshape(n, t, d)
-        return nn.Dense(d, dtype=self.dtype, kernel_init=INIT, name="out")(y)
+from tl_jax.models.parts.transformer import INIT, Attention, layer_norm
 
 
 class Block(nn.Module):

@@ -8,10 +8,10 @@ from flax import linen as nn
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.types import Array
-from tl_jax.models.files.published import ACTIVATIONS, Sizes, in_vocabulary
-from tl_jax.models.images.vit import INIT, Attention, layer_norm
+from tl_jax.models.files.published import Sizes, in_vocabulary
 from tl_jax.models.parts.conv import Conv
 from tl_jax.models.parts.recipe import Frozen
+from tl_jax.models.parts.transformer import ACTIVATIONS, INIT, Attention, layer_norm
 
 
 class Form(NamedTuple):

@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from tl_jax.core.errors import UserError
-from tl_jax.models.pairs.clip import Form, ImageTower, TextTower
+from tl_jax.models.files.published import check_alone, check_stack
+from tl_jax.models.pairs.clip import ImageTower, TextTower
 from tl_jax.models.pairs.published_pairs import READ, TOKENIZER_CONFIG, described, pixels_of, said_of_tokenizer
 from tl_jax.models.parts.recipe import HALF, Pixels, Pretrained, Recipe
 
@@ -19,7 +20,7 @@ def _text(family: str, from_: str, length: int, given: tuple[int, int, int, int]
     """given: vocabulary, width, layers, heads; rest: bottleneck, head."""
     begin, usual = None, TEXTS[family]
     if from_:
-        _sizes_of_folder(family, from_, given == usual)
+        check_alone(family, from_, given, usual)
         pair = described(family.removesuffix("_text"), from_)
         length = min(length, pair.words.positions)
         begin = Pretrained(from_, length, pair.words.pad, pair.words.vocabulary)
@@ -30,7 +31,7 @@ def _text(family: str, from_: str, length: int, given: tuple[int, int, int, int]
         pair = READ[family.removesuffix("_text")]({"text_config": dict(zip(TEXT, (*given, length), strict=True))})
         pair = pair._replace(words=pair.words._replace(pad=0), end=0)
         pair = pair._replace(text=pair.text._replace(hidden=4 * given[1]))
-    _divides(family, pair.text)
+    check_stack(family, pair.text)
     make = lambda dtype, form: TextTower(pair.words, pair.text, pair.end, dtype)
     return Recipe(make, *rest, pretrained=begin)
 
@@ -47,14 +48,14 @@ def _image_tower(family: str, from_: str, size: int, given: tuple[int, int, int,
     """given: width, layers, heads, patch."""
     begin, pixels = None, (OPENAI if family == "clip" else HALF)._replace(size=size)
     if from_:
-        _sizes_of_folder(family, from_, given == IMAGES[family])
+        check_alone(family, from_, given, IMAGES[family])
         pair = described(family, from_)
         pixels, file = pixels_of(from_, size)
         begin = Pretrained(from_, files=("config.json", file))
     else:
         pair = READ[family]({"vision_config": dict(zip(VISION, given, strict=True))})
         pair = pair._replace(image=pair.image._replace(hidden=4 * given[0]))
-    _divides(family, pair.image)
+    check_stack(family, pair.image)
     make = lambda dtype, form: ImageTower(pair.image, pair.patch, dtype, form)
     recipe = Recipe(make, top.bottleneck, top.head, pixels, begin)
     return _named(family, recipe, top.prompt) if top.prompt else recipe
@@ -72,16 +73,6 @@ def _named(family: str, recipe: Recipe, prompt: str) -> Recipe:
     prompts = tuple(one.strip() for one in prompt.split("|"))
     begin = recipe.pretrained._replace(files=(*recipe.pretrained.files, "tokenizer.json"))
     return recipe._replace(head="cosine", pretrained=begin, prompts=prompts)
-
-
-def _sizes_of_folder(family: str, place: str, plain: bool) -> None:
-    if not plain:
-        raise UserError(f"{family}(from={place!r}) has the sizes of its config.json: leave out those of the call.")
-
-
-def _divides(family: str, form: Form) -> None:
-    if form.width % form.heads:
-        raise UserError(f"{family}: a width of {form.width} does not divide among {form.heads} heads.")
 
 
 def clip(

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tl_jax.core.errors import UserError, require
-from tl_jax.models.files.published import ACTIVATIONS, Sizes, file_of, published
+from tl_jax.models.files.published import Sizes, file_of, published
 from tl_jax.models.pairs.clip import Form
 from tl_jax.models.parts.recipe import Pixels
+from tl_jax.models.parts.transformer import ACTIVATIONS
 
 TOKENIZER_CONFIG = "tokenizer_config.json"
 PREPROCESSOR, PROCESSOR = "preprocessor_config.json", "processor_config.json"

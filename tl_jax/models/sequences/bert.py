@@ -7,11 +7,11 @@ from flax import linen as nn
 
 from tl_jax.core.errors import UserError, require
 from tl_jax.core.types import Array
-from tl_jax.models.files.published import ACTIVATIONS, Sizes, every_third, in_vocabulary, published
-from tl_jax.models.images.vit import INIT, Attention, layer_norm
+from tl_jax.models.files.published import Sizes, check_alone, check_stack, every_third, in_vocabulary, published
 from tl_jax.models.parts.layers import Dropout
 from tl_jax.models.parts.masks import masked_mean, valid
 from tl_jax.models.parts.recipe import Frozen, Pretrained, Recipe
+from tl_jax.models.parts.transformer import INIT, Block, Layers, layer_norm
 from tl_jax.models.sequences.modernbert import Modern
 
 POOLING = ("cls", "mean")
@@ -41,22 +41,9 @@ class Embed(nn.Module):
         return Dropout(self.dropout, name="dropout1")(layer_norm(self.dtype, "norm", size.epsilon)(y), train)
 
 
-class Block(nn.Module):
-    """x = norm(x + attention(x)), then norm(x + dense(act(dense(x)))); padding is never attended to."""
-
-    sizes: Sizes
-    dropout: float
-    dtype: Any
-
-    @nn.compact
-    def __call__(self, x: Array, mask: Array, train: bool) -> Array:
-        """x [n, t, d], mask [n, t] -> [n, t, d]."""
-        size = self.sizes
-        dense = lambda width, name: nn.Dense(width, dtype=self.dtype, kernel_init=INIT, name=name)
-        y = Attention(size.heads, self.dtype, name="attention")(x, mask)
-        x = layer_norm(self.dtype, "norm1", size.epsilon)(x + Dropout(self.dropout, name="dropout1")(y, train))
-        y = dense(size.width, "dense2")(ACTIVATIONS[size.activation](dense(size.hidden, "dense1")(x)))
-        return layer_norm(self.dtype, "norm2", size.epsilon)(x + Dropout(self.dropout, name="dropout2")(y, train))
+def blocks(size: Sizes) -> Layers:
+    """BERT's blocks normalise what comes out of each part."""
+    return Layers(size.width, size.layers, size.heads, size.hidden, size.epsilon, size.activation, first=False)
 
 
 class Encoder(nn.Module):
@@ -73,7 +60,7 @@ class Encoder(nn.Module):
         mask = valid(x)
         x = Embed(self.sizes, self.dropout, self.dtype, name="embed")(x, mask, train)
         for i in range(1, self.sizes.layers + 1):
-            x = Block(self.sizes, self.dropout, self.dtype, name=f"block{i}")(x, mask, train)
+            x = Block(blocks(self.sizes), self.dropout, self.dtype, name=f"block{i}")(x, mask, train)
         return x[:, 0] if self.pooling == "cls" else masked_mean(x, mask)
 
 
@@ -102,8 +89,7 @@ def _made(family: str, from_: str, given: tuple[int, int, int, int], rest: Rest)
     require("pooling", rest.pooling, POOLING)
     sizes, length, begin = USUAL[family], rest.length, None
     if from_:
-        if given != sizes[:4]:
-            raise UserError(f"{family}(from={from_!r}) has the sizes of its config.json: leave out those of the call.")
+        check_alone(family, from_, given, sizes[:4])
         sizes = published(family, from_)
         length = min(length, sizes.positions - sizes.first)
         begin = Pretrained(from_, length, sizes.pad, sizes.vocabulary)
@@ -112,9 +98,7 @@ def _made(family: str, from_: str, given: tuple[int, int, int, int], rest: Rest)
         hidden = sizes.hidden * given[1] // sizes.width
         local = every_third(given[2]) if sizes.local else ()
         sizes = Sizes(*given, hidden, places, *sizes[6:])._replace(pad=sizes.pad % given[0], local=local)
-    require(f"activation of {family}", sizes.activation, ACTIVATIONS)
-    if sizes.width % sizes.heads:
-        raise UserError(f"{family}: a width of {sizes.width} does not divide among {sizes.heads} heads.")
+    check_stack(family, sizes)
     encoder = Modern if family == "modernbert" else Encoder
     make = lambda dtype, form: encoder(sizes, rest.pooling, rest.dropout, dtype)
     return Recipe(make, rest.bottleneck, rest.head, pretrained=begin, trims=True)

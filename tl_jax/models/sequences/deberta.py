@@ -8,14 +8,22 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from tl_jax.core.errors import UserError, require
+from tl_jax.core.errors import require
 from tl_jax.core.types import Array
-from tl_jax.models.files.published import ACTIVATIONS, Sizes, bert_sizes, in_vocabulary, published, unknown_parts
-from tl_jax.models.images.vit import INIT, layer_norm
+from tl_jax.models.files.published import (
+    Sizes,
+    bert_sizes,
+    check_alone,
+    check_stack,
+    in_vocabulary,
+    published,
+    unknown_parts,
+)
 from tl_jax.models.parts.layers import Dropout
 from tl_jax.models.parts.masks import masked_mean, valid
 from tl_jax.models.parts.recipe import Frozen, Pretrained, Recipe
-from tl_jax.models.sequences.bert import POOLING, Rest
+from tl_jax.models.parts.transformer import INIT, Block, layer_norm
+from tl_jax.models.sequences.bert import POOLING, Rest, blocks
 
 
 class Distances(NamedTuple):
@@ -84,23 +92,16 @@ class Attention(nn.Module):
         return dense(d, "out")(y.reshape(n, t, d))
 
 
-class Block(nn.Module):
-    """x = norm(x + attention(x)), then norm(x + dense(act(dense(x)))); padding is never attended to."""
+class Apart(Block):
+    """BERT's block with attention that knows how far places are apart; seen: table [2 span, d] and mask [n, t]."""
 
     sizes: Sizes
     far: Distances
-    dropout: float
-    dtype: Any
 
-    @nn.compact
-    def __call__(self, x: Array, table: Array, mask: Array, train: bool) -> Array:
-        """x [n, t, d], table [2 span, d], mask [n, t] -> [n, t, d]."""
-        size = self.sizes
-        dense = lambda width, name: nn.Dense(width, dtype=self.dtype, kernel_init=INIT, name=name)
-        y = Attention(size, self.far, self.dropout, self.dtype, name="attention")(x, table, mask, train)
-        x = layer_norm(self.dtype, "norm1", size.epsilon)(x + Dropout(self.dropout, name="dropout1")(y, train))
-        y = dense(size.width, "dense2")(ACTIVATIONS[size.activation](dense(size.hidden, "dense1")(x)))
-        return layer_norm(self.dtype, "norm2", size.epsilon)(x + Dropout(self.dropout, name="dropout2")(y, train))
+    def attend(self, x: Array, seen: Any, train: bool) -> Array:
+        """Attention among x [n, t, d]."""
+        table, mask = seen
+        return Attention(self.sizes, self.far, self.dropout, self.dtype, name="attention")(x, table, mask, train)
 
 
 class Embed(nn.Module):
@@ -137,7 +138,8 @@ class Encoder(nn.Module):
         if self.far.normed:
             table = layer_norm(self.dtype, "distance_norm", size.epsilon)(table)
         for i in range(1, size.layers + 1):
-            x = Block(size, self.far, self.dropout, self.dtype, name=f"block{i}")(x, table, mask, train)
+            block = Apart(blocks(size), self.dropout, self.dtype, size, self.far, name=f"block{i}")
+            x = block(x, (table, mask), train)
         return x[:, 0] if self.pooling == "cls" else masked_mean(x, mask)
 
 
@@ -186,16 +188,11 @@ def deberta_v3(
     require("pooling", pooling, POOLING)
     sizes, far, begin = USUAL._replace(**dict(zip(Sizes._fields, given, strict=False))), Distances(), None
     if from_:
-        if given != USUAL[:4]:
-            raise UserError(
-                f"deberta_v3(from={from_!r}) has the sizes of its config.json: leave out those of the call."
-            )
+        check_alone("deberta_v3", from_, given, USUAL[:4])
         sizes, far = published("deberta_v3", from_, _read)
         begin = Pretrained(from_, min(length, sizes.positions), sizes.pad, sizes.vocabulary)
     else:
         sizes = sizes._replace(hidden=USUAL.hidden * width // USUAL.width)
-    require("activation of deberta_v3", sizes.activation, ACTIVATIONS)
-    if sizes.width % sizes.heads:
-        raise UserError(f"deberta_v3: a width of {sizes.width} does not divide among {sizes.heads} heads.")
+    check_stack("deberta_v3", sizes)
     make = lambda dtype, form: Encoder(sizes, far, rest.pooling, rest.dropout, dtype)
     return Recipe(make, rest.bottleneck, rest.head, pretrained=begin, trims=True)

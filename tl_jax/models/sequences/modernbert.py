@@ -8,11 +8,11 @@ import numpy as np
 from flax import linen as nn
 
 from tl_jax.core.types import Array
-from tl_jax.models.files.published import ACTIVATIONS, Sizes, in_vocabulary
-from tl_jax.models.images.vit import INIT
+from tl_jax.models.files.published import Sizes, in_vocabulary
 from tl_jax.models.parts.layers import Dropout
 from tl_jax.models.parts.masks import masked_mean, valid
 from tl_jax.models.parts.recipe import Frozen
+from tl_jax.models.parts.transformer import ACTIVATIONS, INIT
 
 
 def rotated(x: Array, theta: float) -> Array:

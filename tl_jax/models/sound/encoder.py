@@ -1,54 +1,13 @@
-"""What the published networks for sound share: their sizes, blocks of attention, convolutions over time."""
+"""Convolutions over time, as the published networks for sound have them."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
 from tl_jax.core.types import Array
-from tl_jax.models.files.published import ACTIVATIONS
-from tl_jax.models.images.vit import INIT, Attention, layer_norm
 from tl_jax.models.parts.conv import conv2d
-from tl_jax.models.parts.layers import Dropout
-
-
-class Layers(NamedTuple):
-    """Of a stack of blocks; first: whether they normalise what goes into each part, and not what comes out."""
-
-    width: int
-    layers: int
-    heads: int
-    hidden: int
-    epsilon: float = 1e-5
-    activation: str = "gelu"
-    first: bool = True
-
-
-class Block(nn.Module):
-    """x + attention(norm(x)), then x + mlp(norm(x)); or norm(x + attention(x)), then norm(x + mlp(x)).
-
-    mlp(x) = dense(act(dense(x))); what is masked is never attended to.
-    """
-
-    of: Layers
-    dropout: float
-    dtype: Any
-
-    @nn.compact
-    def __call__(self, x: Array, mask: Array | None, train: bool) -> Array:
-        """x [n, t, d], mask [n, t] -> [n, t, d]."""
-        of = self.of
-        norm = lambda name: layer_norm(self.dtype, name, of.epsilon)
-        dense = lambda width, name: nn.Dense(width, dtype=self.dtype, kernel_init=INIT, name=name)
-        drop = lambda name, y: Dropout(self.dropout, name=name)(y, train)
-        attend = Attention(of.heads, self.dtype, name="attention")
-        mlp = lambda y: dense(of.width, "dense2")(ACTIVATIONS[of.activation](dense(of.hidden, "dense1")(y)))
-        if of.first:
-            x = x + drop("dropout1", attend(norm("norm1")(x), mask))
-            return x + drop("dropout2", mlp(norm("norm2")(x)))
-        x = norm("norm1")(x + drop("dropout1", attend(x, mask)))
-        return norm("norm2")(x + drop("dropout2", mlp(x)))
 
 
 class Conv1d(nn.Module):

@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from tl_jax.core.errors import UserError, require
-from tl_jax.models.files.published import ACTIVATIONS, file_of, published
+from tl_jax.core.errors import UserError
+from tl_jax.models.files.published import check_alone, check_stack, file_of, published
 from tl_jax.models.parts.recipe import Pretrained
-from tl_jax.models.sound.encoder import Layers
+from tl_jax.models.parts.transformer import Layers
 from tl_jax.models.sound.waves import RATE
 
 HEARS = "preprocessor_config.json"
@@ -34,14 +34,11 @@ def stack(asked: Asked, usual: Layers, read: Callable[[Mapping[str, Any]], tuple
     family, place, given = asked
     of, rest = usual._replace(**dict(zip(("width", "layers", "heads"), given, strict=True))), None
     if place:
-        if given != usual[:3]:
-            raise UserError(f"{family}(from={place!r}) has the sizes of its config.json: leave out those of the call.")
+        check_alone(family, place, given, usual[:3])
         of, rest = published(family, place, read)
     else:
         of = of._replace(hidden=usual.hidden * of.width // usual.width)
-    require(f"activation of {family}", of.activation, ACTIVATIONS)
-    if of.width % of.heads:
-        raise UserError(f"{family}: a width of {of.width} does not divide among {of.heads} heads.")
+    check_stack(family, of)
     return of, rest
 
 

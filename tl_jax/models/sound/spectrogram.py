@@ -6,17 +6,15 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from flax import linen as nn
 
-from tl_jax.core.errors import UserError
 from tl_jax.core.types import Array
 from tl_jax.models.files.published import unknown_parts
-from tl_jax.models.images.vit import INIT, layer_norm
 from tl_jax.models.parts.conv import Conv
 from tl_jax.models.parts.layers import Dropout
 from tl_jax.models.parts.recipe import Frozen, Recipe
-from tl_jax.models.sound.encoder import Block, Layers
+from tl_jax.models.parts.transformer import INIT, Block, Layers, layer_norm
 from tl_jax.models.sound.published_mel import HOP, WINDOW, kaldi_mel
 from tl_jax.models.sound.published_sound import Asked, heard, stack, usual_layers
-from tl_jax.models.sound.waves import RATE, at_rate, until
+from tl_jax.models.sound.waves import at_rate, filled, until
 
 
 class Picture(NamedTuple):
@@ -70,12 +68,7 @@ class Encoder(nn.Module):
         of, picture = self.of, self.picture
         x, length = at_rate(x.astype(jnp.float32), self.rate)
         longest = WINDOW + (picture.steps - 1) * HOP
-        if x.shape[1] >= longest + HOP:
-            raise UserError(
-                f"Waves of {x.shape[1] / RATE:.2f} s: this network hears {longest / RATE:g} s. "
-                f"wav:PATH?seconds={longest / RATE:g} cuts them."
-            )
-        x = kaldi_mel(jnp.pad(x, ((0, 0), (0, max(0, longest - x.shape[1])))), picture.bands)
+        x = kaldi_mel(filled(x, longest, HOP - 1), picture.bands)
         # As published: steps behind the wave are 0 before they are brought to the scale.
         x = until(x, jnp.maximum(1, 1 + (length - WINDOW) // HOP))
         x = (x - picture.mean) / (2 * picture.deviation)

@@ -10,12 +10,12 @@ from jax import lax
 
 from tl_jax.core.errors import UserError, require
 from tl_jax.core.types import Array
-from tl_jax.models.files.published import ACTIVATIONS, unknown_parts
-from tl_jax.models.images.vit import INIT, layer_norm
+from tl_jax.models.files.published import unknown_parts
 from tl_jax.models.parts.layers import Dropout
 from tl_jax.models.parts.masks import masked_mean
 from tl_jax.models.parts.recipe import Frozen, Recipe
-from tl_jax.models.sound.encoder import Block, Conv1d, Layers
+from tl_jax.models.parts.transformer import ACTIVATIONS, INIT, Block, Layers, layer_norm
+from tl_jax.models.sound.encoder import Conv1d
 from tl_jax.models.sound.published_sound import Asked, heard, stack, usual_layers
 from tl_jax.models.sound.waves import at_rate, counted, first, least, standard
 

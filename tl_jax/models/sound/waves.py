@@ -94,3 +94,16 @@ def least(windows: tuple[tuple[int, int], ...]) -> int:
     for width, hop in reversed(windows):
         need = (need - 1) * hop + width
     return need
+
+
+def filled(x: Array, whole: int, beyond: int = 0) -> Array:
+    """Waves [n, samples] at RATE with silence up to the `whole` that a network hears, and up to as many `beyond`.
+
+    Raises UserError for longer ones.
+    """
+    if x.shape[1] > whole + beyond:
+        raise UserError(
+            f"Waves of {x.shape[1] / RATE:.2f} s: this network hears {whole / RATE:g} s. "
+            f"wav:PATH?seconds={whole / RATE:g} cuts them."
+        )
+    return jnp.pad(x, ((0, 0), (0, max(0, whole - x.shape[1]))))

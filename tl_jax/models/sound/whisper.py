@@ -8,17 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from tl_jax.core.errors import UserError
 from tl_jax.core.types import Array
 from tl_jax.models.files.published import unknown_parts
-from tl_jax.models.images.vit import layer_norm
 from tl_jax.models.parts.layers import Dropout
 from tl_jax.models.parts.masks import masked_mean
 from tl_jax.models.parts.recipe import Frozen, Recipe
-from tl_jax.models.sound.encoder import Block, Conv1d, Layers
+from tl_jax.models.parts.transformer import Block, Layers, layer_norm
+from tl_jax.models.sound.encoder import Conv1d
 from tl_jax.models.sound.published_mel import HOP, WINDOW, whisper_mel
 from tl_jax.models.sound.published_sound import Asked, heard, stack
-from tl_jax.models.sound.waves import RATE, at_rate, first
+from tl_jax.models.sound.waves import RATE, at_rate, filled, first
 
 USUAL = Layers(512, 6, 8, 2048)
 PLACES = 1500
@@ -69,12 +68,7 @@ class Encoder(nn.Module):
         """x [n, samples] -> [n, width]. Raises UserError for waves longer than the window."""
         whole, of = self.places * 2 * HOP, self.of
         x, length = at_rate(x.astype(jnp.float32), self.rate)
-        if x.shape[1] > whole:
-            raise UserError(
-                f"Waves of {x.shape[1] / RATE:.2f} s: this network hears {whole / RATE:g} s. "
-                f"wav:PATH?seconds={whole / RATE:g} cuts them."
-            )
-        x = whisper_mel(jnp.pad(x, ((0, 0), (0, whole - x.shape[1]))), self.bands)
+        x = whisper_mel(filled(x, whole), self.bands)
         x = Embed(of.width, self.places, self.dropout, self.dtype, self.form, name="embed")(x, train)
         for i in range(1, of.layers + 1):
             x = Block(of, self.dropout, self.dtype, name=f"block{i}")(x, None, train)
