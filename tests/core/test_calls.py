@@ -64,6 +64,7 @@ def test_equal_calls_have_equal_texts(text, canonical):
         ("mcc(", "Cannot read the method"),
         ("", "Cannot read the method"),
         ("mcc; cdan", "Cannot read the method"),
+        ("mcc, cdan", "each has a flag of its own"),
         ("os.system('true')", "Cannot read the method"),
     ],
 )

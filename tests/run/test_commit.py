@@ -2,6 +2,7 @@
 
 import subprocess
 
+from tl_jax.run.store import environment
 from tl_jax.run.store.environment import commit
 
 
@@ -20,3 +21,10 @@ def test_the_commit_says_whether_the_package_is_as_committed(tmp_path):
     assert commit(package) == found
     (package / "__init__.py").write_text("x = 1")
     assert commit(package) == f"{found}-dirty"
+
+
+def test_a_checkout_that_is_not_installed_has_no_version(monkeypatch):
+    monkeypatch.setattr(environment, "PACKAGES", ("jax", "no-such-package"))
+    found = environment.environment()["packages"]
+    assert found["jax"]
+    assert found["no-such-package"] is None

@@ -106,7 +106,10 @@ def _read(text: str, inner: str, kind: str) -> tuple[str, list[ast.keyword]]:
         return node.id, []
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
         return node.func.id, node.keywords
-    raise UserError(f"Cannot read the {kind} '{text}'. Write a name or a call with named arguments: 'name(arg=1)'.")
+    several = " Of several, each has a flag of its own." if isinstance(node, ast.Tuple) else ""
+    raise UserError(
+        f"Cannot read the {kind} '{text}'. Write a name or a call with named arguments: 'name(arg=1)'.{several}"
+    )
 
 
 def _spoken(inner: str) -> str:

@@ -6,7 +6,7 @@ import platform
 import subprocess
 from collections.abc import Sequence
 from datetime import datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,20 @@ def environment() -> dict[str, Any]:
     """What numbers depend on besides the config, the data and the code."""
     return {
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": {name: installed(name) for name in PACKAGES},
         "platform": jax.default_backend(),
         "devices": [str(device.device_kind) for device in jax.devices()],
         "cpus": os.cpu_count(),
         "commit": commit(Path(__file__).parents[2]),
     }
+
+
+def installed(name: str) -> str | None:
+    """The version of a package; None where it is only on the path, as a checkout that nobody has installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def commit(package: Path) -> str | None:
