@@ -15,10 +15,10 @@ os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
 # LLVM does not optimise and fusions are not lowered through MLIR. Two programs of the same numbers to the bit are so
 # only where they are compiled as in a run: tests of that are marked `exact`, and have a call of their own.
 # A flag that XLA does not know ends the process: this one is there up to jaxlib 0.10, the other two still are in 0.12.
-_fusions = "--xla_cpu_use_fusion_emitters=false" if jaxlib.version.__version_info__ < (0, 11) else ""
 os.environ.setdefault(
     "XLA_FLAGS",
-    f"--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true {_fusions}".rstrip(),
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    + " --xla_cpu_use_fusion_emitters=false" * (jaxlib.version.__version_info__ < (0, 11)),
 )
 
 import jax
