@@ -35,11 +35,11 @@ def clock_on(cores):
     return time.process_time
 
 
-def torch_stepper(parameters, loss):
-    """One eager PyTorch step of gradient descent on loss()."""
+def torch_stepper(parameters, loss, name="SGD"):
+    """One eager PyTorch step on loss(), by an optimiser of PyTorch's with that name; plain gradient descent."""
     import torch
 
-    optimiser = torch.optim.SGD(parameters, lr=0.01)
+    optimiser = getattr(torch.optim, name)(parameters, lr=0.01)
 
     def step():
         optimiser.zero_grad()
@@ -49,18 +49,24 @@ def torch_stepper(parameters, loss):
     return step
 
 
-def torch_lenet():
-    """LeNet, head and domain discriminator in PyTorch: a training step."""
-    import torch
+def torch_dann(channels):
+    """LeNet on 28x28, its head and a domain discriminator in PyTorch."""
     from torch import nn
-    from torch.nn import functional as F  # noqa: N812
 
     pool = [nn.MaxPool2d(2), nn.ReLU()]
     dense = [nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 256), nn.ReLU()]
-    net = nn.Sequential(nn.Conv2d(1, 20, 5), *pool, nn.Conv2d(20, 50, 5), *pool, *dense)
+    net = nn.Sequential(nn.Conv2d(channels, 20, 5), *pool, nn.Conv2d(20, 50, 5), *pool, *dense)
     head = nn.Linear(256, 10)
     critic = [nn.Linear(256, 1024), nn.ReLU(), nn.Linear(1024, 1024), nn.ReLU(), nn.Linear(1024, 1)]
-    critic = nn.Sequential(*critic)
+    return net, head, nn.Sequential(*critic)
+
+
+def torch_lenet():
+    """LeNet, head and domain discriminator in PyTorch: a training step."""
+    import torch
+    from torch.nn import functional as F  # noqa: N812
+
+    net, head, critic = torch_dann(1)
     x, y = torch.rand(128, 1, 28, 28), torch.randint(0, 10, (64,))
     domain = torch.cat([torch.ones(64), torch.zeros(64)])
 

@@ -1,12 +1,13 @@
 """A training step of MiniLM and of ViT-small against transformers on PyTorch.
 
-    python benchmarks/transformers.py [repeats] [cores]     # 3 2
+    python benchmarks/transformers.py [repeats] [cores] [times]     # 3 2 1
 
 Forward, backward and a step of gradient descent, without dropout: MiniLM (6 layers of 384) on 16 texts of 128 word
-pieces of which a quarter is padding, ViT-small on 8 images of 224x224. Weights are random. Goal: at most 1.0 of
-PyTorch's time, which runs eagerly with the attention that transformers chooses (its fused one), in a process of its own
-and in turn with ours, as in conv.py; with 1 core both stay on one and are measured in processor time. Where torch or
-transformers is not installed, ours alone is printed.
+pieces of which a quarter is padding, ViT-small on 8 images of 224x224, each so many times. Weights are random. Goal: at
+most 1.0 of PyTorch's time, which runs eagerly with the attention that transformers chooses (its fused one), in a
+process of its own and in turn with ours, as in conv.py; with 1 core both stay on one and are measured in processor
+time. Where JAX has a GPU, PyTorch has it, too, with the matrix products of TF32 that are JAX's default there. Where
+torch or transformers is not installed, ours alone is printed.
 """
 
 import multiprocessing as mp
@@ -22,7 +23,6 @@ from conv import clock_on, cross_entropy, torch_stepper
 
 from tl_jax.models.networks import NETWORKS, build
 
-STEPS = {"minilm": 2, "vit_small": 2}
 GOAL, CLASSES = 1.0, 10
 IDS = np.random.default_rng(0).integers(1, 30000, (16, 128)).astype(np.int32)
 IDS[:, 96:] = 0
@@ -32,7 +32,7 @@ VIT = {"hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 6, "i
 STILL = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 
 
-def torch_steps():
+def torch_steps(device, times):
     """{name: a training step in PyTorch}."""
     import torch
     from torch.nn import functional as F  # noqa: N812
@@ -40,8 +40,9 @@ def torch_steps():
 
     def minilm():
         net, head = BertModel(BertConfig(**MINILM, **STILL), add_pooling_layer=False), torch.nn.Linear(384, CLASSES)
-        ids, mask = torch.tensor(IDS).long(), torch.tensor((IDS != 0).astype(np.int64))
-        y, weight = torch.arange(len(IDS)) % CLASSES, mask[:, :, None] / mask.sum(1)[:, None, None]
+        net, head, ids = net.to(device), head.to(device), torch.tensor(IDS).long().repeat(times, 1).to(device)
+        mask = (ids != 0).long()
+        y, weight = torch.arange(len(ids), device=device) % CLASSES, mask[:, :, None] / mask.sum(1)[:, None, None]
 
         def loss():
             return F.cross_entropy(head((net(ids, attention_mask=mask).last_hidden_state * weight).sum(1)), y)
@@ -50,14 +51,15 @@ def torch_steps():
 
     def vit_small():
         net, head = ViTModel(ViTConfig(**VIT, **STILL), add_pooling_layer=False), torch.nn.Linear(384, CLASSES)
-        x, y = torch.tensor(IMAGES).permute(0, 3, 1, 2).contiguous(), torch.arange(len(IMAGES)) % CLASSES
+        x = torch.tensor(IMAGES).repeat(times, 1, 1, 1).permute(0, 3, 1, 2).contiguous().to(device)
+        net, head, y = net.to(device), head.to(device), torch.arange(len(x), device=device) % CLASSES
         loss = lambda: F.cross_entropy(head(net(x).last_hidden_state[:, 0]), y)
         return torch_stepper([*net.parameters(), *head.parameters()], loss)
 
     return {"minilm": minilm(), "vit_small": vit_small()}
 
 
-def serve_torch(pipe, cores):
+def serve_torch(pipe, cores, gpu, times, steps):
     """In the other process: a name comes in, milliseconds a step go out."""
     here = str(Path(__file__).parent)
     sys.path = [place for place in sys.path if place != here]  # where this file is called as the library
@@ -65,18 +67,23 @@ def serve_torch(pipe, cores):
     import torch
 
     torch.set_num_threads(cores)
-    steps = torch_steps()
-    for step in steps.values():
+    device = "cuda" if gpu and torch.cuda.is_available() else "cpu"
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+    torch.set_float32_matmul_precision("high" if device == "cuda" else "highest")
+    made = torch_steps(device, times)
+    for step in made.values():
         step()
-    pipe.send(f"PyTorch {torch.__version__}")
+    pipe.send(f"PyTorch {torch.__version__}, {device}")
     for name in iter(pipe.recv, None):
+        wait()
         start = clock()
-        for _ in range(STEPS[name]):
-            steps[name]()
-        pipe.send(1e3 * (clock() - start) / STEPS[name])
+        for _ in range(steps):
+            made[name]()
+        wait()
+        pipe.send(1e3 * (clock() - start) / steps)
 
 
-def ours(name, x, clock):
+def ours(name, x, clock, steps):
     """A function of no arguments: milliseconds a step inside one compiled loop."""
     network = build(NETWORKS[name](bottleneck=0), CLASSES)
     params, stats = jax.jit(network.init)(jax.random.key(0), x[:1])
@@ -86,13 +93,13 @@ def ours(name, x, clock):
         of = lambda params: cross_entropy(network.apply(params, stats, batches[i % 2], train=True)[0].logits, y)
         return jax.tree.map(lambda p, g: p - 0.01 * g, params, jax.grad(of)(params))
 
-    run = jax.jit(lambda params: jax.lax.fori_loop(0, STEPS[name], body, params))
+    run = jax.jit(lambda params: jax.lax.fori_loop(0, steps, body, params))
     jax.block_until_ready(run(params))
 
     def measure():
         start = clock()
         jax.block_until_ready(run(params))
-        return 1e3 * (clock() - start) / STEPS[name]
+        return 1e3 * (clock() - start) / steps
 
     return measure
 
@@ -105,7 +112,9 @@ def installed(name):
 
 def main() -> None:
     """Print the time of a step and, where PyTorch is there, its ratio."""
-    repeats, cores = (int(text) for text in (*sys.argv[1:3], *("3", "2")[len(sys.argv) - 1 :]))
+    repeats, cores, times = (int(text) for text in (*sys.argv[1:4], *("3", "2", "1")[len(sys.argv) - 1 :]))
+    gpu = jax.default_backend() == "gpu"
+    steps = 20 if gpu else 2
     here = str(Path(__file__).parent)
     before, sys.path = sys.path, [place for place in sys.path if place != here]
     there = all(installed(name) for name in ("torch", "transformers"))
@@ -114,11 +123,12 @@ def main() -> None:
     if there:
         context = mp.get_context("spawn")
         pipe, theirs = context.Pipe()
-        context.Process(target=serve_torch, args=(theirs, cores), daemon=True).start()
-        print(pipe.recv())
+        context.Process(target=serve_torch, args=(theirs, cores, gpu, times, steps), daemon=True).start()
+        print(f"{pipe.recv()}; jax {jax.__version__}, {jax.devices()[0].device_kind}")
     clock = clock_on(cores)
-    for name, x in (("minilm", jnp.asarray(IDS)), ("vit_small", jnp.asarray(IMAGES))):
-        step, times, other = ours(name, x, clock), [], []
+    for name, x in (("minilm", IDS), ("vit_small", IMAGES)):
+        x = jnp.tile(jnp.asarray(x), (times,) + (1,) * (x.ndim - 1))
+        step, times, other = ours(name, x, clock, steps), [], []
         for _ in range(repeats):
             times.append(step())
             if pipe:
@@ -127,9 +137,9 @@ def main() -> None:
         line, mine = "", statistics.median(times)
         if pipe:
             peer = statistics.median(other)
-            line = f", PyTorch {peer:.0f} ms: ratio {mine / peer:.2f} (goal {GOAL})"
+            line = f", PyTorch {peer:.3g} ms: ratio {mine / peer:.2f} (goal {GOAL})"
             line += f", of minima {min(times) / min(other):.2f}"
-        print(f"{name}: {mine:.0f} ms a step{line}", flush=True)
+        print(f"{name}: {mine:.3g} ms a step{line}", flush=True)
     if pipe:
         pipe.send(None)
 
