@@ -148,7 +148,8 @@ def table(asked) -> None:
         f"{'trials':>6} {'mode':5} {'compile':>8} {'ms a trial':>11} {'sequential':>11} {'PyTorch':>8}   (times faster)"
     )
     for trials in map(int, asked.trials.split(",")):
-        for mode in ("map", "vmap") if trials > 1 else ("map",):
+        both = ("map", "vmap") if asked.mode == "auto" else (asked.mode,)
+        for mode in both if trials > 1 else ("map",):
             compiled, each = (once, alone) if trials == 1 else measured(asked, trials, mode)
             ratio = f"{theirs / each:8.2f}" if theirs else f"{'-':>8}"
             print(f"{trials:6} {mode:5} {compiled:6.1f} s {1e3 * each:11.2f} {alone / each:11.2f} {ratio}", flush=True)
@@ -209,7 +210,7 @@ def main() -> None:
     parser.add_argument("--case", action="store_true")
     parser.add_argument("--lams", type=int, default=8, help="of --case")
     parser.add_argument("--seeds", type=int, default=8, help="of --case")
-    parser.add_argument("--mode", choices=("auto", "map", "vmap"), default="auto", help="of the trials of --case")
+    parser.add_argument("--mode", choices=("auto", "map", "vmap"), default="auto", help="of the trials")
     asked = parser.parse_args()
     asked.steps = asked.steps or (300 if asked.case else 10)
     with tempfile.TemporaryDirectory() as cache, contextlib.suppress(BrokenPipeError):

@@ -1,6 +1,6 @@
 """The page of generalisation: a mean over the domains that were left out, of trials that ended."""
 
-from experiments.generalisation import table
+from experiments.parts import table
 from tl_jax.run.execute.divergence import MARK
 
 

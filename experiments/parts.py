@@ -1,0 +1,93 @@
+"""Pages of many runs, a method and a transfer each in a directory of its own, which machines may share out.
+
+`python -m experiments.NAME 2/6` does every sixth run from the second on and writes no page; without an argument all are
+done, or read where they are finished, and the page is written.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from experiments.page import finished
+from tl_jax import fit
+from tl_jax.core.errors import UserError
+from tl_jax.run.execute.divergence import alive
+from tl_jax.run.report.table import mean_std
+
+Records = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A column of the page: from where to where, and what its runs are given besides the method."""
+
+    name: str
+    source: Sequence[str]
+    target: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def done(page: str, transfers: Sequence[Transfer], methods: Sequence[str]) -> dict[str, Records]:
+    """{transfer: the records of all methods}, of runs in runs/PAGE/TRANSFER/METHOD, begun or gone on with.
+
+    Raises UserError for a share that is none, SystemExit after the share that was asked for.
+    """
+    runs = [(transfer, method) for method in methods for transfer in transfers]
+    first, of = _share(sys.argv[1:])
+    records: dict[str, list[Mapping[str, Any]]] = {transfer.name: [] for transfer in transfers}
+    for transfer, method in runs[first::of]:
+        place = f"runs/{page}/{transfer.name}/{method.partition('(')[0]}".replace(" ", "_")
+        result = fit(list(transfer.source), transfer.target, (method,), run_dir=place, **transfer.settings)
+        records[transfer.name] += finished(result).records
+    if of > 1:
+        raise SystemExit(0)
+    return records
+
+
+def _share(words: Sequence[str]) -> tuple[int, int]:
+    """'2/6' -> (1, 6)."""
+    if not words:
+        return 0, 1
+    part, _, of = words[0].partition("/")
+    if len(words) > 1 or not (part.isdecimal() and of.isdecimal() and 1 <= int(part) <= int(of)):
+        raise UserError(f"{' '.join(words)}: give a share of the runs, as in 2/6, or nothing for all of them.")
+    return int(part) - 1, int(of)
+
+
+def table(records: Mapping[str, Records], selector: str, mean: bool = True) -> str:
+    """A row a method, a column a transfer and, where asked for, one for their mean, as Markdown.
+
+    The mean has the sample standard deviation of itself over the seeds. A method of which a trial diverged has no mean:
+    how many did is in its place.
+    """
+    heads = ["method", *records, *["mean"] * mean]
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    for method in dict.fromkeys(record["method"] for of in records.values() for record in of):
+        scores = {name: _scores(of, method, selector) for name, of in records.items()}
+        cells = [mean_std(found) if not mean or len(records) == 1 else _plain(found) for found in scores.values()]
+        if mean:
+            cells.append(_mean(records, scores, method))
+        lines.append(f"| {method} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _plain(found: Sequence[float]) -> str:
+    return f"{np.mean(found):.3f}" if found else "-"
+
+
+def _mean(records: Mapping[str, Records], scores: Mapping[str, list[float]], method: str) -> str:
+    """The mean over the transfers of each seed, then over the seeds; or how many trials diverged."""
+    most = max(len([record for record in of if record["method"] == method]) for of in records.values())
+    lost = sum(most - len(found) for found in scores.values())
+    if lost:
+        return f"{lost} of {most * len(scores)} trials diverged"
+    return mean_std(np.mean(list(scores.values()), 0).tolist())
+
+
+def _scores(records: Records, method: str, selector: str) -> list[float]:
+    """By seed, of the trials that went to their end."""
+    mine = sorted((r for r in alive(records) if r["method"] == method), key=lambda r: r["seed"])
+    return [record["selectors"][selector]["target/accuracy"] for record in mine]
