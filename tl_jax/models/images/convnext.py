@@ -8,7 +8,7 @@ from flax import linen as nn
 from tl_jax.core.types import Array
 from tl_jax.models.parts.conv import Conv
 from tl_jax.models.parts.recipe import IMAGENET, Frozen, Recipe
-from tl_jax.models.parts.transformer import INIT, layer_norm
+from tl_jax.models.parts.transformer import INIT, dense, gelu, layer_norm
 
 
 class Block(nn.Module):
@@ -25,8 +25,8 @@ class Block(nn.Module):
             x
         )
         y = layer_norm(self.dtype, "norm")(y)
-        y = nn.gelu(nn.Dense(4 * c, dtype=self.dtype, kernel_init=INIT, name="dense1")(y), approximate=False)
-        y = nn.Dense(c, dtype=self.dtype, kernel_init=INIT, name="dense2")(y)
+        y = gelu(dense(4 * c, self.dtype, "dense1")(y))
+        y = dense(c, self.dtype, "dense2")(y)
         scale = self.param("layer_scale", nn.initializers.constant(1e-6), (c,), jnp.float32)
         return x + scale.astype(self.dtype).reshape(1, 1, 1, -1) * y
 

@@ -12,7 +12,7 @@ from tl_jax.models.files.published import check_alone, check_stack, published
 from tl_jax.models.parts.conv import Conv
 from tl_jax.models.parts.places import resized
 from tl_jax.models.parts.recipe import IMAGENET, Frozen, Pretrained, Recipe
-from tl_jax.models.parts.transformer import ACTIVATIONS, INIT, Attention, layer_norm
+from tl_jax.models.parts.transformer import ACTIVATIONS, INIT, Attention, dense, layer_norm
 
 POOLING = ("cls", "mean", "both")
 
@@ -44,15 +44,15 @@ class Block(nn.Module):
     def __call__(self, x: Array) -> Array:
         """x [n, t, d] -> [n, t, d]."""
         form = self.form
-        dense = lambda width, name: nn.Dense(width, dtype=self.dtype, kernel_init=INIT, name=name)
+        wide = lambda width, name: dense(width, self.dtype, name)
         norm = lambda name: layer_norm(self.dtype, name, form.epsilon)
         x = x + self._scaled(Attention(form.heads, self.dtype, name="attention")(norm("norm1")(x)), "layer_scale1")
         y = norm("norm2")(x)
         if form.gated:
-            a, b = jnp.split(dense(2 * form.hidden, "gate1")(y), 2, axis=-1)
-            y = dense(form.width, "gate2")(nn.silu(a) * b)
+            a, b = jnp.split(wide(2 * form.hidden, "gate1")(y), 2, axis=-1)
+            y = wide(form.width, "gate2")(nn.silu(a) * b)
         else:
-            y = dense(form.width, "dense2")(ACTIVATIONS[form.activation](dense(form.hidden, "dense1")(y)))
+            y = wide(form.width, "dense2")(ACTIVATIONS[form.activation](wide(form.hidden, "dense1")(y)))
         return x + self._scaled(y, "layer_scale2")
 
     def _scaled(self, y: Array, name: str) -> Array:

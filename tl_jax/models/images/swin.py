@@ -11,7 +11,7 @@ from flax import linen as nn
 from tl_jax.core.types import Array
 from tl_jax.models.parts.conv import Conv
 from tl_jax.models.parts.recipe import IMAGENET, Frozen, Recipe
-from tl_jax.models.parts.transformer import INIT, layer_norm
+from tl_jax.models.parts.transformer import INIT, dense, gelu, layer_norm
 
 EPSILON = 1e-5
 APART = -100.0
@@ -75,7 +75,7 @@ class WindowAttention(nn.Module):
         down, right = shifts(padded, size, self.shifted)
         x = jnp.pad(x, ((0, 0), (0, padded[0] - h), (0, padded[1] - w), (0, 0)))
         x = parted(jnp.roll(x, (-down, -right), (1, 2)), size)
-        qkv = nn.Dense(3 * d, dtype=self.dtype, kernel_init=INIT, name="qkv")(x)
+        qkv = dense(3 * d, self.dtype, "qkv")(x)
         q, k, v = jnp.moveaxis(qkv.reshape(*x.shape[:3], 3, self.heads, d // self.heads), 3, 0)
         table = self.param("position_bias", INIT, ((2 * size - 1) ** 2, self.heads), jnp.float32)
         bias = jnp.moveaxis(table[offsets(size)], -1, 0)[None]
@@ -84,7 +84,7 @@ class WindowAttention(nn.Module):
         scores = jnp.einsum("nwqhe,nwkhe->nwhqk", q, k).astype(jnp.float32) * (d // self.heads) ** -0.5
         share = jax.nn.softmax(scores + bias[None]).astype(self.dtype)
         y = jnp.einsum("nwhqk,nwkhe->nwqhe", share, v).reshape(*x.shape[:3], d)
-        y = nn.Dense(d, dtype=self.dtype, kernel_init=INIT, name="out")(y)
+        y = dense(d, self.dtype, "out")(y)
         return jnp.roll(joined(y, padded, size), (down, right), (1, 2))[:, :h, :w]
 
 
@@ -103,8 +103,8 @@ class Block(nn.Module):
         attention = WindowAttention(self.heads, self.window, self.shifted, self.dtype, name="attention")
         x = x + attention(layer_norm(self.dtype, "norm1", EPSILON)(x))
         y = layer_norm(self.dtype, "norm2", EPSILON)(x)
-        y = nn.gelu(nn.Dense(4 * d, dtype=self.dtype, kernel_init=INIT, name="dense1")(y), approximate=False)
-        return x + nn.Dense(d, dtype=self.dtype, kernel_init=INIT, name="dense2")(y)
+        y = gelu(dense(4 * d, self.dtype, "dense1")(y))
+        return x + dense(d, self.dtype, "dense2")(y)
 
 
 class Stage(nn.Module):
@@ -124,7 +124,7 @@ class Stage(nn.Module):
             x = jnp.concatenate([x[:, i::2, j::2] for j in range(2) for i in range(2)], axis=-1)
             x = layer_norm(self.dtype, "norm", EPSILON)(x)
             width = x.shape[-1] // 2
-            x = nn.Dense(width, use_bias=False, dtype=self.dtype, kernel_init=INIT, name="reduction")(x)
+            x = dense(width, self.dtype, "reduction", bias=False)(x)
         for i in range(1, self.depth + 1):
             x = Block(self.heads, self.window, i % 2 == 0, self.dtype, name=f"block{i}")(x)
         return x

@@ -9,7 +9,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.types import Array
 from tl_jax.models.parts.conv import Conv
 from tl_jax.models.parts.recipe import HALF, IMAGENET, Frozen, Pixels, Recipe
-from tl_jax.models.parts.transformer import INIT, Attention, layer_norm
+from tl_jax.models.parts.transformer import INIT, Attention, dense, gelu, layer_norm
 
 
 class Block(nn.Module):
@@ -24,8 +24,8 @@ class Block(nn.Module):
         d = x.shape[-1]
         x = x + Attention(self.heads, self.dtype, name="attention")(layer_norm(self.dtype, "norm1")(x))
         y = layer_norm(self.dtype, "norm2")(x)
-        y = nn.gelu(nn.Dense(4 * d, dtype=self.dtype, kernel_init=INIT, name="dense1")(y), approximate=False)
-        return x + nn.Dense(d, dtype=self.dtype, kernel_init=INIT, name="dense2")(y)
+        y = gelu(dense(4 * d, self.dtype, "dense1")(y))
+        return x + dense(d, self.dtype, "dense2")(y)
 
 
 class ViT(nn.Module):

@@ -2,16 +2,16 @@
 
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.types import Array
 from tl_jax.models.files.published import Sizes, in_vocabulary
+from tl_jax.models.parts.attention import attend
 from tl_jax.models.parts.conv import Conv
 from tl_jax.models.parts.recipe import Frozen
-from tl_jax.models.parts.transformer import ACTIVATIONS, INIT, Attention, layer_norm
+from tl_jax.models.parts.transformer import ACTIVATIONS, INIT, Attention, dense, layer_norm
 
 
 class Form(NamedTuple):
@@ -33,12 +33,12 @@ class Form(NamedTuple):
 
 def _mlp(form: Form, dtype: Any, x: Array) -> Array:
     """dense2(act(dense1(x))), layers of the module that calls this."""
-    dense = lambda width, name: nn.Dense(width, dtype=dtype, kernel_init=INIT, name=name)
-    return dense(x.shape[-1], "dense2")(ACTIVATIONS[form.activation](dense(form.hidden, "dense1")(x)))
+    y = ACTIVATIONS[form.activation](dense(form.hidden, dtype, "dense1")(x))
+    return dense(x.shape[-1], dtype, "dense2")(y)
 
 
 def _projection(form: Form, dtype: Any) -> nn.Dense:
-    return nn.Dense(form.features, use_bias=form.sigmoid, dtype=dtype, kernel_init=INIT, name="projection")
+    return dense(form.features, dtype, "projection", bias=form.sigmoid)
 
 
 class Block(nn.Module):
@@ -69,10 +69,10 @@ class Pool(nn.Module):
         n, t, d = x.shape
         probe = self.param("probe", INIT, (1, 1, d), jnp.float32).astype(self.dtype)
         x = jnp.concatenate([jnp.broadcast_to(probe, (n, 1, d)), x], axis=1)
-        qkv = nn.Dense(3 * d, dtype=self.dtype, kernel_init=INIT, name="qkv")(x)
+        qkv = dense(3 * d, self.dtype, "qkv")(x)
         q, k, v = (a.reshape(n, t + 1, self.form.heads, -1) for a in jnp.split(qkv, 3, axis=-1))
-        y = jax.nn.dot_product_attention(q[:, :1], k[:, 1:], v[:, 1:]).reshape(n, d)
-        y = nn.Dense(d, dtype=self.dtype, kernel_init=INIT, name="out")(y)
+        y = attend(q[:, :1], k[:, 1:], v[:, 1:]).reshape(n, d)
+        y = dense(d, self.dtype, "out")(y)
         return y + _mlp(self.form, self.dtype, layer_norm(self.dtype, "norm", self.form.epsilon)(y))
 
 

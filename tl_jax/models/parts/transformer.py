@@ -8,10 +8,22 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from tl_jax.core.types import Array
+from tl_jax.models.parts.attention import attend
 from tl_jax.models.parts.layers import Dropout
 
+
+def gelu(x: Array) -> Array:
+    """x times the normal distribution's share below x, exactly; on a CPU by erf, which takes a third of erfc's time.
+
+    JAX's own is by erfc, which keeps the digits of the tail; in float32 the two differ by less than 1e-6.
+    """
+    if jax.default_backend() == "cpu" and x.dtype == jnp.float32:
+        return 0.5 * x * (1 + jax.lax.erf(x * 0.5**0.5))
+    return jax.nn.gelu(x, approximate=False)
+
+
 ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
-    "gelu": lambda x: jax.nn.gelu(x, approximate=False),
+    "gelu": gelu,
     "gelu_new": jax.nn.gelu,
     "gelu_pytorch_tanh": jax.nn.gelu,
     "relu": jax.nn.relu,
@@ -25,6 +37,23 @@ INIT = nn.initializers.truncated_normal(0.02)
 def layer_norm(dtype: Any, name: str, epsilon: float = EPSILON) -> nn.LayerNorm:
     """Over the channels; the variance is the mean of (x - mean)^2, which does not cancel."""
     return nn.LayerNorm(epsilon=epsilon, dtype=dtype, use_fast_variance=False, name=name)
+
+
+def dense(width: int, dtype: Any, name: str, bias: bool = True) -> nn.Dense:
+    """Of x [..., d] -> [..., width], every place alike."""
+    return nn.Dense(width, bias, dtype=dtype, kernel_init=INIT, dot_general=over_rows, name=name)
+
+
+def over_rows(x: Array, kernel: Array, dims: Any, **how: Any) -> Array:
+    """x [..., d] times kernel [d, k] -> [..., k], for a CPU as the product of two matrices.
+
+    The kernel's gradient sums over all axes of x but the last. Where there are several, XLA's CPU compiler transposes
+    both operands first and computes, inside each transposition, the gradients of all later blocks again.
+    """
+    if jax.default_backend() != "cpu":
+        return jax.lax.dot_general(x, kernel, dims, **how)
+    y = jax.lax.dot_general(x.reshape(-1, x.shape[-1]), kernel, (((1,), (0,)), ((), ())), **how)
+    return y.reshape(*x.shape[:-1], -1)
 
 
 class Attention(nn.Module):
@@ -41,11 +70,11 @@ class Attention(nn.Module):
     def __call__(self, x: Array, mask: Array | None = None) -> Array:
         """x [n, t, d] -> [n, t, d]; mask [n, t]: 1 where a place may be looked at, None: everywhere."""
         n, t, d = x.shape
-        qkv = nn.Dense(3 * d, dtype=self.dtype, kernel_init=INIT, name="qkv")(x)
-        q, k, v = (a.squeeze(2) for a in jnp.split(qkv.reshape(n, t, 3, self.heads, d // self.heads), 3, axis=2))
+        qkv = dense(3 * d, self.dtype, "qkv")(x)
+        q, k, v = (a.reshape(n, t, self.heads, d // self.heads) for a in jnp.split(qkv, 3, axis=-1))
         seen = None if mask is None else mask[:, None, None, :] > 0
-        y = jax.nn.dot_product_attention(q, k, v, mask=seen, is_causal=self.causal).reshape(n, t, d)
-        return nn.Dense(d, dtype=self.dtype, kernel_init=INIT, name="out")(y)
+        y = attend(q, k, v, mask=seen, causal=self.causal).reshape(n, t, d)
+        return dense(d, self.dtype, "out")(y)
 
 
 class Layers(NamedTuple):
@@ -76,9 +105,9 @@ class Block(nn.Module):
         """x [n, t, d] -> [n, t, d]."""
         of = self.of
         norm = lambda name: layer_norm(self.dtype, name, of.epsilon)
-        dense = lambda width, name: nn.Dense(width, dtype=self.dtype, kernel_init=INIT, name=name)
         drop = lambda name, y: Dropout(self.dropout, name=name)(y, train)
-        mlp = lambda y: dense(of.width, "dense2")(ACTIVATIONS[of.activation](dense(of.hidden, "dense1")(y)))
+        act = ACTIVATIONS[of.activation]
+        mlp = lambda y: dense(of.width, self.dtype, "dense2")(act(dense(of.hidden, self.dtype, "dense1")(y)))
         if of.first:
             x = x + drop("dropout1", self.attend(norm("norm1")(x), seen, train))
             return x + drop("dropout2", mlp(norm("norm2")(x)))

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
@@ -19,10 +18,11 @@ from tl_jax.models.files.published import (
     published,
     unknown_parts,
 )
+from tl_jax.models.parts.attention import attend
 from tl_jax.models.parts.layers import Dropout
 from tl_jax.models.parts.masks import masked_mean, valid
 from tl_jax.models.parts.recipe import Frozen, Pretrained, Recipe
-from tl_jax.models.parts.transformer import INIT, Block, layer_norm
+from tl_jax.models.parts.transformer import INIT, Block, dense, layer_norm
 from tl_jax.models.sequences.bert import POOLING, Rest, blocks
 
 
@@ -73,23 +73,23 @@ class Attention(nn.Module):
     def __call__(self, x: Array, table: Array, mask: Array, train: bool) -> Array:
         """x [n, t, d], table [2 span, d], mask [n, t] -> [n, t, d]."""
         (n, t, d), h = x.shape, self.sizes.heads
-        dense = lambda width, name: nn.Dense(width, dtype=self.dtype, kernel_init=INIT, name=name)
+        wide = lambda width, name: dense(width, self.dtype, name)
         heads = lambda y: y.reshape(*y.shape[:-1], -1, h, d // h)
-        qkv = dense(3 * d, "qkv")
+        qkv = wide(3 * d, "qkv")
         q, k, v = (heads(qkv(x))[:, :, i] for i in range(3))
         table = Dropout(self.dropout, name="dropout1")(table, train)
         places = jnp.split(qkv(table), 3, axis=-1)[:2] if self.far.shared else (None, None)
         scale, bias = (d // h * (1 + len(self.far.kinds))) ** -0.5, jnp.zeros((), self.dtype)
         rows = self.far.row(np.arange(1 - t, t))
         if "c2p" in self.far.kinds:
-            key = places[1] if self.far.shared else dense(d, "place_key")(table)
+            key = places[1] if self.far.shared else wide(d, "place_key")(table)
             bias = bias + skewed(jnp.einsum("nihd,ehd->nhie", q, heads(key)[rows[::-1], 0]))
         if "p2c" in self.far.kinds:
-            query = places[0] if self.far.shared else dense(d, "place_query")(table)
+            query = places[0] if self.far.shared else wide(d, "place_query")(table)
             bias = bias + skewed(jnp.einsum("njhd,ehd->nhje", k, heads(query)[rows, 0])).swapaxes(-1, -2)
         bias = jnp.broadcast_to(bias * scale, (n, h, t, t))
-        y = jax.nn.dot_product_attention(q, k, v, bias=bias, mask=mask[:, None, None] > 0, scale=scale)
-        return dense(d, "out")(y.reshape(n, t, d))
+        y = attend(q, k, v, bias=bias, mask=mask[:, None, None] > 0, scale=scale)
+        return wide(d, "out")(y.reshape(n, t, d))
 
 
 class Apart(Block):

@@ -2,17 +2,17 @@
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
 from tl_jax.core.types import Array
 from tl_jax.models.files.published import Sizes, in_vocabulary
+from tl_jax.models.parts.attention import attend
 from tl_jax.models.parts.layers import Dropout
 from tl_jax.models.parts.masks import masked_mean, valid
 from tl_jax.models.parts.recipe import Frozen
-from tl_jax.models.parts.transformer import ACTIVATIONS, INIT
+from tl_jax.models.parts.transformer import ACTIVATIONS, INIT, dense
 
 
 def rotated(x: Array, theta: float) -> Array:
@@ -35,16 +35,16 @@ class Attention(nn.Module):
     def __call__(self, x: Array, mask: Array) -> Array:
         """x [n, t, d], mask [n, t] -> [n, t, d]."""
         (n, t, d), size = x.shape, self.sizes
-        dense = lambda width, name: nn.Dense(width, False, dtype=self.dtype, kernel_init=INIT, name=name)
-        qkv = dense(3 * d, "qkv")(x).reshape(n, t, 3, size.heads, d // size.heads)
-        q, k, v = (qkv[:, :, i] for i in range(3))
+        wide = lambda width, name: dense(width, self.dtype, name, bias=False)
+        qkv = jnp.split(wide(3 * d, "qkv")(x), 3, axis=-1)
+        q, k, v = (a.reshape(n, t, size.heads, d // size.heads) for a in qkv)
         theta = size.theta[int(self.local)]
         seen = mask[:, None, None, :] > 0
         if self.local:
             place = np.arange(t)
             seen = seen & (np.abs(place[:, None] - place[None]) <= size.window)[None, None]
-        y = jax.nn.dot_product_attention(rotated(q, theta), rotated(k, theta), v, mask=seen)
-        return dense(d, "out")(y.reshape(n, t, d))
+        y = attend(rotated(q, theta), rotated(k, theta), v, mask=seen)
+        return wide(d, "out")(y.reshape(n, t, d))
 
 
 class Block(nn.Module):
@@ -59,12 +59,12 @@ class Block(nn.Module):
     def __call__(self, x: Array, mask: Array, train: bool) -> Array:
         """x [n, t, d], mask [n, t] -> [n, t, d]."""
         size = self.sizes
-        dense = lambda width, name: nn.Dense(width, False, dtype=self.dtype, kernel_init=INIT, name=name)
+        wide = lambda width, name: dense(width, self.dtype, name, bias=False)
         y = x if self.number == 1 else unbiased(size, self.dtype, "norm1")(x)
         x = x + Attention(size, size.local[self.number - 1], self.dtype, name="attention")(y, mask)
-        a, b = jnp.split(dense(2 * size.hidden, "dense1")(unbiased(size, self.dtype, "norm2")(x)), 2, axis=-1)
+        a, b = jnp.split(wide(2 * size.hidden, "dense1")(unbiased(size, self.dtype, "norm2")(x)), 2, axis=-1)
         y = Dropout(self.dropout, name="dropout1")(ACTIVATIONS[size.activation](a) * b, train)
-        return x + dense(size.width, "dense2")(y)
+        return x + wide(size.width, "dense2")(y)
 
 
 def unbiased(sizes: Sizes, dtype: Any, name: str) -> nn.LayerNorm:

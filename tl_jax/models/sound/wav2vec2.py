@@ -14,7 +14,7 @@ from tl_jax.models.files.published import unknown_parts
 from tl_jax.models.parts.layers import Dropout
 from tl_jax.models.parts.masks import masked_mean
 from tl_jax.models.parts.recipe import Frozen, Recipe
-from tl_jax.models.parts.transformer import ACTIVATIONS, INIT, Block, Layers, layer_norm
+from tl_jax.models.parts.transformer import ACTIVATIONS, Block, Layers, dense, layer_norm
 from tl_jax.models.sound.encoder import Conv1d
 from tl_jax.models.sound.published_sound import Asked, heard, stack, usual_layers
 from tl_jax.models.sound.waves import at_rate, counted, first, least, standard
@@ -111,7 +111,7 @@ class Embed(nn.Module):
         size, of = self.sizes, self.sizes.of
         if size.projected:
             x = layer_norm(self.dtype, "norm1", of.epsilon)(x)
-        x = nn.Dense(of.width, dtype=self.dtype, kernel_init=INIT, name="dense1")(x)
+        x = dense(of.width, self.dtype, "dense1")(x)
         x = Dropout(self.dropout, name="dropout1")(x, train) * mask[:, :, None].astype(self.dtype)
         how = {"groups": size.groups, "scaled": True, "dtype": self.dtype, "form": self.form}
         near = Conv1d(of.width, size.near, 1, size.near // 2, **how, name="position")(x)[:, : x.shape[1]]

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
@@ -13,7 +12,7 @@ from tl_jax.models.files.published import unknown_parts
 from tl_jax.models.parts.layers import Dropout
 from tl_jax.models.parts.masks import masked_mean
 from tl_jax.models.parts.recipe import Frozen, Recipe
-from tl_jax.models.parts.transformer import Block, Layers, layer_norm
+from tl_jax.models.parts.transformer import Block, Layers, gelu, layer_norm
 from tl_jax.models.sound.encoder import Conv1d
 from tl_jax.models.sound.published_mel import HOP, WINDOW, whisper_mel
 from tl_jax.models.sound.published_sound import Asked, heard, stack
@@ -46,8 +45,8 @@ class Embed(nn.Module):
     def __call__(self, x: Array, train: bool) -> Array:
         """x [n, 2 places, bands] -> [n, places, width]."""
         how = {"padding": 1, "dtype": self.dtype, "form": self.form}
-        x = jax.nn.gelu(Conv1d(self.width, 3, 1, **how, name="conv1")(x), approximate=False)
-        x = jax.nn.gelu(Conv1d(self.width, 3, 2, **how, name="conv2")(x), approximate=False)
+        x = gelu(Conv1d(self.width, 3, 1, **how, name="conv1")(x))
+        x = gelu(Conv1d(self.width, 3, 2, **how, name="conv2")(x))
         place = self.param("position", lambda key: jnp.asarray(sines(self.places, self.width)))
         return Dropout(self.dropout, name="dropout1")(x + place.astype(self.dtype)[None], train)
 
