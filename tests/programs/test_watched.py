@@ -150,10 +150,12 @@ def far(d):
 
 WORDS = [
     (job(told=Told(10, 0.5, 0.54, 0.5)), True, "on 0.52 of held-out examples (chance .5): for it"),
-    (job(told=Told(10, 0.5, 0.5, 0.5), spaces=far(1.8)), False, "but a fresh linear one on 0.95: it was outwitted"),
+    (job(told=Told(10, 0.5, 0.5, 0.5), spaces=far(0.4)), True, "a fresh linear one on 0.60: for it the domains are"),
+    (job(told=Told(10, 0.5, 0.5, 0.5), spaces=far(1.8)), False, "a fresh linear one on 0.95: it has lost track"),
+    (job(told=Told(10, 1.0, 0.0, 0.1)), False, "the area under its curve is 0.10: it has lost track"),
     (job(told=Told(10, 0.9, 0.9, 0.97)), False, "the features do not hide the domain from it"),
     (job(pseudo=given((0.1, 0.6), {5: (0.7,), 10: (0.5,)})), False, "60% of the targets a label (p >= 0.9), and 50%"),
-    (job(pseudo=given((0.1, 0.6), {10: (0.5,)}, own=False)), False, "would begin with these mistakes"),
+    (job(pseudo=given((0.1, 0.6), {10: (0.5,)}, own=False)), False, "m would give 60% of the targets a label"),
     (job(pseudo=given((0.1, 0.6), {5: (0.99,), 10: (0.85,)})), False, "after 99% of fewer at step 5"),
     (job(pseudo=given((0.1, 0.01), {})), False, "1.0% of the targets a label (p >= 0.9): hardly any"),
     (job(pseudo=given((0.1, 0.6), {5: (0.95,), 10: (0.96,)})), True, "96% of these are right."),
@@ -171,7 +173,8 @@ def test_a_sentence_follows_its_number(one, good, words):
 def test_what_is_between_and_what_is_only_counted_is_not_remarked_upon():
     quiet = (job(told=Told(10, 0.7, 0.7, 0.7)), job(pseudo=given((0.5, 0.6), {})))
     loud_by_the_page = job(pseudo=given((0.1, 0.4), {10: (0.6,)}, own=False))
-    assert findings([*quiet, loud_by_the_page]) == []
+    first_of_one_example = job(pseudo=given((0.01, 0.6), {5: (1.0,), 10: (0.85,)}))
+    assert findings([*quiet, loud_by_the_page, first_of_one_example]) == []
 
 
 def test_the_sections_say_why_something_is_not_there(monkeypatch):

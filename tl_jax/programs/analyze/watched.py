@@ -13,15 +13,18 @@ from tl_jax.run.report.table import mean_std
 MIXED, APART = 0.6, 0.8
 """Accuracy of a discriminator up to which domains are called mixed, and from which they are apart."""
 PRECISE, WRONG = 0.9, 0.8
-FEW, MANY = 0.05, 0.5
+"""Precision from which labels are good, and under which they are not."""
+FEW, SOME, MANY = 0.05, 0.3, 0.5
+"""Coverage: hardly any, worth praise, and worth a word though the method uses no such labels."""
 FELL = 0.05
+"""How much precision may fall while coverage rises."""
 FRESH = """Fitted at that step to half of the stored features of both domains, and asked about the other half
 (where every step is stored, the targets are of the training split); .5 (dashed) is chance: the domains are mixed. It is
 1/2 + d/4, d the proxy A-distance. First trial.""".replace("\n", " ")
 ASKED = """Its own: the discriminator that the method trained, at the last step, asked about up to 300 held-out examples
 a domain, which it did not see either; of several sources the first. It moves with the features: where it is at chance
-and a fresh one is not, it was outwitted, and the domains are not mixed. The area does not mind where its threshold
-lies. All of a job's first trial.""".replace("\n", " ")
+and a fresh one is not, it has lost track of them, and the domains are not mixed. The area does not mind where its
+threshold lies. All of a job's first trial.""".replace("\n", " ")
 COUNTED = """Of the target's test split, which no step reads, at every stored evaluation, mean over seeds: labels are
 what the model says there. A method's own rule is applied to these predictions; in training it sees other views,
 batches and a teacher where it has one, and what it then logged is the last panel.""".replace("\n", " ")
@@ -102,16 +105,18 @@ def adversary(job: Numbers, base: Numbers | None) -> list[Finding]:
     if job.told is None:
         return []
     told, now = job.told, fresh(job)
-    mine = f"The discriminator of {job.label} is right on {told.right:.2f} of held-out examples (chance .5)"
+    text = f"The discriminator of {job.label} is right on {told.right:.2f} of held-out examples (chance .5)"
     other = now[max(now)] if now else None
-    if told.right <= MIXED and other is not None and other >= APART:
-        text = f"{mine}, but a fresh linear one on {other:.2f}: it was outwitted, and the domains are not mixed"
-        return [Finding(False, f"{text}. Try a lower lam, or a larger discriminator (hidden=).", "domains", False)]
-    if told.right <= MIXED:
-        return [Finding(True, f"{mine}: for it the domains are mixed.", "domains", False)]
+    beside = "" if other is None else f", a fresh linear one on {other:.2f}"
     if told.right >= APART:
-        text = f"{mine}: the features do not hide the domain from it. Try a higher lam, or more steps."
+        text = f"{text}: the features do not hide the domain from it. Try a higher lam, or more steps."
         return [Finding(False, text, "domains", False)]
+    if told.right <= MIXED and max(told.tells, other or 0) >= APART:
+        more = beside or f", but the area under its curve is {told.area:.2f}"
+        text = f"{text}{more}: it has lost track of the features, and the domains are not mixed"
+        return [Finding(False, f"{text}. Try more steps, a lower lam, or a larger one (hidden=).", "domains", False)]
+    if told.tells <= MIXED:
+        return [Finding(True, f"{text}{beside}: for it the domains are mixed.", "domains", False)]
     return []
 
 
@@ -126,16 +131,18 @@ def labelling(job: Numbers, base: Numbers | None) -> list[Finding]:
         return [Finding(False, f"{text}. Try a less strict rule, or more steps.", "labels", False)]
     if max(seen.coverage) not in seen.precision:
         return []
-    first, last = min(seen.precision), max(seen.precision)
+    last = max(seen.precision)
+    first = min(step for step in seen.precision if step == last or mean(seen.coverage[step]) >= FEW)
     true, before = mean(seen.precision[last]), mean(seen.precision[first])
-    text = f"{job.label} gives {share:.0%} of the targets a label ({seen.rule}), and {true:.0%} of these are right"
+    gives = f"{job.label} {'gives' if seen.own else 'would give'} {share:.0%} of the targets a label"
+    text = f"{gives} ({seen.rule}), and {true:.0%} of these are right"
     if true < WRONG and share > (FEW if seen.own else MANY):
         text = f"{text}: confident and wrong"
         return [Finding(False, f"{text}. {STRICTER if seen.own else WARNING}.", "labels")]
     if seen.own and before - true > FELL and share > mean(seen.coverage[first]):
         text = f"{text}, after {before:.0%} of fewer at step {first}: it learns from its own mistakes"
         return [Finding(False, f"{text}. {STRICTER}, or a lower lam.", "labels")]
-    return [Finding(True, f"{text}.", "labels")] if seen.own and true >= PRECISE else []
+    return [Finding(True, f"{text}.", "labels")] if seen.own and true >= PRECISE and share >= SOME else []
 
 
 STRICTER = "Try a stricter rule (a higher threshold, a smaller share)"

@@ -78,6 +78,11 @@ class Told(NamedTuple):
         """Mean of the two domains, so that their sizes do not matter; chance is .5."""
         return (self.source + self.target) / 2
 
+    @property
+    def tells(self) -> float:
+        """The same wherever its threshold lies, and whichever side it calls the source: at least .5."""
+        return max(self.right, self.area, 1 - self.area)
+
 
 class Pseudo(NamedTuple):
     """Labels that a rule (in words) gives targets: {step: a value a seed} of the share that gets one, and of the share
