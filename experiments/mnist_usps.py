@@ -5,8 +5,8 @@
 
 DIR holds the folders mnist and usps. Network `lenet`, 2000 steps of 64 + 64, AdamW at 3e-3 along a cosine, every plain
 pass shifted by up to an eighth of the side (SHOT's protocol crops and turns USPS); `shot` begins from a source model of
-2000 steps. Two seeds (on an accelerator raise SEEDS), nothing tuned per method. 7291: the set's own 7291 / 2007 split; 7438: all 9298 shuffled into
-7438 / 1860, as CoGAN and SHOT have it, by a draw of our own.
+2000 steps. Two seeds (on an accelerator raise SEEDS), nothing tuned per method. 7291: the set's own 7291 / 2007 split;
+7438: all 9298 shuffled into 7438 / 1860, as CoGAN and SHOT have it, by a draw of our own.
 """
 
 from pathlib import Path
@@ -36,9 +36,9 @@ PAGE = Path("docs/results/mnist_usps.md")
 COMMAND = "TL_JAX_DATA=DIR python -m experiments.mnist_usps"
 ABOUT = f"""
 
-Accuracy on the target's test split, mean ± sample standard deviation over {SEEDS} seeds. Published, by the last iterate on
-the 7438 / 1860 split: SHOT .979 to USPS and .980 to MNIST (source alone .797 and .880); by the best epoch on the
-target's test split, on 7291 / 2007: MCC .951 and .946, CDAN .960 and .977 (TLLib). `target_only` is the bound."""
+Accuracy on the target's test split, mean ± sample standard deviation over {SEEDS} seeds. Published, by the last
+iterate on the 7438 / 1860 split: SHOT .979 to USPS and .980 to MNIST (source alone .797 and .880); by the best epoch on
+the target's test split, on 7291 / 2007: MCC .951 and .946, CDAN .960 and .977 (TLLib). `target_only` is the bound."""
 
 
 def main() -> None:
