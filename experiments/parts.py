@@ -30,7 +30,7 @@ class Transfer:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-def done(page: str, transfers: Sequence[Transfer], methods: Sequence[str]) -> dict[str, Records]:
+def done(page: str, transfers: Sequence[Transfer], methods: Sequence[str]) -> Mapping[str, Records]:
     """{transfer: the records of all methods}, of runs in runs/PAGE/TRANSFER/METHOD, begun or gone on with.
 
     Raises UserError for a share that is none, SystemExit after the share that was asked for.

@@ -1,9 +1,7 @@
 """The episodes' launch script: mistakes before anything is trained."""
 
-import subprocess
-import sys
-
 import pytest
+from launched import launched
 
 MISTAKES = {
     "--ways=two": "--ways=two: give a whole number, or several as in 5,20",
@@ -13,8 +11,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize("flag", MISTAKES)
 def test_a_mistake_has_one_message_and_writes_nothing(flag, tmp_path):
-    command = [sys.executable, "-m", "launch.few_shot", flag]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300)
+    done = launched("few_shot", flag, cwd=tmp_path)
     assert done.returncode == 2
     assert MISTAKES[flag] in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

@@ -2,8 +2,9 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
+
+from launched import launched
 
 ROOT = Path(__file__).parents[2]
 TINY = (
@@ -18,8 +19,7 @@ FEW = ("--strategy=full", "--labels_per_class=1,2", "--eval_every=4")
 
 
 def launch(*flags: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "launch.inductive", *flags]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    return launched("inductive", *flags, cwd=ROOT)
 
 
 def test_two_targets_have_a_folder_each_and_the_same_line_again_says_so(tmp_path):

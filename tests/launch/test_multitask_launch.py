@@ -3,9 +3,9 @@
 import json
 import os
 import subprocess
-import sys
 
 import pytest
+from launched import launched
 
 TINY = [
     "--network=mlp(hidden=(16,),bottleneck=0)",
@@ -18,8 +18,7 @@ TINY = [
 
 
 def launch(*flags: str, cwd=None) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "launch.multitask", *flags]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
+    return launched("multitask", *flags, cwd=cwd)
 
 
 def test_help_lists_what_concerns_several_tasks():

@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from launched import launched
 
 TINY = ["--network=mlp(hidden=(8,),bottleneck=8)", "--steps=8", "--eval_every=4", "--seeds=2", "--batch_size=16"]
 LINE = ["transductive", "--dir=s", "--source=digits:handwritten", "--target=digits:photo", "--platform=cpu", *TINY]
@@ -15,8 +16,7 @@ OVER = ["--over=method=source_only, dann", "--over=lam=0.1, 1"]
 
 
 def launch(command: str, *flags: str, cwd) -> subprocess.CompletedProcess:
-    words = [sys.executable, "-m", f"launch.{command}", *flags]
-    return subprocess.run(words, capture_output=True, text=True, cwd=cwd, timeout=600)
+    return launched(command, *flags, cwd=cwd)
 
 
 def test_a_dry_run_says_what_would_be_run_and_writes_nothing(tmp_path):

@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from launched import launched
 
 TINY = [
     "--network=mlp(hidden=(16,),bottleneck=8)",
@@ -21,12 +22,12 @@ PAIR = ["--source=digits:printed", "--target=digits:handwritten"]
 
 
 def launch(*flags: str, cwd=None) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "launch.transductive", *flags]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
+    return launched("transductive", *flags, cwd=cwd)
 
 
 def test_help_lists_the_flags_and_exits_with_zero():
-    done = launch("--help")
+    command = [sys.executable, "-m", "launch.transductive", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0
     for flag in ("source", "target", "network", "method", "lam", "seeds", "sweep", "freeze", "forward_plan", "dry_run"):
         assert f"\n  --{flag}\n" in done.stdout

@@ -1,9 +1,9 @@
 """The launch script of unsupervised transfer as a person meets it."""
 
 import subprocess
-import sys
 
 import pytest
+from launched import launched
 
 TINY = [
     "--network=mlp(hidden=(16,),bottleneck=8)",
@@ -16,8 +16,7 @@ TINY = [
 
 
 def launch(*flags: str, cwd) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "launch.unsupervised", *flags]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
+    return launched("unsupervised", *flags, cwd=cwd)
 
 
 def test_help_lists_the_flags(tmp_path):

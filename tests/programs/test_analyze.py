@@ -13,9 +13,10 @@ from tl_jax.core.errors import UserError
 from tl_jax.evaluation.metrics import ece
 from tl_jax.kinds.table import KINDS, prepare
 from tl_jax.programs.analyze import analyze as program
-from tl_jax.programs.analyze import figures, shares
-from tl_jax.programs.analyze import numbers as measures
-from tl_jax.programs.analyze.found import Numbers, Reliability, Scores, Shift, Space
+from tl_jax.programs.analyze import figures
+from tl_jax.programs.analyze.measured import numbers as measures
+from tl_jax.programs.analyze.measured import shares
+from tl_jax.programs.analyze.measured.found import Numbers, Reliability, Scores, Shift, Space
 from tl_jax.programs.analyze.page import text
 from tl_jax.programs.analyze.words import findings
 from tl_jax.programs.select import judged
@@ -33,7 +34,19 @@ CONFIG = Config(
     source=("near",), target="far", network=tiny.NETWORK, methods=("source_only", "mcc"), seeds=(0, 1), steps=12,
     eval_every=6, batch_size=16, select="dev",
 )  # fmt: skip
-PARTS = ("run", "words", "curves", "classes", "calibration", "mistakes", "features", "shares", "choices")
+PARTS = (
+    "run",
+    "words",
+    "curves",
+    "classes",
+    "calibration",
+    "mistakes",
+    "features",
+    "domains",
+    "labels",
+    "shares",
+    "choices",
+)
 
 
 def write(root, target=TARGET, steps=(6, 12), features=True, config=CONFIG):
@@ -111,7 +124,7 @@ def test_every_part_is_there_and_what_reads_target_labels_is_marked(whole):
     for name in PARTS:
         assert section(whole, name), name
     marked = {name for name in PARTS if "with the target" in section(whole, name).partition("</h2>")[0]}
-    assert marked == {"curves", "classes", "calibration", "mistakes", "features", "shares", "choices"}
+    assert marked == {"curves", "classes", "calibration", "mistakes", "features", "labels", "shares", "choices"}
     assert whole.count("<svg") >= 10
     assert "Not drawn" not in whole
     assert "share of the loss" in section(whole, "curves")

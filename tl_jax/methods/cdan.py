@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.errors import require
-from tl_jax.core.types import Array, At, Batch, Model, Output, Outputs
+from tl_jax.core.types import Array, At, Batch, Model, Output, Outputs, Tree
 from tl_jax.losses import classes, mlp
 from tl_jax.methods.contract import Example, Method, Own, Terms
 
@@ -33,17 +33,20 @@ def cdan(entropy: bool = False, hidden: int = 1024, form: str = "paper") -> Meth
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         def score(o: Output) -> Array:
             f, g = classes.gradient_reversal(o.features, at.lam), jax.nn.softmax(jax.lax.stop_gradient(o.logits))
-            if own.memory:
-                h = (f @ own.memory["f"]) * (g @ own.memory["g"]) / RANDOM_WIDTH**0.5
-            else:
-                h = (g[:, :, None] * f[:, None, :]).reshape(len(f), -1)
-            return mlp.apply(own.params["discriminator"], h)[:, 0]
+            return mlp.apply(own.params["discriminator"], joined(f, g, own.memory))[:, 0]
 
         weights = _weights(out["source"].logits, out["target"].logits, form) if entropy else (None, None)
         domain = classes.domain_logistic(score(out["source"]), score(out["target"]), *weights)
         return Terms({"source": classes.supervised(out["source"].logits, batch.y, at), "domain": domain})
 
     return Method(terms, init, weights=lambda at: {"domain": 1.0}, lam_schedule="dann")
+
+
+def joined(f: Array, g: Array, random: Tree) -> Array:
+    """h [n, ...] of features f [n, d] and predictions g [n, c]: their products, or random ones by matrices "f", "g"."""
+    if random:
+        return (f @ random["f"]) * (g @ random["g"]) / RANDOM_WIDTH**0.5
+    return (g[:, :, None] * f[:, None, :]).reshape(len(f), -1)
 
 
 def _weights(logits_s: Array, logits_t: Array, form: str):

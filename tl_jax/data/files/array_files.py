@@ -1,6 +1,7 @@
 """Files of named arrays: .npz, .npy and MATLAB's, several of which may hold one set."""
 
 import os
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -94,7 +95,9 @@ def mat(path: Path) -> Arrays:
     from scipy.io import loadmat
 
     try:
-        found = loadmat(path, appendmat=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of the kind of its sparse matrices: both do here
+            found = loadmat(path, appendmat=False)
     except NotImplementedError:
         raise UserError(f"{path} is MATLAB format 7.3 (HDF5). In MATLAB: save('{path.name}', '-v7').") from None
     except MemoryError as error:

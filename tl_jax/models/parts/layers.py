@@ -95,11 +95,15 @@ def max_pool(x: Array, window: int = 2, stride: int = 2, padding: int = 0) -> Ar
 
     A reshape where windows do not overlap, slices where they do: the gradient of `reduce_window` is
     a scatter, several times slower on a CPU. Entries that tie share the gradient.
+
+    Raises ValueError where no window fits.
     """
     if padding:
         low = jnp.array(-jnp.inf, x.dtype)
         x = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)), constant_values=low)
     n, h, w, c = x.shape
+    if min(h, w) < window:
+        raise ValueError(f"a window of {window} px does not fit a map of {h}x{w}")
     oh, ow = (h - window) // stride + 1, (w - window) // stride + 1
     if window == stride:
         x = x[:, : oh * window, : ow * window]

@@ -10,12 +10,12 @@ from typing import Any
 from tl_jax.core.errors import UserError
 from tl_jax.core.files import write_atomically
 from tl_jax.data.domain import Domain
-from tl_jax.programs.analyze import parts
-from tl_jax.programs.analyze.evaluations import numbers
-from tl_jax.programs.analyze.found import Numbers
+from tl_jax.programs.analyze import parts, watched
+from tl_jax.programs.analyze.measured.evaluations import numbers
+from tl_jax.programs.analyze.measured.found import Finding, Numbers
+from tl_jax.programs.analyze.measured.read import Run, read
 from tl_jax.programs.analyze.page import MARK, Section, page, paragraph, table, text
-from tl_jax.programs.analyze.read import Run, read
-from tl_jax.programs.analyze.words import Finding, findings
+from tl_jax.programs.analyze.words import findings
 from tl_jax.programs.opened import NO_DOMAINS
 from tl_jax.programs.select import judged
 from tl_jax.run.conclude import FINISHED
@@ -69,6 +69,8 @@ def _page(run: Run, found: Sequence[Numbers], said: Sequence[Finding]) -> str:
         parts.calibration(found),
         parts.mistakes(found, run.why and "The data were not read."),
         parts.features(found),
+        watched.domains(found),
+        watched.labels(found),
         parts.shares(found),
         parts.choices(*_choices(run)),
     ]
@@ -92,7 +94,7 @@ def _about(run: Run, found: Sequence[Numbers]) -> str:
     notes += [
         f"{one.label}: of its swept values those that {config.select} prefers." for one in found if one.label != one.job
     ]
-    notes += [f"{one.label}: {line}" for one in found for line in one.lacks.values()]
+    notes += [f"{one.label}: {one.lacks['records']}" for one in found if "records" in one.lacks]
     done = _table(run)
     shown = (
         table(done.cells) + paragraph(done.note, "note")
@@ -117,7 +119,7 @@ def _shown(value: Any) -> str:
 def _environment(root: Path) -> list[tuple[str, str]]:
     try:
         kept = json.loads((root / "environment.json").read_text())
-        versions = ", ".join(f"{name} {number}" for name, number in kept["packages"].items())
+        versions = ", ".join(f"{name} {number or 'not installed'}" for name, number in kept["packages"].items())
         where = f"Python {kept['python']}, {kept['platform']} ({', '.join(dict.fromkeys(kept['devices']))})"
         later = f"; {len(kept['later'])} later starts differ" if kept.get("later") else ""
         return [("versions", f"{versions}; {where}{later}"), ("commit", kept.get("commit") or "not known")]

@@ -11,7 +11,7 @@ import numpy as np
 
 from tl_jax.core.printable import printable
 from tl_jax.data.domain import known
-from tl_jax.programs.analyze.found import Numbers
+from tl_jax.programs.analyze.measured.found import Numbers
 from tl_jax.run.report.figures import blank
 from tl_jax.run.report.plots import band
 from tl_jax.run.report.projection import projected
@@ -151,8 +151,10 @@ def plane(job: Numbers) -> "Figure":
     return figure
 
 
-def over_time(jobs: Sequence[Numbers], panels: Mapping[str, Callable[[Numbers], Mapping[int, float]]]) -> "Figure":
-    """Several numbers over steps, a panel each, a line a job."""
+def over_time(
+    jobs: Sequence[Numbers], panels: Mapping[str, Callable[[Numbers], Mapping[int, float]]], chance: float | None = None
+) -> "Figure":
+    """Several numbers over steps, a panel each, a line a job; chance: what shares would be by it (0: no line)."""
     figure = blank(2.6 * len(panels) + 1.2, 2.2)
     grid: Any = np.atleast_1d(figure.subplots(1, len(panels)))
     for panel, (title, of) in zip(grid, panels.items(), strict=True):
@@ -165,8 +167,10 @@ def over_time(jobs: Sequence[Numbers], panels: Mapping[str, Callable[[Numbers], 
                 "label": plain(job.label),
             }
             panel.plot(steps, [curve[s] for s in steps], **style)
-        panel.set(title=title, xlabel="step")
+        panel.set(title=title, xlabel="step", **({} if chance is None else {"ylim": (-0.03, 1.03)}))
         panel.grid(alpha=0.25)
+        if chance:
+            panel.axhline(chance, color=INK, linewidth=0.8, linestyle="--")
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside right upper")
     return figure
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from tl_jax.data.domain import known
 from tl_jax.programs.analyze import figures
-from tl_jax.programs.analyze.found import Numbers, Space, base_of
-from tl_jax.programs.analyze.mistakes import most_confused
-from tl_jax.programs.analyze.numbers import apart
+from tl_jax.programs.analyze.measured.found import Numbers, Space, base_of
+from tl_jax.programs.analyze.measured.mistakes import most_confused
+from tl_jax.programs.analyze.measured.numbers import apart
 from tl_jax.programs.analyze.page import Section, card, grid, matrix, paragraph, table, text
 from tl_jax.run.report.table import Table, mean_std
 

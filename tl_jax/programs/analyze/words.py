@@ -4,15 +4,15 @@ A rule is a function of a job, and of the job without adaptation beside it (None
 itself), to findings. What to try is what helps most often, not what is certain.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import mean, stdev
-from typing import NamedTuple
 
 import numpy as np
 
-from tl_jax.programs.analyze.found import Numbers, base_of
-from tl_jax.programs.analyze.mistakes import most_confused
-from tl_jax.programs.analyze.numbers import apart, used
+from tl_jax.programs.analyze.measured.found import Finding, Numbers, Rule, base_of
+from tl_jax.programs.analyze.measured.mistakes import most_confused
+from tl_jax.programs.analyze.measured.numbers import apart, used
+from tl_jax.programs.analyze.watched import adversary, labelling
 
 BEHIND = 0.02
 """Of the metric: how far a choice may be from the best step before it is worth a word."""
@@ -25,21 +25,6 @@ RISING = 0.02
 DOMINANT, VANISHED = 0.9, 0.01
 SAME_DISTANCE = 0.9
 """Of the distance without adaptation, from which it counts as unchanged."""
-
-
-class Finding(NamedTuple):
-    """A sentence; good: whether it went well, else something to try; part: of the page, where its number stands.
-
-    labels: whether it rests on the target's labels.
-    """
-
-    good: bool
-    text: str
-    part: str
-    labels: bool = True
-
-
-Rule = Callable[[Numbers, Numbers | None], list[Finding]]
 
 
 def findings(jobs: Sequence[Numbers]) -> list[Finding]:
@@ -231,7 +216,9 @@ RULES: tuple[Rule, ...] = (
     collapse,
     terms,
     certainty,
+    labelling,
     distance,
+    adversary,
     label_shift,
     learning,
     confusions,

@@ -65,6 +65,8 @@ def check_network(config: Config, problem: Problem, job: Job) -> None:
     try:
         network = make_network(config, problem, job, "map")
         made = jax.eval_shape(lambda key: network.init(key, example(problem)), jax.random.key(0))
+        if not all(x.size for x in jax.tree.leaves(made)):
+            raise ValueError("a layer of it would have no parameters")
     except UserError:
         raise
     except Exception as error:  # whatever a layer says of a shape or a width

@@ -1,6 +1,6 @@
 """What is found of a job, as values: every part of the page reads these, and so do its words."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -64,6 +64,48 @@ class Scores(NamedTuple):
 NO_SCORES = Scores()
 
 
+class Told(NamedTuple):
+    """What a method's own discriminator says at a step: the share of the source's and of the target's examples that it
+    tells right, and the area under its curve (.5: it cannot tell them, wherever its threshold lies)."""
+
+    step: int
+    source: float
+    target: float
+    area: float
+
+    @property
+    def right(self) -> float:
+        """Mean of the two domains, so that their sizes do not matter; chance is .5."""
+        return (self.source + self.target) / 2
+
+    @property
+    def tells(self) -> float:
+        """The same wherever its threshold lies, and whichever side it calls the source: at least .5."""
+        return max(self.right, self.area, 1 - self.area)
+
+
+class Pseudo(NamedTuple):
+    """Labels that a rule (in words) gives targets: {step: a value a seed} of the share that gets one, and of the share
+    of these that is right ({} where no label is known). own: whether the rule is the method's."""
+
+    rule: str
+    own: bool
+    coverage: Mapping[int, tuple[float, ...]]
+    precision: Mapping[int, tuple[float, ...]]
+
+
+class Finding(NamedTuple):
+    """A sentence; good: whether it went well, else something to try; part: of the page, where its number stands.
+
+    labels: whether it rests on the target's labels.
+    """
+
+    good: bool
+    text: str
+    part: str
+    labels: bool = True
+
+
 @dataclass(frozen=True, kw_only=True)
 class Numbers:
     """A job at one set of swept values, over its seeds that stayed finite.
@@ -74,7 +116,8 @@ class Numbers:
     terms cannot be told. confusion [k, k]: mean counts over seeds, rows true, of names (one more than classes where
     "unknown" is one); recall: {seed: [k]}. said, labels [c]: shares of the classes among predictions and labels of the
     test split; used: {step: how many classes the predictions of the target use, exp of their entropy}. plane: what is
-    drawn of the features (see plots.embedding). lacks: {part of the page: why it is not there}.
+    drawn of the features (see plots.embedding). told: None where the method has no discriminator, or it cannot be
+    asked. lacks: {part of the page: why it is not there}.
     """
 
     job: str
@@ -100,6 +143,8 @@ class Numbers:
     pairs: tuple[np.ndarray, np.ndarray] | None = None
     plane: Mapping[str, np.ndarray] = field(default_factory=dict)
     mistakes: tuple[Mistake, ...] = ()
+    pseudo: Pseudo | None = None
+    told: Told | None = None
     lacks: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -116,3 +161,7 @@ class Numbers:
 def base_of(jobs: "tuple[Numbers, ...] | list[Numbers]") -> Numbers | None:
     """The job without adaptation, if there is one."""
     return next((one for name in BASES for one in jobs if one.job == name), None)
+
+
+Rule = Callable[[Numbers, Numbers | None], list[Finding]]
+"""A job, and the job without adaptation beside it (None where there is none or it is that itself), to sentences."""

@@ -7,8 +7,8 @@ import numpy as np
 
 from tl_jax.data.domain import known
 from tl_jax.evaluation.metrics import log_softmax
-from tl_jax.programs.analyze.found import Mistake
-from tl_jax.programs.analyze.read import Known
+from tl_jax.programs.analyze.measured.found import Mistake
+from tl_jax.programs.analyze.measured.read import Known
 
 SHOWN = 12
 PIXELS = 96

@@ -10,13 +10,15 @@ from tl_jax.evaluation.metrics import predictions
 from tl_jax.evaluation.open_set import rejected
 from tl_jax.kinds.predicting import records
 from tl_jax.kinds.predicting.records import Evaluated
-from tl_jax.programs.analyze import mistakes, shares
-from tl_jax.programs.analyze.found import Numbers, Scores, Space
-from tl_jax.programs.analyze.numbers import counts, reliability, shift, space, used
-from tl_jax.programs.analyze.numbers import shares as of_classes
-from tl_jax.programs.analyze.read import Known, Run, Written
+from tl_jax.programs.analyze.measured import adversary, confidence, mistakes, shares
+from tl_jax.programs.analyze.measured.found import Numbers, Scores, Space
+from tl_jax.programs.analyze.measured.numbers import counts, reliability, shift, space, used
+from tl_jax.programs.analyze.measured.numbers import shares as of_classes
+from tl_jax.programs.analyze.measured.read import Known, Run, Written
 from tl_jax.run.execute import divergence
 
+FAR = 12
+"""Evaluations at which the domains' distance is measured, evenly over those that are stored."""
 OWN_RULE = ("target/", "label_free/")
 Found = dict[str, Any]
 
@@ -48,6 +50,11 @@ def numbers(run: Run, job: Written, seed: int | None = None) -> Numbers | None:
         "plane": {name: x for name, x in job.features.items() if name in ("source", "target", "source_y", "target_y")},
         **_over_time(run, job, steps, mine),
     }
+    asked_of = adversary.told(run, job, newest, reasons[0]) if newest else None
+    if isinstance(asked_of, str):
+        found["lacks"]["domains"] = asked_of
+    else:
+        found["told"] = asked_of
     if newest:
         found |= _at_the_end(job, [records.of_trial(newest, i) for i in mine], mine)
     return Numbers(
@@ -93,8 +100,11 @@ def _logged(lines: Sequence[Mapping[str, Any]]) -> dict[str, dict[int, float]]:
 
 
 def _over_time(run: Run, job: Written, steps: Sequence[int], mine: Sequence[int]) -> Found:
-    """Classes in use at every evaluation, and the features' norms and ranks where they were stored (first trial)."""
-    inside, spaces, lost = {}, {}, []
+    """Classes in use and labels given at every evaluation; the first trial's features' norms and ranks where they were
+    stored, and at some the distance of the domains."""
+    inside, spaces, given, lost = {}, {}, {}, []
+    far = {steps[i] for i in np.linspace(0, len(steps) - 1, FAR).round().astype(int)} if steps else set()
+    how = confidence.rule_of(job.name, job.trials[mine[0]][1])
     for step in steps:
         record = run.directory.record(job.name, step)
         if not record:
@@ -104,17 +114,17 @@ def _over_time(run: Run, job: Written, steps: Sequence[int], mine: Sequence[int]
         logits = [(one.target or one.test).logits for one in seen]
         if not job.known.values:
             inside[step] = float(np.mean([used(of_classes(predictions(z), z.shape[1])) for z in logits]))
+            given[step] = [confidence.given(how, one, job.known.y, step / job.steps) for one in seen]
         ours = seen[0].target
         if ours is not None and ours.features is not None:
             theirs = [x.features for x in seen[0].sources if x.features is not None]
-            spaces[step] = space(
-                ours.features, np.concatenate(theirs) if theirs else None, step in (steps[0], steps[-1])
-            )
+            spaces[step] = space(ours.features, np.concatenate(theirs) if theirs else None, step in far)
     lacks = {"records": f"{len(lost)} of {len(steps)} evaluations are not stored any more, or damaged."} if lost else {}
     if not spaces and "target" in job.features:
         spaces[job.steps] = space(job.features["target"], job.features.get("source"))
     whole: dict[int, Space] = {step: found for step, found in spaces.items() if found is not None}
-    return {"used": inside, "spaces": whole, "lacks": lacks}
+    labels = confidence.pseudo(how, given) if given else None
+    return {"used": inside, "spaces": whole, "pseudo": labels, "lacks": lacks}
 
 
 def _at_the_end(job: Written, seen: Sequence[Evaluated], mine: Sequence[int]) -> Found:

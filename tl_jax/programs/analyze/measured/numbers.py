@@ -7,7 +7,7 @@ import numpy as np
 from tl_jax.core.batching import some
 from tl_jax.evaluation.metrics import ece, log_softmax, predictions
 from tl_jax.evaluation.probes import a_distance
-from tl_jax.programs.analyze.found import Reliability, Shift, Space
+from tl_jax.programs.analyze.measured.found import Reliability, Shift, Space
 
 BINS = 10
 MOST = 500
