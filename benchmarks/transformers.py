@@ -116,7 +116,7 @@ def main() -> None:
     repeats, cores, times = (int(text) for text in (*sys.argv[1:4], *("3", "2", "1")[len(sys.argv) - 1 :]))
     clock = clock_on(cores)  # before JAX makes its threads, which stay where this one is
     gpu = jax.default_backend() == "gpu"
-    steps = 20 if gpu else 2
+    steps = 20 if gpu else 4
     here = str(Path(__file__).parent)
     before, sys.path = sys.path, [place for place in sys.path if place != here]
     there = all(installed(name) for name in ("torch", "transformers"))
