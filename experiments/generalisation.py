@@ -8,16 +8,12 @@ images, each turned and coloured in its own way; those of a test split are in no
 docs/results/generalisation.md, has not been written yet.
 """
 
-from pathlib import Path
-
-from experiments.page import script, write
-from experiments.parts import Transfer, done, table
+from experiments.page import script
+from experiments.parts import Transfer, done, page
 from tl_jax.kinds.generalisation.kind import DOMAINS
 from tl_jax.methods import GENERALISATION
 
 SEEDS = 3
-SELECTORS = ("last", "selected", "oracle")
-PAGE = Path("docs/results/generalisation.md")
 COMMAND = "python -m experiments.generalisation"
 ABOUT = f""" Accuracy on the test split of the domain that is left out, mean of {SEEDS}
 seeds; then the mean over the domains with the sample standard deviation of that mean over the seeds. `selected`: the
@@ -36,8 +32,7 @@ TRANSFERS = [
 def main() -> None:
     """Run (or resume) and write the page."""
     records = done("generalisation", TRANSFERS, tuple(GENERALISATION))
-    tables = "\n\n".join(f"## {name}\n\n{table(records, name)}" for name in SELECTORS)
-    write(PAGE, "Digits turned and coloured, a domain left out", COMMAND, f"{ABOUT}\n\n{tables}\n")
+    page("generalisation", "Digits turned and coloured, a domain left out", COMMAND, ABOUT, records, mean=True)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,8 @@ DIR holds the folders mnist and mnist_m. Network `cnn` at 32 px, 3000 steps of 6
 `shot` begins from a source model of 3000 steps. Five seeds, nothing tuned per method.
 """
 
-from pathlib import Path
-
-from experiments.page import script, write
-from experiments.parts import Transfer, done, table
+from experiments.page import script
+from experiments.parts import Transfer, done, page
 
 SETTINGS = {"seeds": 5, "network": "cnn", "steps": 3000, "trials": "vmap", "keep": "records", "pictures": False}
 METHODS = (
@@ -26,7 +24,6 @@ METHODS = (
     "mean_teacher",
 )
 TRANSFERS = [Transfer("MNIST to MNIST-M", ["mnist"], "mnist_m@5000", SETTINGS)]
-PAGE = Path("docs/results/mnist_to_mnist_m.md")
 COMMAND = "TL_JAX_DATA=DIR python -m experiments.mnist_to_mnist_m"
 ABOUT = """
 
@@ -37,8 +34,7 @@ images: DANN .767, source alone .523 (Ganin et al. 2016). `target_only` is the b
 def main() -> None:
     """Run (or resume) and write the page."""
     records = done("mnist_to_mnist_m", TRANSFERS, METHODS)
-    tables = "\n\n".join(f"## {name}\n\n{table(records, name, mean=False)}" for name in ("last", "selected"))
-    write(PAGE, "MNIST to MNIST-M, 5000 target images", COMMAND, f"{ABOUT}\n\n{tables}\n")
+    page("mnist_to_mnist_m", "MNIST to MNIST-M, 5000 target images", COMMAND, ABOUT, records, mean=False)
 
 
 if __name__ == "__main__":

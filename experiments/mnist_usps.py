@@ -9,10 +9,8 @@ pass shifted by up to an eighth of the side (SHOT's protocol crops and turns USP
 7438: all 9298 shuffled into 7438 / 1860, as CoGAN and SHOT have it, by a draw of our own.
 """
 
-from pathlib import Path
-
-from experiments.page import script, write
-from experiments.parts import Transfer, done, table
+from experiments.page import script
+from experiments.parts import Transfer, done, page
 
 SEEDS = 2
 SETTINGS = {
@@ -32,7 +30,6 @@ TRANSFERS = [
         Transfer(f"USPS@{split} to MNIST", [f"usps@{split}?size=28"], "mnist", SETTINGS),
     )
 ]
-PAGE = Path("docs/results/mnist_usps.md")
 COMMAND = "TL_JAX_DATA=DIR python -m experiments.mnist_usps"
 ABOUT = f"""
 
@@ -44,8 +41,7 @@ the target's test split, on 7291 / 2007: MCC .951 and .946, CDAN .960 and .977 (
 def main() -> None:
     """Run (or resume) and write the page."""
     records = done("mnist_usps", TRANSFERS, METHODS)
-    tables = "\n\n".join(f"## {name}\n\n{table(records, name, mean=False)}" for name in ("last", "selected"))
-    write(PAGE, "MNIST and USPS at 28 px", COMMAND, f"{ABOUT}\n\n{tables}\n")
+    page("mnist_usps", "MNIST and USPS at 28 px", COMMAND, ABOUT, records, mean=False)
 
 
 if __name__ == "__main__":

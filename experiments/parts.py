@@ -7,17 +7,19 @@ done, or read where they are finished, and the page is written.
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from experiments.page import finished
+from experiments.page import finished, write
 from tl_jax import fit
 from tl_jax.core.errors import UserError
 from tl_jax.run.execute.divergence import alive
 from tl_jax.run.report.table import mean_std
 
 Records = Sequence[Mapping[str, Any]]
+SELECTORS = ("last", "selected", "oracle")
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,12 @@ class Transfer:
     source: Sequence[str]
     target: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def page(name: str, title: str, command: str, about: str, records: Mapping[str, Records], *, mean: bool) -> None:
+    """docs/results/NAME.md: what there is to say, and a table for each way to choose a step."""
+    tables = "\n\n".join(f"## {selector}\n\n{table(records, selector, mean)}" for selector in SELECTORS)
+    write(Path(f"docs/results/{name}.md"), title, command, f"{about}\n\n{tables}\n")
 
 
 def done(page: str, transfers: Sequence[Transfer], methods: Sequence[str]) -> Mapping[str, Records]:

@@ -108,6 +108,7 @@ REPEATING = (
     *("aad", "cbst", "mme", "swd", "daan", "vrex", "irm", "spectral_decoupling", "eqrm", "source_coral", "source_mmd"),
     *("source_dann", "source_cdann", "rsc", "selfreg", "fish"),
     *("dirt_t", "can", "cst", "spa", "cdac", "noisy_student", "cowa", "and_mask", "mixup", "swad", "memo"),
+    *("group_dro", "mixstyle", "l2_sp", "co_tuning", "wise_ft", "eata", "mdan", "bbse", "osbp", "jumbot"),
     *("lwf", "bss", "stoch_norm", "simsiam", "moco", "barlow_twins", "vicreg", "dino", "rotation"),
 )
 """Methods that ask of a run what another one asks as well: their programs are compiled with the slow tests."""

@@ -135,6 +135,7 @@ def test_a_finished_run_is_read_back(finished):
     assert again.records == finished.records
 
 
+@pytest.mark.slow  # what tests/run asks of runs with one task
 def test_stopped_and_run_again_gives_the_same_to_the_bit(tmp_path, monkeypatch):
     strategies = ("db_mtl",)
     whole = train(tmp_path / "whole", strategies=strategies)

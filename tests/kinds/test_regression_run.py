@@ -89,6 +89,7 @@ def test_the_units_of_fine_tuning_are_those_of_the_validation_split():
     np.testing.assert_allclose(np.asarray(data.sources[-1][1]) * scale + center, TARGET.train.y, rtol=1e-5)
 
 
+@pytest.mark.slow  # a run of its own for a split that tests/data checks
 def test_a_share_of_the_values_is_labelled(tmp_path):
     result = tl_jax.fit(
         SOURCE,

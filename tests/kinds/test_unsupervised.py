@@ -114,6 +114,7 @@ def test_the_teacher_is_kept_where_it_predicts(tmp_path):
         )
 
 
+@pytest.mark.slow  # what tests/run asks of runs with labels
 def test_stopped_and_run_again_gives_the_same_results(finished, tmp_path, monkeypatch):
     calls, keep = [0], loop._keep
 
@@ -139,6 +140,7 @@ def pictures(name: str, side: int = 8) -> Domain:
     return Domain(name, ("a", "b", "c"), part(24), part(6), part(9))
 
 
+@pytest.mark.slow  # a run for one picture, whose parts tests/programs and tests/evaluation look at
 def test_images_end_in_a_sheet_of_queries_and_what_was_found(tmp_path):
     result = pretrain(
         tmp_path / "run",

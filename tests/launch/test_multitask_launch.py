@@ -61,6 +61,7 @@ def test_a_dry_run_and_a_list_of_parameters_write_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow  # the kind's own tests run it, and other scripts the door
 def test_the_embedded_tasks_end_in_a_table(tmp_path):
     flags = [*TINY, "--strategy=single", "--strategy=upgrad"]
     done = launch(*flags, cwd=tmp_path)

@@ -48,6 +48,7 @@ def test_a_dry_run_says_everything_and_writes_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow  # the kind's own tests run it, and other scripts the door
 def test_a_run_ends_with_its_table_and_the_same_line_again_says_so(tmp_path):
     flags = [*TINY, "--method=simclr", "--align=none", "--run_dir=run"]
     done = launch(*flags, cwd=tmp_path)
