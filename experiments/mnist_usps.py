@@ -35,9 +35,9 @@ COMMAND = "TL_JAX_DATA=DIR python -m experiments.mnist_usps"
 ABOUT = f"""
 
 Accuracy on the target's test split, mean ± sample standard deviation over {SEEDS} seeds. Published by the last
-iterate on 7438 / 1860: SHOT .979 to USPS and .980 to MNIST, source alone .797 and .880; its bound of the target .970 and
-.992. Published by the best epoch on the target's test split, on 7291 / 2007: MCC .951 and .946 (TLLib). `target_only` is
-the bound."""
+iterate on 7438 / 1860: SHOT .979 to USPS and .980 to MNIST, source alone .797 and .880; its bound of the target .970
+and .992. Published by the best epoch on the target's test split, on 7291 / 2007: MCC .951 and .946 (TLLib).
+`target_only` is the bound."""
 
 
 def main() -> None:
