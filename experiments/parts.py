@@ -38,8 +38,8 @@ def page(name: str, title: str, command: str, about: str, records: Mapping[str, 
     write(Path(f"docs/results/{name}.md"), title, command, f"{about}\n\n{tables}\n")
 
 
-def done(page: str, transfers: Sequence[Transfer], methods: Sequence[str]) -> Mapping[str, Records]:
-    """{transfer: the records of all methods}, of runs in runs/PAGE/TRANSFER/METHOD, begun or gone on with.
+def done(name: str, transfers: Sequence[Transfer], methods: Sequence[str]) -> Mapping[str, Records]:
+    """{transfer: the records of all methods}, of runs in runs/NAME/TRANSFER/METHOD, begun or gone on with.
 
     Raises UserError for a share that is none, SystemExit after the share that was asked for.
     """
@@ -47,7 +47,7 @@ def done(page: str, transfers: Sequence[Transfer], methods: Sequence[str]) -> Ma
     first, of = _share(sys.argv[1:])
     records: dict[str, list[Mapping[str, Any]]] = {transfer.name: [] for transfer in transfers}
     for transfer, method in runs[first::of]:
-        place = f"runs/{page}/{transfer.name}/{method.partition('(')[0]}".replace(" ", "_")
+        place = f"runs/{name}/{transfer.name}/{method.partition('(')[0]}".replace(" ", "_")
         result = fit(list(transfer.source), transfer.target, (method,), run_dir=place, **transfer.settings)
         records[transfer.name] += finished(result).records
     if of > 1:
@@ -75,7 +75,7 @@ def table(records: Mapping[str, Records], selector: str, mean: bool = True) -> s
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     for method in dict.fromkeys(record["method"] for of in records.values() for record in of):
         scores = {name: _scores(of, method, selector) for name, of in records.items()}
-        cells = [mean_std(found) if not mean or len(records) == 1 else _plain(found) for found in scores.values()]
+        cells = [_plain(found) if mean else mean_std(found) for found in scores.values()]
         if mean:
             cells.append(_mean(records, scores, method))
         lines.append(f"| {method} | {' | '.join(cells)} |")

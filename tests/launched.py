@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-IMPORTED = ["tl_jax.launch.command", "tl_jax.launch.flags", "tl_jax.kinds.table", "tl_jax.programs"]
+IMPORTED = ["tl_jax.launch.command", "tl_jax.launch.flags", "tl_jax.kinds.table"]
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(IMPORTED)
 

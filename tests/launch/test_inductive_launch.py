@@ -1,7 +1,7 @@
 """python -m launch.inductive as a user runs it."""
 
 import json
-import subprocess
+from functools import partial
 from pathlib import Path
 
 from launched import launched
@@ -18,8 +18,7 @@ TINY = (
 FEW = ("--strategy=full", "--labels_per_class=1,2", "--eval_every=4")
 
 
-def launch(*flags: str) -> subprocess.CompletedProcess:
-    return launched("inductive", *flags, cwd=ROOT)
+launch = partial(launched, "inductive", cwd=ROOT)
 
 
 def test_two_targets_have_a_folder_each_and_the_same_line_again_says_so(tmp_path):

@@ -2,7 +2,7 @@
 
 import json
 import os
-import subprocess
+from functools import partial
 
 import pytest
 from launched import launched
@@ -17,8 +17,7 @@ TINY = [
 ]
 
 
-def launch(*flags: str, cwd=None) -> subprocess.CompletedProcess:
-    return launched("multitask", *flags, cwd=cwd)
+launch = partial(launched, "multitask")
 
 
 def test_help_lists_what_concerns_several_tasks():

@@ -8,15 +8,11 @@ import sys
 import time
 
 import pytest
-from launched import launched
+from launched import launched as launch
 
 TINY = ["--network=mlp(hidden=(8,),bottleneck=8)", "--steps=8", "--eval_every=4", "--seeds=2", "--batch_size=16"]
 LINE = ["transductive", "--dir=s", "--source=digits:handwritten", "--target=digits:photo", "--platform=cpu", *TINY]
 OVER = ["--over=method=source_only, dann", "--over=lam=0.1, 1"]
-
-
-def launch(command: str, *flags: str, cwd) -> subprocess.CompletedProcess:
-    return launched(command, *flags, cwd=cwd)
 
 
 def test_a_dry_run_says_what_would_be_run_and_writes_nothing(tmp_path):

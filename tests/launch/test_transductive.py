@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 from launched import launched
@@ -21,8 +22,7 @@ TINY = [
 PAIR = ["--source=digits:printed", "--target=digits:handwritten"]
 
 
-def launch(*flags: str, cwd=None) -> subprocess.CompletedProcess:
-    return launched("transductive", *flags, cwd=cwd)
+launch = partial(launched, "transductive")
 
 
 def test_help_lists_the_flags_and_exits_with_zero():

@@ -1,6 +1,6 @@
 """The launch script of unsupervised transfer as a person meets it."""
 
-import subprocess
+from functools import partial
 
 import pytest
 from launched import launched
@@ -15,8 +15,7 @@ TINY = [
 ]
 
 
-def launch(*flags: str, cwd) -> subprocess.CompletedProcess:
-    return launched("unsupervised", *flags, cwd=cwd)
+launch = partial(launched, "unsupervised")
 
 
 def test_help_lists_the_flags(tmp_path):

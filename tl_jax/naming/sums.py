@@ -28,6 +28,11 @@ def summands(text: str) -> list[str]:
     return found if all(found) else [text]
 
 
+def names(text: str) -> list[str]:
+    """What the summands are called, without their arguments."""
+    return [one.partition("(")[0].strip() for one in summands(text)]
+
+
 def weighed(text: str) -> tuple[str, float | None]:
     """'mcc(temperature=2, lam=0.1)' -> ('mcc(temperature=2)', 0.1); None where it has no weight of its own.
 

@@ -13,7 +13,7 @@ from tl_jax.evaluation.label_free.record import Seen
 from tl_jax.kinds.predicting.observe import SHOWN_IN_EMBEDDING
 from tl_jax.losses import mlp
 from tl_jax.methods.cdan import joined
-from tl_jax.naming.sums import summands
+from tl_jax.naming.sums import names
 from tl_jax.programs.analyze.measured.found import Told
 from tl_jax.programs.analyze.measured.read import Run, Written
 from tl_jax.run.execute.execution import make_recipe
@@ -54,9 +54,9 @@ JUDGES: Mapping[str, Judge] = {
 
 def judged_by(job: str) -> tuple[str, str] | None:
     """The method of a job, or of a sum, that has a discriminator, and where in the sum its own stand ("": no sum)."""
-    names = [one.partition("(")[0].strip() for one in summands(job)]
-    found = next((name for name in names if name in JUDGES), None)
-    return None if found is None else (found, found if len(names) > 1 else "")
+    called = names(job)
+    found = next((name for name in called if name in JUDGES), None)
+    return None if found is None else (found, found if len(called) > 1 else "")
 
 
 def told(run: Run, job: Written, newest: Mapping[str, np.ndarray], diverged: str) -> Told | str | None:

@@ -9,7 +9,7 @@ import numpy as np
 from tl_jax.data.domain import known
 from tl_jax.evaluation.metrics import log_softmax
 from tl_jax.kinds.predicting.records import Evaluated
-from tl_jax.naming.sums import summands
+from tl_jax.naming.sums import names
 from tl_jax.programs.analyze.measured.found import Pseudo
 
 SURE = 0.95
@@ -91,7 +91,7 @@ class How(NamedTuple):
 
 def rule_of(job: str, values: Mapping[str, float]) -> How:
     """The rule of a job, or of the first of a sum that has one; at the page's confidence where none has."""
-    for name in (one.partition("(")[0].strip() for one in summands(job)):
+    for name in names(job):
         if name not in RULES:
             continue
         rule, said = RULES[name]
