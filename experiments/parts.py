@@ -15,7 +15,8 @@ import numpy as np
 from experiments.page import finished, write
 from tl_jax import fit
 from tl_jax.core.errors import UserError
-from tl_jax.run.execute.divergence import alive
+from tl_jax.kinds.transductive.reading import READING
+from tl_jax.run.execute import divergence
 from tl_jax.run.report.table import mean_std
 
 Records = Sequence[Mapping[str, Any]]
@@ -33,8 +34,11 @@ class Transfer:
 
 
 def page(name: str, title: str, command: str, about: str, records: Mapping[str, Records], *, mean: bool) -> None:
-    """docs/results/NAME.md: what there is to say, and a table for each way to choose a step."""
-    tables = "\n\n".join(f"## {selector}\n\n{table(records, selector, mean)}" for selector in SELECTORS)
+    """docs/results/NAME.md: what there is to say, and a table for each way to choose a step, or one of one transfer."""
+    if len(records) == 1:
+        tables = ranked(*records.values())
+    else:
+        tables = "\n\n".join(f"## {selector}\n\n{table(records, selector, mean)}" for selector in SELECTORS)
     write(Path(f"docs/results/{name}.md"), title, command, f"{about}\n\n{tables}\n")
 
 
@@ -82,6 +86,22 @@ def table(records: Mapping[str, Records], selector: str, mean: bool = True) -> s
     return "\n".join(lines)
 
 
+def ranked(records: Records) -> str:
+    """A row a method, a column a way to choose a step, as Markdown: bounds first, then by the mean at the last step.
+
+    The last column has what the table of a run says beside a method, and how many of its trials diverged.
+    """
+    every = {record["method"]: [r for r in records if r["method"] == record["method"]] for record in records}
+    last = {(method, ()): _by_seed(of, method, "last") for method, of in every.items()}
+    reached = lambda method: float(np.mean([*last[method, ()].values()] or [0.0]))
+    lines = [f"| method | {' | '.join(SELECTORS)} | |", f"|{'---|' * (len(SELECTORS) + 2)}"]
+    for method in sorted(every, key=lambda method: (method not in READING.bounds, -reached(method))):
+        cells = [mean_std(_scores(records, method, selector)) for selector in SELECTORS]
+        said = (READING.remark((method, ()), last), divergence.remark(every[method]))
+        lines.append(f"| {method} | {' | '.join(cells)} | {'; '.join(filter(None, said))} |")
+    return "\n".join(lines)
+
+
 def _plain(found: Sequence[float]) -> str:
     return f"{np.mean(found):.3f}" if found else "-"
 
@@ -96,6 +116,10 @@ def _mean(records: Mapping[str, Records], scores: Mapping[str, list[float]], met
 
 
 def _scores(records: Records, method: str, selector: str) -> list[float]:
-    """By seed, of the trials that went to their end."""
-    mine = sorted((r for r in alive(records) if r["method"] == method), key=lambda r: r["seed"])
-    return [record["selectors"][selector]["target/accuracy"] for record in mine]
+    return list(_by_seed(records, method, selector).values())
+
+
+def _by_seed(records: Records, method: str, selector: str) -> dict[int, float]:
+    """Of the trials that went to their end."""
+    mine = sorted((r for r in divergence.alive(records) if r["method"] == method), key=lambda r: r["seed"])
+    return {record["seed"]: record["selectors"][selector]["target/accuracy"] for record in mine}
