@@ -88,6 +88,19 @@ def test_the_cropping_view_shows_a_part_of_the_image_and_turns_half_of_them():
     assert 0.95 < np.abs(share).max() <= 1
 
 
+def test_the_turning_view_turns_by_ten_degrees_at_most_and_shifts_like_the_weak_one():
+    bar = np.full((500, 33, 33, 1), -1.0, np.float32)
+    bar[:, 14:19, 2:31] = 1.0
+    rows, columns = np.indices((33, 33))
+    seen = np.maximum(np.asarray(augment("shift_turn", KEY, jnp.asarray(bar)))[..., 0] + 1, 0)
+    mass = seen.sum((1, 2))
+    y, x = (seen * rows).sum((1, 2)) / mass, (seen * columns).sum((1, 2)) / mass
+    dy, dx = rows - y[:, None, None], columns - x[:, None, None]
+    angle = np.degrees(0.5 * np.arctan2(2 * (seen * dx * dy).sum((1, 2)), (seen * (dx**2 - dy**2)).sum((1, 2))))
+    assert 8.5 < np.abs(angle).max() < 11 and abs(angle.mean()) < 1
+    assert 3 < np.abs(y - 16).max() < 5
+
+
 def test_the_flip_view_turns_half_of_the_images_and_shifts_like_the_weak_one():
     x = np.random.default_rng(1).normal(size=(64, 8, 8, 1)).astype(np.float32)
     view = np.asarray(jax.jit(lambda x: augment("flip", KEY, x))(x))

@@ -14,6 +14,7 @@ VIEWS: Mapping[str, Mapping[str, Callable[[Array, Array], Array]]] = {
     "image": {
         "weak": image_views.weak,
         "strong": image_views.strong,
+        "shift_turn": image_views.shift_turn,
         "flip": image_views.flip,
         "crop_flip": image_views.crop_flip,
         "colour": image_views.colour,

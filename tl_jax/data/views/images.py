@@ -54,6 +54,13 @@ def strong(key: Array, x: Array) -> Array:
     return _erased(k[4], jnp.clip(turned * (1 + 0.5 * contrast) + 0.3 * brightness, -1.0, 1.0))
 
 
+def shift_turn(key: Array, x: Array) -> Array:
+    """The weak shift, and a rotation of up to ten degrees either way. For digits and letters."""
+    shift, turn = jax.random.split(key)
+    angle = jax.random.uniform(turn, (), x.dtype, -jnp.pi / 18, jnp.pi / 18)
+    return _turned(weak(shift, x), angle, jnp.ones((), x.dtype))
+
+
 def flip(key: Array, x: Array) -> Array:
     """The weak shift, and left for right with probability one half. Not for digits or letters."""
     turn, shift = jax.random.split(key)

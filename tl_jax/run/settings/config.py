@@ -27,7 +27,7 @@ TARGET_VAL = "target_val"
 """Selection by the target's validation labels: allowed where the target is labelled."""
 STANDARDISE = ("none", "source", "per_domain")
 """On whose training examples the scale of vectors' and series' features is fitted (see run/plan/scaling.py)."""
-AUGMENTS = ("none", "weak", "strong", "flip", "crop_flip", "colour", "randaugment")
+AUGMENTS = ("none", "weak", "strong", "shift_turn", "flip", "crop_flip", "colour", "randaugment")
 PRETRAIN_ON = ("both", "source", "target")
 AMOUNTS = ("labels_per_class", "label_fraction")
 STREAMED = ("corrupt", "stream")
