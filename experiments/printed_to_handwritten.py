@@ -13,7 +13,11 @@ from experiments.parts import Transfer, done, page
 from tl_jax.methods import ADAPTATION
 
 OTHERWISE = {
-    "target whose classes are not all known": ("osbp", "ovanet", "uan"),
+    "a target whose classes are not all known": ("osbp", "ovanet", "uan"),
+    "one whose classes are fewer": ("iwan", "pada", "etn", "ba3us"),
+    "other proportions of classes": ("bbse", "mlls"),
+    "other proportions of inputs": ("kliep", "ulsif"),
+    "several sources": ("m3sda", "mdan", "mfsan"),
     "few labels of the target": ("mme", "cdac"),
     "labels that are values": ("dd", "dare_gram"),
 }
@@ -23,6 +27,7 @@ METHODS = tuple(
     for name in ADAPTATION
     if not any(name in names for names in OTHERWISE.values())
 )
+OTHERS = "\n".join(f"- {why}: {', '.join(of)}" for why, of in OTHERWISE.items())
 SETTINGS = {"seeds": 5, "trials": "vmap", "keep": "records", "pictures": False}
 TRANSFERS = [Transfer("printed to handwritten", ["digits:printed"], "digits:handwritten", SETTINGS)]
 COMMAND = "python -m experiments.printed_to_handwritten"
@@ -31,10 +36,9 @@ mean ± sample standard deviation over five seeds. `last`: at step 600. `selecte
 sees no target label. `oracle`: at the one chosen by the target's validation labels, for comparison only. `source_only`
 sees nothing of the target; `target_only` is trained on its labels, and is the bound.
 
-Not here are methods made for something else: {"; ".join(f"{', '.join(of)} ({why})" for why, of in OTHERWISE.items())}.
-Some that are here are, too: classes of the target that are fewer (`iwan`, `pada`, `etn`, `ba3us`) or in other
-proportions (`bbse`, `mlls`), inputs in other proportions (`kliep`, `ulsif`), several sources (`m3sda`, `mdan`,
-`mfsan`)."""
+Methods made for something else are not here:
+
+{OTHERS}"""
 
 
 def main() -> None:
