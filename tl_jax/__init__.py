@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from tl_jax.api import fit, fit_tasks, load
     from tl_jax.data.domain import Domain, Examples
     from tl_jax.estimator import Adapted
-    from tl_jax.programs.model import TrainedModel
+    from tl_jax.programs.trained.model import TrainedModel
     from tl_jax.run.conclude import Result
 
 __all__ = ["Adapted", "Domain", "Examples", "Result", "TrainedModel", "fit", "fit_tasks", "load"]
@@ -20,7 +20,7 @@ _HOMES = {
     "Domain": "tl_jax.data.domain",
     "Examples": "tl_jax.data.domain",
     "Result": "tl_jax.run.conclude",
-    "TrainedModel": "tl_jax.programs.model",
+    "TrainedModel": "tl_jax.programs.trained.model",
 }
 
 

@@ -15,8 +15,8 @@ from tl_jax.data.domain import Domain
 from tl_jax.handed import domain_names, named_objects, one_domain, setting, several
 from tl_jax.kinds.table import KINDS, run
 from tl_jax.naming import own_code
-from tl_jax.programs.model import TrainedModel
-from tl_jax.programs.opened import open_model
+from tl_jax.programs.trained.model import TrainedModel
+from tl_jax.programs.trained.opened import open_model
 from tl_jax.run.conclude import Result
 from tl_jax.run.plan.devices import setup as setup_devices
 from tl_jax.run.plan.types import Options

@@ -15,7 +15,7 @@ from absl import flags
 
 from tl_jax.core.errors import UserError
 from tl_jax.launch.flags import FLAGS, execution
-from tl_jax.programs.export import Choice, export
+from tl_jax.programs.trained.export import Choice, export
 
 WORDS = True
 

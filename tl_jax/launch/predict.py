@@ -18,8 +18,8 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.files import write_atomically
 from tl_jax.core.printable import printable
 from tl_jax.launch.flags import FLAGS, execution
-from tl_jax.programs.opened import NO_DOMAINS, open_model
-from tl_jax.programs.predict import embeddings, ending, predict, scores, written
+from tl_jax.programs.trained.opened import NO_DOMAINS, open_model
+from tl_jax.programs.trained.predict import embeddings, ending, predict, scores, written
 from tl_jax.run.plan.devices import PLATFORMS
 from tl_jax.run.plan.devices import setup as setup_devices
 from tl_jax.run.settings.forms import SWEEP

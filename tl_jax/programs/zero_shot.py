@@ -19,7 +19,7 @@ from tl_jax.models.networks import network as named
 from tl_jax.models.parts.conv import conv_form
 from tl_jax.models.parts.recipe import Recipe
 from tl_jax.models.zero_shot import TEXTS, Pair, checked, class_features, logits, opened, scale_of, tower_features
-from tl_jax.programs.predict import as_csv, confusion
+from tl_jax.programs.trained.predict import as_csv, confusion
 from tl_jax.run.report.table import Table
 from tl_jax.run.store.names import readable
 from tl_jax.run.store.rundir import write_json

@@ -11,7 +11,7 @@ from tl_jax.data.standardise import Scale, fitted
 from tl_jax.kinds.predicting import observe
 from tl_jax.kinds.table import kind_of, prepare
 from tl_jax.naming.from_python import Handed
-from tl_jax.programs.model import TrainedModel
+from tl_jax.programs.trained.model import TrainedModel
 from tl_jax.run.finished import config_of, task_of
 from tl_jax.run.plan.scaling import PER_DOMAIN
 from tl_jax.run.plan.types import Options, Setup, Task

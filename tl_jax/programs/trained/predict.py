@@ -17,7 +17,7 @@ from tl_jax.evaluation.open_set import rejected
 from tl_jax.kinds.predicting.predictions import columns, plain, texts
 from tl_jax.kinds.predicting.scoring import scoring
 from tl_jax.kinds.predicting.table import is_open
-from tl_jax.programs.model import Outputs, TrainedModel
+from tl_jax.programs.trained.model import Outputs, TrainedModel
 from tl_jax.run.plan.words import brought, in_pieces
 from tl_jax.run.report.table import NAMES
 

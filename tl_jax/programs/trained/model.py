@@ -16,7 +16,7 @@ from tl_jax.evaluation.metrics import log_softmax, predictions
 from tl_jax.evaluation.open_set import rejected
 from tl_jax.kinds.predicting.table import is_open
 from tl_jax.models.sequences.tokens import pieces
-from tl_jax.programs.export import Choice, write
+from tl_jax.programs.trained.export import Choice, write
 from tl_jax.run.execute.execution import make_recipe
 from tl_jax.run.plan.devices import place
 from tl_jax.run.plan.setup import lengths
