@@ -36,7 +36,7 @@ def parse(text: str) -> Spec:
     """The parts of a spec. A value may hold anything but '&' and '%', written %26 and %25.
 
     'folder:/data/shop#split.csv?size=96' -> scheme folder, path /data/shop, fragment split.csv, {"size": "96"};
-    'usps@7291' -> no scheme, path usps@7291. Raises UserError where an option is not name=value.
+    'usps@7291' -> no scheme, path usps@7291. Raises UserError where an option is not name=value, or is given twice.
     """
     if is_own(text):
         return Spec(text, OWN, parts(text)[0], "", {})
@@ -50,6 +50,8 @@ def parse(text: str) -> Spec:
         name, equals, value = pair.partition("=")
         if not name or not equals:
             raise UserError(f"{text}: '{pair}' is not name=value. Options follow '?' and are separated by '&'.")
+        if name in options:
+            raise UserError(f"{text}: the option {name}= is given twice; one of them would not count. Leave one out.")
         options[name] = unquote(value)
     return Spec(text, scheme, path, fragment, options)
 

@@ -11,6 +11,7 @@ import numpy as np
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import UNKNOWN, Domain, Examples
 from tl_jax.data.files.containers import Files, chosen, inside, is_archive, open_files, readable
+from tl_jax.data.files.marks import respelled, spelled
 from tl_jax.data.readers import image_lists, images
 from tl_jax.data.readers.assemble import checked, class_names, numbered
 from tl_jax.data.readers.levels import by_classes, by_splits
@@ -103,8 +104,8 @@ def tree(name: str, files: Files, path: Path | None = None, classes: Mapping[str
     if path is not None and path.is_dir() and level.part is None and any(level.labels):
         _refuse_empty(name, path, set(level.labels))
     labels = [classes.get(label, label) for label in level.labels] if classes else level.labels
-    y, names = _numbered(name, [unicodedata.normalize("NFC", label) for label in labels])
-    notes = (*notes, *level.notes, *_twins(names))
+    y, names = _numbered(name, bare := [spelled(label) for label in labels])
+    notes = (*notes, *level.notes, *respelled([unicodedata.normalize("NFC", label) for label in labels], bare))
     return Listing(
         name, chosen(files, level.found), y, names, split(y) if level.part is None else given(y, level.part), notes
     )
@@ -161,10 +162,3 @@ def _refuse_empty(name: str, path: Path, labels: set[str]) -> None:
             f"{name}: no image in the class folder{'s' * (len(empty) > 1)} {', '.join(empty[:5])} of {path} "
             f"({len(labels)} others have some). Fill or remove it; images end in {', '.join(images.SUFFIXES[:5])}..."
         )
-
-
-def _twins(names: Sequence[str]) -> tuple[str, ...]:
-    """A note of classes whose names differ in the case of letters alone."""
-    folded = Counter(map(str.casefold, names))
-    twins = [name for name in names if folded[name.casefold()] > 1]
-    return (f"{len(twins)} classes differ by upper and lower case alone: {', '.join(twins[:4])}",) if twins else ()

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +13,7 @@ import numpy as np
 from tl_jax.core.errors import UserError, unknown
 from tl_jax.data.domain import UNKNOWN
 from tl_jax.data.files.containers import Files, counted
-from tl_jax.data.files.marks import MARKS
+from tl_jax.data.files.marks import MARKS, spelled
 from tl_jax.data.readers.assemble import numbered
 from tl_jax.data.spec import Spec, choice
 from tl_jax.data.splits import SPLITS
@@ -98,28 +99,32 @@ def _lines(table: Path) -> tuple[list[_Line], Sequence[str]]:
         raise UserError(f"{table} names no file.")
     at = {name: columns.index(name) for name in _COLUMNS if name in columns}
     field = lambda row, name: row[at[name]] if name in at else ""
-    return [_Line(number, *(field(row, name) for name in _COLUMNS)) for number, row in table_rows[1:]], columns
+    fields = lambda row: (field(row, "file"), spelled(field(row, "label")), field(row, "split"))
+    return [_Line(number, *fields(row)) for number, row in table_rows[1:]], columns
 
 
 def _found(files: Files, table: Path, wanted: list[str], numbers: list[int]) -> tuple[list[str], tuple[str, ...]]:
     """The names that are meant: with '/' for '\\\\', below the folder, or in another case where one alone fits."""
     known, folded = set(files.names), {}
+    fold = lambda name: unicodedata.normalize("NFC", name).casefold()
     for name in files.names:
-        folded.setdefault(name.casefold(), []).append(name)
+        folded.setdefault(fold(name), []).append(name)
     names, other_case = [], []
     top = os.path.basename(files.root) + "/"
     for number, text in zip(numbers, wanted, strict=True):
         plain = os.path.normpath(text.replace("\\", "/")) if text not in known else text
         plain = os.path.relpath(plain, os.path.abspath(files.root)) if os.path.isabs(plain) else plain
         plain = plain if plain in known else plain.removeprefix(top)
-        same = folded.get(plain.casefold(), [])
+        same = folded.get(fold(plain), [])
         if plain not in known and len(same) == 1:
             other_case.append(text)
             plain = same[0]
         if plain not in known:
             raise UserError(f"{table}, line {number}: there is no {text or 'name of a file'} under {files.root}.")
         names.append(plain)
-    return names, counted(len(other_case), "names are spelled in another case than their files", other_case)
+    return names, counted(
+        len(other_case), "names are spelled in another case or Unicode form than their files", other_case
+    )
 
 
 def _once(table: Path, lines: list[_Line]) -> tuple[list[_Line], tuple[str, ...]]:

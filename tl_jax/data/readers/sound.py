@@ -10,6 +10,7 @@ import numpy as np
 from tl_jax.core.errors import UserError, unknown
 from tl_jax.data.domain import UNKNOWN, Domain, Examples
 from tl_jax.data.files.containers import Files, chosen, counted, inside, is_archive, open_files
+from tl_jax.data.files.marks import spelled
 from tl_jax.data.files.waves import Wave, decode, resampled
 from tl_jax.data.readers.assemble import checked, numbered
 from tl_jax.data.spec import Spec, accept, find, whole
@@ -59,7 +60,7 @@ def load(spec: Spec, data_dir: str) -> Domain:
     cut = _cut(spec)
     files, notes = _sound_files(spec, data_dir)
     bare = "label" not in spec.options and not any("/" in name for name in files.names)
-    labels = [] if bare else _search(spec, files, "label", FOLDER)
+    labels = [] if bare else [spelled(label) for label in _search(spec, files, "label", FOLDER)]
     groups = np.array(_search(spec, files, "group", "")) if "group" in spec.options else None
     if "only" in spec.options:
         if groups is None:
