@@ -27,11 +27,11 @@ def as_csv(cells: Cells) -> bytes:
 
 
 def _texts(name: str, column: np.ndarray) -> list[Any]:
-    if column.dtype.kind in "OU":
+    if column.dtype == object or np.issubdtype(column.dtype, np.str_):
         return ["" if cell is None else plain(cell) for cell in column.tolist()]
-    if column.dtype.kind == "b":
+    if column.dtype == bool:
         return ["yes" if cell else "no" for cell in column.tolist()]
-    if column.dtype.kind in "iu":
+    if np.issubdtype(column.dtype, np.integer):
         return column.tolist()
     digits = ".8g" if name.rpartition("/")[2] in EXACT else ".6f"
     return [format(cell, digits) for cell in column.tolist()]
