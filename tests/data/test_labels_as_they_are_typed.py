@@ -8,6 +8,7 @@ import pytest
 from tl_jax import Domain, fit
 from tl_jax.core.errors import UserError
 from tl_jax.data.load import load
+from tl_jax.data.match import matched
 from tl_jax.data.spec import parse
 from tl_jax.handed import one_domain
 
@@ -204,3 +205,28 @@ def test_a_message_of_labels_ends_fit_before_anything_is_trained(tmp_path):
 def test_no_column_is_rate_or_vocabulary():
     for what in ({"rate": "x"}, {"vocabulary": -3}):
         assert "a whole number of at least 0" in said(lambda what=what: Domain("mine", None, *[(X, TURN)] * 3, **what))
+
+
+def test_sparse_files_that_count_from_two_numbers_are_not_shifted(tmp_path, write):
+    row = lambda i, base: f"{i % 2} " + " ".join(f"{j + base}:{(i * j) % 5 + 1}" for j in range(3)) + "\n"
+    files = [write(tmp_path / f"{base}.svm", "".join(row(i, base) for i in range(30))) for base in (0, 1)]
+    read = lambda more: [load(f"svmlight:{file}?features=4{more}") for file in files]
+    first, second = read("")
+    assert "&zero_based=true or false" in said(lambda: matched([first], second))
+    first, second = read("&zero_based=true")
+    assert not second.train.x[:, 0].any()
+    assert matched([first], second)[1].train.x.shape == second.train.x.shape
+
+
+def test_a_list_of_images_with_values_is_no_list_of_classes(tmp_path, write, picture):
+    for i in range(20):
+        write(tmp_path / "all" / f"{i}.png", picture(i))
+    table = write(tmp_path / "list.csv", "file,label\n" + "".join(f"{i}.png,{i % 5 / 2}\n" for i in range(20)))
+    assert "labels such as 0.5 are values" in said(lambda: load(f"folder:{tmp_path}/all#{table}"))
+    assert "nothing reads the part after '#'" in said(lambda: load("digits:printed#list.csv"))
+
+
+def test_one_file_by_two_names_is_said(shop):
+    (shop / "bike" / "again.png").symlink_to(shop / "mug" / "03.png")
+    notes = load(f"folder:{shop}?size=8").notes
+    assert "1 images are files that are there by another name, too, 1 of them in another class" in notes[0]
