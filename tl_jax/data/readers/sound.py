@@ -11,7 +11,7 @@ from tl_jax.data.domain import UNKNOWN, Domain, Examples
 from tl_jax.data.files.containers import Files, chosen, counted, inside, is_archive, open_files
 from tl_jax.data.files.waves import Wave, decode, resampled
 from tl_jax.data.readers.assemble import checked, numbered
-from tl_jax.data.readers.sound_names import labelled, matches, search
+from tl_jax.data.readers.levels import labelled, matches, search
 from tl_jax.data.spec import Spec, accept, find, whole
 from tl_jax.data.splits import Rows, given, split
 
