@@ -1,17 +1,21 @@
 """Labels, options and frames as people have them: one spelling of a class, no mark among classes, rows that fit."""
 
 import unicodedata
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tl_jax import Domain, fit
+import tl_jax
+from tl_jax import handed
 from tl_jax.core.errors import UserError
 from tl_jax.data.load import load
 from tl_jax.data.match import matched
 from tl_jax.data.spec import parse
-from tl_jax.handed import one_domain
 
+Domain: Any = tl_jax.Domain  # what is handed over is often of another type than they take
+fit: Any = tl_jax.fit
+one_domain: Any = handed.one_domain
 N = 40
 X = np.random.default_rng(0).normal(size=(N, 3)).astype(np.float32)
 TURN = np.arange(N) % 4
@@ -23,6 +27,7 @@ class Series:
     """What is needed of a column with an index, or (columns) of a frame."""
 
     iloc = None
+    _held: Any
 
     def __init__(self, index, name="", columns=None, held=None):
         self.index, self._held = index, held
@@ -39,11 +44,11 @@ class Series:
         return np.stack(list(self._held.values()), 1) if isinstance(self._held, dict) else np.asarray(self._held)
 
 
-def frame(index=range(N), **more):
+def frame(index: Any = range(N), **more):
     return Series(list(index), columns={"a": X[:, 0], "b": X[:, 1], **more})
 
 
-def column(values, index=range(N), name="y"):
+def column(values, index: Any = range(N), name="y"):
     return Series(list(index), name, held=values)
 
 

@@ -67,11 +67,11 @@ def load(spec: Spec, data_dir: str) -> Domain:
         if spec.options["only"] not in groups:
             raise unknown(f"group in {spec.text}:", spec.options["only"], sorted(set(groups.tolist())))
         rows = np.flatnonzero(groups == spec.options["only"])
-        files, labels, groups = chosen(files, [files.names[i] for i in rows]), [labels[i] for i in rows], None
+        files, labels, groups = chosen(files, [files.names[i] for i in rows]), [labels[int(i)] for i in rows], None
     waves = read_waves(files, cut)
     y, classes = np.full(len(files.names), UNKNOWN, np.int32), ()
     if has := [i for i, label in enumerate(labels) if label is not None]:
-        y[has], classes = numbered(spec.text, np.array([labels[i] for i in has]), None, "classes")
+        y[has], classes = numbered(spec.text, np.array([labels[i] for i in has], np.str_), None, "classes")
     if groups is not None and len(set(groups.tolist())) < 3 and not spec.whole:
         raise UserError(f"{spec.text}: {len(set(groups))} groups; three splits that share none need at least three.")
     every = np.arange(len(y))
