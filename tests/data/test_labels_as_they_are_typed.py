@@ -1,16 +1,21 @@
 """Labels, options and frames as people have them: one spelling of a class, no mark among classes, rows that fit."""
 
 import unicodedata
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tl_jax import Domain, fit
+import tl_jax
+from tl_jax import handed
 from tl_jax.core.errors import UserError
 from tl_jax.data.load import load
+from tl_jax.data.match import matched
 from tl_jax.data.spec import parse
-from tl_jax.handed import one_domain
 
+Domain: Any = tl_jax.Domain  # what is handed over is often of another type than they take
+fit: Any = tl_jax.fit
+one_domain: Any = handed.one_domain
 N = 40
 X = np.random.default_rng(0).normal(size=(N, 3)).astype(np.float32)
 TURN = np.arange(N) % 4
@@ -22,6 +27,7 @@ class Series:
     """What is needed of a column with an index, or (columns) of a frame."""
 
     iloc = None
+    _held: Any
 
     def __init__(self, index, name="", columns=None, held=None):
         self.index, self._held = index, held
@@ -38,11 +44,11 @@ class Series:
         return np.stack(list(self._held.values()), 1) if isinstance(self._held, dict) else np.asarray(self._held)
 
 
-def frame(index=range(N), **more):
+def frame(index: Any = range(N), **more):
     return Series(list(index), columns={"a": X[:, 0], "b": X[:, 1], **more})
 
 
-def column(values, index=range(N), name="y"):
+def column(values, index: Any = range(N), name="y"):
     return Series(list(index), name, held=values)
 
 
@@ -204,3 +210,28 @@ def test_a_message_of_labels_ends_fit_before_anything_is_trained(tmp_path):
 def test_no_column_is_rate_or_vocabulary():
     for what in ({"rate": "x"}, {"vocabulary": -3}):
         assert "a whole number of at least 0" in said(lambda what=what: Domain("mine", None, *[(X, TURN)] * 3, **what))
+
+
+def test_sparse_files_that_count_from_two_numbers_are_not_shifted(tmp_path, write):
+    row = lambda i, base: f"{i % 2} " + " ".join(f"{j + base}:{(i * j) % 5 + 1}" for j in range(3)) + "\n"
+    files = [write(tmp_path / f"{base}.svm", "".join(row(i, base) for i in range(30))) for base in (0, 1)]
+    read = lambda more: [load(f"svmlight:{file}?features=4{more}") for file in files]
+    first, second = read("")
+    assert "&zero_based=true or false" in said(lambda: matched([first], second))
+    first, second = read("&zero_based=true")
+    assert not second.train.x[:, 0].any()
+    assert matched([first], second)[1].train.x.shape == second.train.x.shape
+
+
+def test_a_list_of_images_with_values_is_no_list_of_classes(tmp_path, write, picture):
+    for i in range(20):
+        write(tmp_path / "all" / f"{i}.png", picture(i))
+    table = write(tmp_path / "list.csv", "file,label\n" + "".join(f"{i}.png,{i % 5 / 2}\n" for i in range(20)))
+    assert "labels such as 0.5 are values" in said(lambda: load(f"folder:{tmp_path}/all#{table}"))
+    assert "nothing reads the part after '#'" in said(lambda: load("digits:printed#list.csv"))
+
+
+def test_one_file_by_two_names_is_said(shop):
+    (shop / "bike" / "again.png").symlink_to(shop / "mug" / "03.png")
+    notes = load(f"folder:{shop}?size=8").notes
+    assert "1 images are files that are there by another name, too, 1 of them in another class" in notes[0]

@@ -61,8 +61,13 @@ def without(spec: Spec, name: str) -> Spec:
     return spec._replace(options={option: value for option, value in spec.options.items() if option != name})
 
 
-def accept(spec: Spec, names: Sequence[str]) -> None:
-    """Raises UserError if the spec has an option other than these, or a part after '#' that nothing reads."""
+def accept(spec: Spec, names: Sequence[str], listed: bool = False) -> None:
+    """Raises UserError if the spec has an option other than these, or a part after '#' that nothing reads.
+
+    listed: the part after '#' is read.
+    """
+    if spec.fragment and not listed:
+        raise UserError(f"{spec.text}: nothing reads the part after '#'. Only folder:PATH#LIST has one.")
     for name in spec.options:
         if name not in names:
             raise unknown(f"option of {spec.scheme or spec.path}", name, names)

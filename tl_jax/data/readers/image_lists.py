@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ OPTIONS = ("unlabelled",)
 POLICIES = ("ask", "keep", "drop")
 """?unlabelled=: images without a label are asked about, kept (label -1), or left out."""
 _COLUMNS = ("file", "label", "split")
+_NUMBER = re.compile(r"[-+]?\d*\.?\d+([eE][-+]?\d+)?")
 
 
 class Listed(NamedTuple):
@@ -149,7 +151,13 @@ def _labels(name: str, labels: Sequence[str]) -> tuple[np.ndarray, tuple[str, ..
     rows = [i for i, label in enumerate(labels) if label not in MARKS]
     if not rows:
         return y, ()
-    y[rows], classes = numbered(name, np.array([labels[i] for i in rows]), None, "classes")
+    known = [labels[i] for i in rows]
+    if all(_NUMBER.fullmatch(label) for label in known) and (parts := [label for label in known if float(label) % 1]):
+        raise UserError(
+            f"{name}: labels such as {parts[0]} are values, and a list gives classes. Images with values are read from "
+            "arrays, npz:PATH; ranges of values that are classes need names."
+        )
+    y[rows], classes = numbered(name, np.array(known), None, "classes")
     return y, classes
 
 
