@@ -20,8 +20,8 @@ import numpy as np
 
 import tl_jax
 from tl_jax.data.load import load
-from tl_jax.programs.opened import open_model
-from tl_jax.programs.predict import predict, written
+from tl_jax.programs.trained.opened import open_model
+from tl_jax.programs.trained.predict import predict, written
 from tl_jax.run.execute.execution import execution
 from tl_jax.run.plan.types import Options
 from tl_jax.run.wanted import Wanted

@@ -12,7 +12,7 @@ import tl_jax
 from tl_jax import Domain, Examples
 from tl_jax.core.errors import UserError
 from tl_jax.methods import METHODS
-from tl_jax.programs.export import Choice, export
+from tl_jax.programs.trained.export import Choice, export
 from tl_jax.run.plan import prepare
 from tl_jax.run.plan.problem import Problem, units
 

@@ -32,6 +32,7 @@ ARGUMENTS = {
     "wdgrl": {"critic_steps": 5, "penalty": 10.0, "hidden": 256},  # Shen et al. 2018: n = 5, gamma = 10
     "adamatch": {"threshold": 0.9},  # Berthelot et al. 2022
     "dare_gram": {"threshold": 0.9, "angle": 0.05, "scale": 1e-3},  # Nejjar et al. 2023
+    "rsd": {"bases": 0.01},  # Chen et al. 2021: their code
     "m3sda": {"moments": 2},  # Peng et al. 2019
     "ddc": {},
     "cmd": {"moments": 5},  # Zellinger et al. 2017: K = 5
@@ -111,6 +112,7 @@ ARGUMENTS = {
         "lr": 1e-3,
     },
     "rotta": {"size": 64, "decay": 0.999, "view": "strong", "lr": 1e-3},  # Yuan et al. 2023
+    "note": {"size": 64, "k": 4.0, "pace": 0.1, "retrain": False, "lr": 1e-4},  # Gong et al. 2022
     "memo": {"views": 8, "view": "strong", "lr": 1e-5},  # Zhang et al. 2022: 32 or 64 views
     "lame": {"neighbours": 5, "iterations": 100},  # Boudiaf et al. 2022
     "t3a": {"filter": 100},
@@ -155,6 +157,7 @@ TRADE_OFFS = {
     "wdgrl": (0.1, "constant"),  # Shen et al. 2018: 1
     "adamatch": (1.0, "half_cosine"),  # Berthelot et al. 2022
     "dare_gram": (1.0, "constant"),
+    "rsd": (1e-3, "constant"),  # Chen et al. 2021
     "m3sda": (0.5, "constant"),
     "ddc": (0.25, "constant"),  # Tzeng et al. 2014
     "cmd": (1.0, "constant"),  # Zellinger et al. 2017

@@ -21,8 +21,8 @@ from tl_jax.handed import named_objects
 from tl_jax.methods import ADAPTATION, named_method
 from tl_jax.methods.contract import Method
 from tl_jax.methods.source_only import source_only
-from tl_jax.programs import predict as program
-from tl_jax.programs.opened import open_model, with_objects
+from tl_jax.programs.trained import predict as program
+from tl_jax.programs.trained.opened import open_model, with_objects
 from tl_jax.run.plan import prepare
 from tl_jax.run.settings.config import Config
 from tl_jax.run.wanted import Wanted, trial_of

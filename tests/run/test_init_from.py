@@ -16,8 +16,8 @@ from tl_jax.kinds import table as kinds
 from tl_jax.models.files.pretrained import Report, load
 from tl_jax.models.networks import build
 from tl_jax.models.networks import network as named
-from tl_jax.programs.export import Choice, export
 from tl_jax.programs.rank import Candidate, labelled, score_all, table
+from tl_jax.programs.trained.export import Choice, export
 from tl_jax.run.plan import prepare
 from tl_jax.run.plan.types import Options
 from tl_jax.run.plan.weights import read_weights, tensorflow_hint

@@ -13,7 +13,7 @@ from tl_jax.data.domain import Domain
 from tl_jax.data.like import like
 from tl_jax.data.load import everything
 from tl_jax.kinds.table import KINDS, prepare
-from tl_jax.programs.predict import predict
+from tl_jax.programs.trained.predict import predict
 from tl_jax.run.plan.types import Options
 from tl_jax.run.plan.words import brought, in_pieces
 from tl_jax.run.store.contents import changes, contents

@@ -99,6 +99,7 @@ from tl_jax.methods.mme import mme
 from tl_jax.methods.moco import moco
 from tl_jax.methods.no_adaptation import no_adaptation
 from tl_jax.methods.noisy_student import noisy_student
+from tl_jax.methods.note import note
 from tl_jax.methods.nrc import nrc
 from tl_jax.methods.osbp import osbp
 from tl_jax.methods.ovanet import ovanet
@@ -108,6 +109,7 @@ from tl_jax.methods.pseudo_label import pseudo_label
 from tl_jax.methods.rotation import rotation
 from tl_jax.methods.rotta import rotta
 from tl_jax.methods.rsc import rsc
+from tl_jax.methods.rsd import rsd
 from tl_jax.methods.rtn import rtn
 from tl_jax.methods.sagnet import sagnet
 from tl_jax.methods.sar import sar
@@ -167,6 +169,7 @@ ADAPTATION: Mapping[str, Callable[..., Method]] = {
     "wdgrl": wdgrl,
     "adamatch": adamatch,
     "dare_gram": dare_gram,
+    "rsd": rsd,
     "m3sda": m3sda,
     "ddc": ddc,
     "cmd": cmd,
@@ -269,6 +272,7 @@ TEST_TIME: Mapping[str, Callable[..., Method]] = {
     "lame": lame,
     "t3a": t3a,
     "rotta": rotta,
+    "note": note,
     "memo": memo,
 }
 """A trained model, and a stream that is predicted before it is learnt from."""

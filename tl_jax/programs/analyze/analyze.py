@@ -16,8 +16,8 @@ from tl_jax.programs.analyze.measured.found import Finding, Numbers
 from tl_jax.programs.analyze.measured.read import Run, read
 from tl_jax.programs.analyze.page import MARK, Section, page, paragraph, table, text
 from tl_jax.programs.analyze.words import findings
-from tl_jax.programs.opened import NO_DOMAINS
 from tl_jax.programs.select import judged
+from tl_jax.programs.trained.opened import NO_DOMAINS
 from tl_jax.run.conclude import FINISHED
 from tl_jax.run.plan.problem import describe
 from tl_jax.run.report.table import Table

@@ -16,7 +16,7 @@ from tl_jax.kinds.predicting import observe
 from tl_jax.kinds.predicting.observe import SHOWN_IN_EMBEDDING
 from tl_jax.kinds.predicting.table import is_open
 from tl_jax.kinds.table import kind_of, prepare
-from tl_jax.programs.opened import NO_DOMAINS
+from tl_jax.programs.trained.opened import NO_DOMAINS
 from tl_jax.run.finished import config_of
 from tl_jax.run.kind import Kind
 from tl_jax.run.plan.types import Options, Setup, Task
