@@ -19,7 +19,7 @@ OTHERWISE = {
     "other proportions of inputs": ("kliep", "ulsif"),
     "several sources": ("m3sda", "mdan", "mfsan"),
     "few labels of the target": ("mme", "cdac"),
-    "labels that are values": ("dd", "dare_gram"),
+    "labels that are values": ("dd", "dare_gram", "rsd"),
 }
 """What methods that are not here are made for."""
 METHODS = tuple(
