@@ -1,6 +1,7 @@
 """The line of a sweep: its flags, besides those of its kind of transfer, and the plan that they ask for."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,7 +24,8 @@ from tl_jax.sweep.search import SEARCHES, Search, check, first, further, point, 
 
 def of_a_line() -> None:
     """Define them."""
-    several, string, whole = flags.DEFINE_multi_string, flags.DEFINE_string, flags.DEFINE_integer
+    several, string = flags.DEFINE_multi_string, flags.DEFINE_string
+    whole = functools.partial(flags.DEFINE_integer, lower_bound=0)
     several("over", [], "Repeatable. name=value, value, ...: crossed with all others.")
     several("together", [], "Repeatable. 'name, name = (value, value), (value, value)': values that go together.")
     several("only", [], "Repeatable. 'dann: lam=0.1, 1': values of a name for one method (network, ...) alone.")
@@ -31,7 +33,7 @@ def of_a_line() -> None:
     string("pairs", "", f"All ordered pairs of these domains: {', '.join(SETS)}, or domains in quotes.")
     string("leave_out", "", "Each of these domains in turn is the target of all the others; as in --pairs.")
     whole("draws", 0, "How many times random values are drawn.")
-    whole("draw_seed", 0, "Of the random values.")
+    flags.DEFINE_integer("draw_seed", 0, "Of the random values.")
     whole("halve", 0, "With --rungs: the best of so many settings goes on from each rung, by the label-free criterion.")
     string("rungs", "", "With --halve: the steps at which settings are compared, as in 100,300.")
     flags.DEFINE_enum("search", None, SEARCHES, "How random values are chosen from round to round, by the criterion.")
@@ -84,12 +86,20 @@ def plan_of(sweep: SweepDirectory, base: Config) -> Plan:
         found = [point(search, one) for one in rounds[0]]
     else:
         found = spec.points_of(FLAGS.spec, asked()) if FLAGS.spec else points(asked())
+    _check_given(found)
     plan = Plan(base, how, line, _runs(base, found, len(base.seeds) if halved else FLAGS.most), halved, rounds)
     if plan.halving:
         rungs.check(plan)
     if search:
         check(search, plan)
     return plan
+
+
+def _check_given(found: Sequence[Point]) -> None:
+    """Raises UserError for a flag of the run that every point gives another value to: it would say nothing."""
+    for name in sorted(set.intersection(*map(set, found))) if found else ():
+        if name in FLAGS and FLAGS[name].present:
+            raise UserError(f"--{name} is given, and every run of the sweep has a value of its own: leave it out.")
 
 
 def grown(sweep: SweepDirectory, plan: Plan) -> Plan:
