@@ -11,6 +11,7 @@ from tl_jax.balancing.tasks import TaskHead
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain, Examples, changed, known
 from tl_jax.data.match import alike
+from tl_jax.data.pictures import equal
 from tl_jax.methods.multitask import multitask
 from tl_jax.models.sharing import SHARING
 from tl_jax.naming.calls import Call, parse
@@ -74,7 +75,7 @@ def _joined(group: Sequence[Domain], tasks: dict[str, TaskHead]) -> Domain:
 
 def _same_examples(a: Domain, b: Domain) -> bool:
     pairs = [(a.splits[name].x, b.splits[name].x) for name in a.splits]
-    return all(x is y or np.array_equal(x, y) for x, y in pairs)
+    return all(x is y or equal(x, y) for x, y in pairs)
 
 
 def task_jobs(config: Config, problem: Problem) -> list[Part]:
