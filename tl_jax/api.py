@@ -15,8 +15,7 @@ from tl_jax.data.domain import Domain
 from tl_jax.handed import domain_names, named_objects, one_domain, setting, several
 from tl_jax.kinds.table import KINDS, run
 from tl_jax.naming import own_code
-from tl_jax.programs.trained.model import TrainedModel
-from tl_jax.programs.trained.opened import open_model
+from tl_jax.programs.trained.opened import Model, open_model
 from tl_jax.run.conclude import Result
 from tl_jax.run.plan.devices import setup as setup_devices
 from tl_jax.run.plan.types import Options
@@ -107,24 +106,29 @@ def load(
     values: Mapping[str, float] | None = None,
     trial: int | None = None,
     select: str = "last",
+    task: str = "",
     source: Any = None,
     target: Any = None,
+    tasks: Any = None,
     data_dir: str = "",
     **objects: Any,
-) -> TrainedModel:
+) -> Model:
     """A trained model of a run directory, with `predict(x)`, `probabilities(x)`, `features(x)` and `classes`.
 
-    job: as in the run's table, needed if there are several; seed: the first by default; values: swept ones; or trial,
-    their number in results.json. select: "last" or "selected" (the step that the run's criterion chose). source,
-    target: what `fit` was given, where it was no spec; the data are needed for their scale and classes. objects:
-    methods, network, select or strategies, where `fit` was given objects instead of names.
+    Of a run of several tasks all but the features are dicts, {task: array}, of the tasks in `tasks`, or of the one
+    named by task (which strategy `single` needs). job: as in the run's table, needed if there are several; seed: the
+    first by default; values: swept ones; or trial, their number in results.json. select: "last" or "selected" (the step
+    that the run's criterion chose). source, target, tasks: what `fit` or `fit_tasks` was given, where it was no spec;
+    the data are needed for their scale and classes. objects: methods, network, select or strategies, where these were
+    given objects instead of names.
     Raises UserError with the message that the launch script would print.
     """
     own_code.forget()
     handed = [*(several(source, "source") if source is not None else ())]
     handed += [one_domain(target, "target")] if target is not None else []
+    handed += several(tasks, "task") if tasks is not None else []
     setup_devices()
-    wanted = Wanted(job, plain(seed), dict(values or {}), plain(trial), select)
+    wanted = Wanted(job, plain(seed), dict(values or {}), plain(trial), select, task)
     with _silent():
         return open_model(Path(run), wanted, domain_names(handed)[1], data_dir, named_objects(objects))
 

@@ -15,7 +15,7 @@ from tl_jax.core.batching import sent_in_batches
 from tl_jax.data.domain import Domain, Examples
 from tl_jax.evaluation.metrics import log_softmax
 from tl_jax.methods import ADAPTATION, named_method
-from tl_jax.programs.trained.export import program
+from tl_jax.programs.trained.program import program
 from tl_jax.training.state import model_of
 from tl_jax.training.trials import EVALUATION_BATCH
 
@@ -94,7 +94,7 @@ class Adapted(ClassifierMixin, BaseEstimator):
             **{**how, **settings},
         )
         model = load(run.run_dir, source=source, target=target)
-        self.program_ = bytes(program(model.task, model_of(model.state)).serialize())
+        self.program_ = bytes(program(model.task, model_of(model.state), model.values).serialize())
         self.run_dir_ = str(run.run_dir)
         return self
 

@@ -52,7 +52,7 @@ def one_domain(given: Any, name: str) -> str | Domain:
     whole = Domain(name, None, given, given, given)  # pyright: ignore[reportArgumentType]
     rows = split(whole.train.y)
     parts = [Examples(whole.train.x[some], whole.train.y[some]) for some in rows]
-    more = {"modality": whole.modality, "features": whole.features}
+    more = {"modality": whole.modality, "features": whole.features, "notes": whole.notes}
     return Domain(name, whole.classes, *parts, ids=dict(zip(whole.splits, rows, strict=True)), **more)
 
 

@@ -55,13 +55,16 @@ def network() -> Network:
         params["head"] = {"kernel": draw(2, (width, CLASSES)), "bias": jnp.zeros(CLASSES)}
         return params, stats
 
-    def apply(params, stats, x, train=False, key=None, frozen=frozenset(), mixed=None, after=lambda path, y: y):
+    as_it_is = lambda path, given: given
+
+    def apply(params, stats, x, train=False, key=None, frozen=frozenset(), mixed=None, before=as_it_is, after=as_it_is):
         for i in range(2):
             x = after(f"backbone/block{i}", x)
         x, new = x.reshape(len(x), -1), {}
         for group in WIDTHS:
             p, old = params[group]["norm1"], stats[group]["norm1"]
-            x, use, new[group] = x @ params[group]["dense1"]["kernel"], old, {"norm1": old}
+            (x,) = before(f"{group}/norm1", (x @ params[group]["dense1"]["kernel"],))
+            use, new[group] = old, {"norm1": old}
             if train and f"{group}/norm1" not in frozen:
                 use = {"mean": x.mean(0), "var": x.var(0)}
                 new[group] = {"norm1": jax.tree.map(lambda a, b: 0.9 * a + 0.1 * b, old, use)}
@@ -69,7 +72,7 @@ def network() -> Network:
                     share = mixed[group]["norm1"]["mean"].astype(float)
                     use = {name: share * use[name] + (1 - share) * old[name] for name in use}
             normal = (x - use["mean"][None]) / jnp.sqrt(use["var"] + 1e-5)[None]
-            x = jax.nn.relu(normal * p["scale"][None] + p["bias"][None])
+            x = jax.nn.relu(after(f"{group}/norm1", normal * p["scale"][None] + p["bias"][None]))
         return Output(x, x @ params["head"]["kernel"] + params["head"]["bias"][None]), new
 
     return Network(init, apply)

@@ -107,7 +107,7 @@ REPEATING = (
     *("ovanet", "uan", "dance", "mlls", "ulsif", "mfsan", "etn", "ba3us", "gvb", "symnets", "star", "rtn", "dd"),
     *("aad", "cbst", "mme", "swd", "daan", "vrex", "irm", "spectral_decoupling", "eqrm", "source_coral", "source_mmd"),
     *("source_dann", "source_cdann", "rsc", "selfreg", "fish"),
-    *("dirt_t", "can", "cst", "spa", "cdac", "noisy_student", "cowa", "and_mask", "mixup", "swad", "memo"),
+    *("dirt_t", "can", "cst", "spa", "cdac", "noisy_student", "cowa", "and_mask", "mixup", "swad", "memo", "note"),
     *("group_dro", "mixstyle", "l2_sp", "co_tuning", "wise_ft", "eata", "mdan", "bbse", "osbp", "jumbot"),
     *("lwf", "bss", "stoch_norm", "simsiam", "moco", "barlow_twins", "vicreg", "dino", "rotation"),
 )

@@ -43,7 +43,7 @@ def test_blanks_backslashes_absolute_names_and_other_case_mean_the_same_files(fl
     for split in domain.splits:
         assert domain.ids[split].tolist() == plain.ids[split].tolist()
         np.testing.assert_array_equal(domain.splits[split].y, plain.splits[split].y)
-    noted(domain, "1 names are spelled in another case than their files (first: 21.PNG)")
+    noted(domain, "1 names are spelled in another case or Unicode form than their files (first: 21.PNG)")
     assert listed(flat, [line.replace(",", ";") for line in GOOD], head="File;Label").classes == ("x", "y")
 
 

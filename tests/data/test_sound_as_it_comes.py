@@ -142,3 +142,20 @@ def test_a_size_left_open_means_to_the_end():
 def test_other_sound_files_are_counted(rooms, write):
     write(rooms / "high" / "x.mp3", b"ID3")
     noted(load(f"wav:{rooms}?rate=8000"), "1 sound files are no wav files and are left out (first: high/x.mp3)")
+
+
+def test_folders_of_splits_are_the_splits(tmp_path, write):
+    for split, n in (("train", 20), ("test", 10)):
+        for i in range(n):
+            write(tmp_path / split / "ab"[i % 2] / f"{split}{i}.wav", wave(np.full(20, i + 1, np.int16)))
+    domain = load(f"wav:{tmp_path}")
+    assert "the splits are those of the folders" in domain.notes
+    assert all(name.startswith("test/") for name in domain.ids["test"])
+    assert [len(part.y) for part in domain.splits.values()] == [18, 2, 10]
+    assert load(rf"wav:{tmp_path}?label=/(.)/").ids["test"].tolist() == domain.ids["test"].tolist()
+    assert len(load(rf"wav:{tmp_path}?group=(\d)\.wav").train.y) != 18
+
+
+def test_channels_that_cancel_are_no_silence(tmp_path, write):
+    write(tmp_path / "a" / "1.wav", wave(np.stack([tone(0.1), -tone(0.1)], 1)))
+    assert "each other's opposite" in said(f"wav:{tmp_path}")

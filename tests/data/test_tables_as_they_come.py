@@ -85,7 +85,7 @@ def test_blanks_around_labels_and_names_are_no_part_of_them(table):
     assert domain.classes == ("cat", "dog")
     assert "blanks around 30 of 60 labels were left out" in noted(domain)
     cased = load(table(rows("a,y", lambda i: f"{NUMBERS[i]},{['Cat', 'cat', 'dog'][i % 3]}")))
-    assert "1 of 3 classes are called like another but for capitals" in noted(cased)
+    assert "2 classes differ by upper and lower case alone" in noted(cased)
 
 
 @pytest.mark.parametrize("odd", ["1,234.5", "1.234,5", "12 %", "three"])

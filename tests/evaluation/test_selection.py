@@ -12,6 +12,7 @@ import scipy.stats
 
 from tl_jax.evaluation.label_free import criteria, weighted
 from tl_jax.evaluation.label_free.criteria import CRITERIA, NEED_SOURCE
+from tl_jax.evaluation.label_free.mixtures import partners
 from tl_jax.evaluation.label_free.record import Labelled, Record, Seen
 from tl_jax.evaluation.label_free.selection import refusal, select
 
@@ -22,7 +23,8 @@ def record(seed=0, m=24, scale=2.0, target=None):
     rng = np.random.default_rng(seed)
     source = Labelled(rng.normal(size=(30, C)) * scale, rng.integers(0, C, 30), rng.normal(size=(30, 3)))
     logits = rng.normal(size=(m, C)) * scale if target is None else np.asarray(target, float)
-    return Record(Seen(logits, rng.normal(size=(len(logits), 3)) + 0.5), source)
+    seen = Seen(logits, rng.normal(size=(len(logits), 3)) + 0.5)
+    return Record(seen._replace(intra=rng.normal(size=logits.shape), inter=rng.normal(size=logits.shape)), source)
 
 
 def softmax(z):
@@ -50,6 +52,7 @@ def test_the_table_holds_every_criterion_under_its_own_name():
         "rankme",
         "knn",
         "circular",
+        "mixval",
     ]
     assert list(CRITERIA) == named
     assert all(name == criterion.__name__ for name, criterion in CRITERIA.items())
@@ -313,3 +316,33 @@ def test_iwcv_is_dev_without_its_control_variate():
     assert CRITERIA["iwcv"](record) == pytest.approx(-(w * wrong).mean())
     assert -1 < CRITERIA["iwcv"](record) < 0
     assert CRITERIA["dev"](record) != CRITERIA["iwcv"](record)
+
+
+def test_partners_are_others_of_the_same_class_and_of_another_one():
+    y = np.random.default_rng(3).integers(0, 5, 40)
+    y[7] = 9  # alone in its class
+    found = partners(y)
+    rows = np.arange(40)
+    np.testing.assert_array_equal(y[found.intra], y)
+    np.testing.assert_array_equal(np.sort(found.intra), rows)  # each is once the lesser part
+    np.testing.assert_array_equal(rows[found.intra == rows], [7])
+    assert (y[found.inter] != y).all()
+    # By hand, along the fixed order: the next of another class, around.
+    order = np.random.default_rng(0).permutation(40)
+    for place, row in enumerate(order):
+        others = [j for j in (*order[place + 1 :], *order[:place]) if y[j] != y[row]]
+        assert found.inter[row] == others[0]
+    one_class = partners(np.zeros(4, int))
+    np.testing.assert_array_equal(one_class.inter, range(4))
+    assert (one_class.intra != range(4)).all()
+
+
+def test_mixval_counts_mixtures_that_keep_the_class_of_their_greater_part():
+    y, of = [0, 0, 1, 1, 2], np.eye(C)
+    intra, inter = [0, 1, 1, 1, 3], [0, 0, 2, 2, 2]  # the last is alone in its class
+    r = Record(Seen(of[y], intra=of[intra], inter=of[inter]))
+    assert criteria.mixval(r) == pytest.approx((3 / 4 + 3 / 5) / 2)
+    assert criteria.mixval(r, inter=1.0) == pytest.approx(3 / 5)
+    assert criteria.mixval(r, inter=0.0) == pytest.approx(3 / 4)
+    with pytest.raises(ValueError, match="needs predictions of mixed"):
+        criteria.mixval(Record(Seen(of)))

@@ -1,6 +1,8 @@
 """Multi-task runs: domains as tasks, missing labels, baselines, records, the table, and resuming."""
 
+import csv
 import dataclasses
+import io
 import json
 
 import jax
@@ -13,12 +15,21 @@ from tl_jax.balancing.table import STRATEGIES
 from tl_jax.balancing.tasks import TaskHead
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain, Examples
+from tl_jax.evaluation.metrics import log_softmax
 from tl_jax.kinds.multitask.observe import metrics
 from tl_jax.kinds.multitask.tasks import task_problem
+from tl_jax.programs.trained import predict as program
+from tl_jax.programs.trained.export import Choice, export
+from tl_jax.programs.trained.opened import open_model
+from tl_jax.run.plan import prepare
 from tl_jax.run.store.checkpoints import Checkpoints
+from tl_jax.run.wanted import Wanted
 
 NEAR, FAR = domain("near", 0.0), domain("far", 1.0)
 SETTINGS = {**FAST, "devices": 1, "trials": "map", "steps": 12, "eval_every": 4, "forward_plan": "separate"}
+
+
+LONG = {"steps": 60, "eval_every": 20, "lr": 0.03, "pictures": True, "forward_plan": "per_domain"}
 
 
 def relabelled(name: str, classes: tuple[str, ...], label) -> Domain:
@@ -41,7 +52,13 @@ def train(run_dir, tasks=TASKS, strategies=("single", "equal", "cagrad"), **chan
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    return train(tmp_path_factory.mktemp("multitask") / "run", steps=60, eval_every=30, lr=0.03, pictures=True)
+    domains = {one.name: one for one in TASKS}
+    load = prepare.load
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            prepare, "load", lambda spec, data_dir: domains[spec] if spec in domains else load(spec, data_dir)
+        )
+        yield train(tmp_path_factory.mktemp("multitask") / "run", **LONG)
 
 
 # Domains as tasks -------------------------------------------------------------------------------
@@ -131,7 +148,7 @@ def test_the_metrics_hold_losses_and_weights_by_task(finished):
 
 
 def test_a_finished_run_is_read_back(finished):
-    again = train(finished.run_dir, steps=60, eval_every=30, lr=0.03, pictures=True)
+    again = train(finished.run_dir, **LONG)
     assert again.records == finished.records
 
 
@@ -165,6 +182,124 @@ def test_soft_sharing_trains(sharing, tmp_path):
     result = train(tmp_path / "run", [NEAR, FAR], ["pcgrad"], sharing=sharing, seeds=1)
     assert result.records[0]["sharing"] == sharing
     assert "no single-task baseline in this run" in result.table
+
+
+# What it trained --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def model(finished):
+    return tl_jax.load(finished.run_dir, "equal", 1)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """The test split of every task, with its labels under the names of the classes."""
+    folder = tmp_path_factory.mktemp("files")
+    for one in TASKS:
+        y = np.array(one.classes)[one.test.y] if one.classes else one.test.y
+        np.savez(folder / f"{one.name}.npz", x=one.test.x, y=y)
+    np.savez(folder / "bare.npz", x=NEAR.test.x)
+    return {path.stem: str(path) for path in folder.iterdir()}
+
+
+def record(finished, method, seed, task=""):
+    (found,) = [r for r in finished.records if (r["method"], r["seed"], r.get("task", "")) == (method, seed, task)]
+    return found["selectors"]
+
+
+def test_each_task_says_what_the_run_stored_by_the_statistics_of_its_own_examples(finished, model):
+    with np.load(finished.run_dir / "records/equal/00000060.npz") as file:
+        stored = {name: file[name][1] for name in ("source0_test", "source1_test")}
+    assert model.tasks == ("pair", "far", "sum", "near")
+    assert repr(model) == "<equal, seed 1, of 60 steps>"
+    near, far = model.probabilities(NEAR.test.x), model.probabilities(FAR.test.x)
+    assert [*near] == ["pair", "far", "near"]
+    np.testing.assert_allclose(near["near"], np.exp(log_softmax(stored["source0_test"][:, 5:])), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(near["pair"][:, 1], 1 / (1 + np.exp(-stored["source0_test"][:, 0])), rtol=1e-4)
+    np.testing.assert_allclose(far["far"], np.exp(log_softmax(stored["source1_test"][:, 1:4])), rtol=1e-4, atol=1e-5)
+    said = model.predict(NEAR.test.x)
+    assert said["near"].tolist() == [NEAR.classes[k] for k in near["near"].argmax(1)]
+    assert set(said["pair"].tolist()) <= {"no", "yes"}
+    values = np.nanmean(SUM.train.y) + np.nanstd(SUM.train.y) * stored["source0_test"][:, 4]
+    np.testing.assert_allclose(said["sum"], values, rtol=1e-4)
+
+
+def test_with_labels_the_score_of_a_task_is_that_of_the_run(finished, model, files):
+    single = lambda task: tl_jax.load(finished.run_dir, "single", 1, task=task)
+    for job, task in (*(("equal", one.name) for one in TASKS), ("single", "sum"), ("single", "far")):
+        asked = single(task) if job == "single" else dataclasses.replace(model, only=task)
+        found = program.predict(asked, files[task])
+        (answer,) = found.said.answers
+        want = record(finished, job, 1, task * (job == "single"))["last"]
+        assert {f"{task}/{name}": x for name, x in answer.metrics.items()} == pytest.approx(
+            {name: x for name, x in want.items() if name.startswith(f"{task}/")}, rel=1e-6
+        )
+        shown = f"R2 {want['sum/r2']:.4g}" if task == "sum" else f"accuracy {want[f'{task}/accuracy']:.4g}"
+        assert shown in program.scores(found)[0]
+
+
+def test_the_model_of_the_step_that_validation_chose_is_kept(finished, files):
+    chosen = record(finished, "equal", 1)["selected"]
+    model = tl_jax.load(finished.run_dir, "equal", 1, select="selected", task="near")
+    assert model.step == chosen["step"]
+    answer = program.predict(model, files["near"]).said.answers[0]
+    assert answer.metrics["accuracy"] == pytest.approx(chosen["near/accuracy"])
+
+
+def test_a_row_has_every_task_and_labels_go_to_the_task_that_they_are_of(model, files):
+    rows = lambda found: list(csv.DictReader(io.StringIO(program.written(found, "", True).decode())))
+    bare = program.predict(model, files["bare"])
+    assert program.scores(bare) == []
+    head = "example pair/class pair/probability pair/entropy pair/p(no) pair/p(yes) far/class"
+    assert " ".join(rows(bare)[0]).startswith(head)
+    assert float(rows(bare)[3]["sum/value"]) == pytest.approx(model.predict(NEAR.test.x)["sum"][3], rel=1e-6)
+    found = program.predict(model, files["pair"], files["sum"], files["near"])
+    lines = program.scores(found)
+    assert [line.split()[0] for line in lines if "labelled examples" in line] == ["pair:", "sum:"]
+    assert rows(found)[0]["pair/label"] == "no"
+    assert "near/label" not in rows(found)[0]
+    assert any("may be of the tasks far, near" in note for note in found.notes)
+    with pytest.raises(UserError, match="go by several statistics"):
+        program.embeddings(found)
+    one = program.predict(dataclasses.replace(model, only="near"), files["near"])
+    kept = program.embeddings(one)
+    assert (kept["features"].shape, kept["classes"].tolist()) == ((33, 8), ["a", "b", "c"])
+
+
+def test_an_exported_program_says_the_same_without_this_package(finished, model, tmp_path):
+    x = NEAR.test.x
+    alone = tl_jax.load(finished.run_dir, "single", 0, task="sum")
+    joint = export(finished.run_dir, Choice("equal", 1), tmp_path / "joint")
+    for said, files in ((model, joint), (alone, alone.export(tmp_path / "alone"))):
+        about = json.loads(files[-2].read_text())
+        found = jax.export.deserialize(bytearray(files[-1].read_bytes())).call(x)
+        assert [*about["tasks"]] == [*said.tasks]
+        assert {*found} == {*said.tasks}
+        for task, want in said.predict(x).items():
+            if task == "sum":
+                np.testing.assert_allclose(found[task][:, 0], want, rtol=1e-4)
+            else:
+                assert [about["tasks"][task]["classes"][k] for k in np.argmax(found[task], 1)] == want.tolist()
+    assert (tmp_path / "alone" / "weights.safetensors").exists()
+    why = json.loads((tmp_path / "joint" / "model.json").read_text())["no weights because"]
+    assert "statistics of its own examples" in why
+
+
+def test_what_is_no_task_of_the_run_is_named(finished, files):
+    for wanted, message in (
+        (Wanted("equal", task="naer"), "Unknown task 'naer'. Did you mean 'near'"),
+        (Wanted("single"), "a model for each task: choose one with --task. There are: pair, sum, near, far"),
+        (Wanted("single far", task="sum"), "--job=single far has no model of the task sum"),
+        (Wanted("single pair + sum + near", trial=0, task="sum"), "trial 0 of single pair .* is of the task pair"),
+    ):
+        with pytest.raises(UserError, match=message.replace("+", r"\+")):
+            open_model(finished.run_dir, wanted)
+    model = open_model(finished.run_dir, Wanted("equal"))
+    with pytest.raises(UserError, match="hold other examples"):
+        program.predict(model, files["pair"], files["far"])
+    with pytest.raises(UserError, match="of its own examples"):
+        program.predict(model, files["pair"], domain="source0")
 
 
 # Mistakes ---------------------------------------------------------------------------------------

@@ -6,9 +6,10 @@ import numpy as np
 from cases import BATCH, C, D, T, entropy, softmax
 
 from tl_jax.core.types import Model, Network, Output
+from tl_jax.losses.examples.bank import filled
 from tl_jax.methods.contract import Example, Own
 from tl_jax.methods.memo import memo
-from tl_jax.methods.rotta import entered, filled, rotta
+from tl_jax.methods.rotta import entered, rotta
 
 RNG = np.random.default_rng(11)
 SIZE = 8

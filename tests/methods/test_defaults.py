@@ -111,6 +111,7 @@ ARGUMENTS = {
         "lr": 1e-3,
     },
     "rotta": {"size": 64, "decay": 0.999, "view": "strong", "lr": 1e-3},  # Yuan et al. 2023
+    "note": {"size": 64, "k": 4.0, "pace": 0.1, "retrain": False, "lr": 1e-4},  # Gong et al. 2022
     "memo": {"views": 8, "view": "strong", "lr": 1e-5},  # Zhang et al. 2022: 32 or 64 views
     "lame": {"neighbours": 5, "iterations": 100},  # Boudiaf et al. 2022
     "t3a": {"filter": 100},

@@ -1,13 +1,20 @@
 """What criteria would have chosen: on made-up scores, and on a run that was made."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tiny
+from scipy.special import softmax
 
 import tl_jax
 from tl_jax.core.errors import UserError
+from tl_jax.evaluation.label_free import mixtures
+from tl_jax.kinds.predicting import plan
 from tl_jax.programs import select as room
 from tl_jax.run.plan import prepare
+from tl_jax.run.plan.problem import Problem
+from tl_jax.run.settings.config import Config
 
 SCORES = np.array([[0.1, 0.9, 0.9], [0.3, np.nan, 0.2], [0.95, 0.0, 0.1], [np.nan] * 3])
 TEST = np.arange(12.0).reshape(4, 3)
@@ -72,3 +79,34 @@ def test_a_criterion_of_classes_says_nothing_of_values():
     with pytest.raises(UserError, match="selection criterion of values"):
         room._criterion("im", True, by)
     assert room._criterion("source_val", True, by) is by.criteria["source_val"]
+
+
+def test_mixtures_are_predicted_by_the_trial_whose_predictions_say_what_is_mixed(tmp_path):
+    how = {**tiny.FAST, "steps": 6, "eval_every": 6, "seeds": 2, "select": "mixval(inter=1.0)"}
+    run = tl_jax.fit(tiny.SOURCE, tiny.TARGET, "source_only", run_dir=str(tmp_path / "run"), **how)
+    kept = tiny.records(tmp_path / "run")
+    at = lambda part: next(a for name, a in kept.items() if "00000006" in name and name.endswith(f"target/{part}"))
+    x = tiny.TARGET.train.x
+    model = tl_jax.load(run.run_dir, seed=1, source=tiny.SOURCE, target=tiny.TARGET)
+    found = mixtures.partners(at("logits")[1].argmax(1))
+    assert not np.array_equal(found.inter, mixtures.partners(at("logits")[0].argmax(1)).inter)
+    for part, other in found._asdict().items():
+        np.testing.assert_allclose(
+            model.probabilities(0.55 * x + 0.45 * x[other]), softmax(at(part)[1], axis=1), atol=1e-5
+        )
+    score = (at("inter")[1].argmax(1) == at("logits")[1].argmax(1)).mean()
+    assert run.records[1]["selectors"]["selected"]["score"] == pytest.approx(score)
+
+
+def test_where_there_is_nothing_to_mix_the_criterion_is_refused():
+    config, cached = Config(select="mixval"), SimpleNamespace(name="probe", strategy=SimpleNamespace(cached=True))
+    problem = Problem((tiny.SOURCE,), tiny.TARGET)
+    plan._check_mixtures(config, problem, [])
+    text = SimpleNamespace(name="said", modality="text")
+    for of, jobs, why in (
+        (problem, [cached], "probe sees the features of every example"),
+        (problem._replace(unseen=True), [], "far is met in the test alone"),
+        (problem._replace(target=text), [], "said holds text"),
+    ):
+        with pytest.raises(UserError, match=f"mixval mixes inputs of the target, and {why}"):
+            plan._check_mixtures(config, of, jobs)

@@ -147,3 +147,9 @@ def test_captions_go_by_the_names_of_examples(network, tmp_path):
     file.write_text("example,caption\nx,a\n")
     with pytest.raises(UserError, match="none of its 1 examples is one of the images, which are called 0"):
         captioned(str(file), ["0"])
+    file.write_text("\ufeffexample,caption\n0,a\n1\n")
+    with pytest.raises(UserError, match="row 3 has too few fields"):
+        captioned(str(file), ["0"])
+    file.write_text("\ufeffexample,caption\n0,a\n")
+    with pytest.raises(UserError, match="Several images have one name"):
+        captioned(str(file), ["0", "0"])

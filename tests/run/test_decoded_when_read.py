@@ -10,10 +10,10 @@ from tiny import FAST, records, stop
 
 import tl_jax
 from tl_jax.core.errors import MachineError, UserError
+from tl_jax.data.domain import Pictures, equal
 from tl_jax.data.files import cache, decoder, decoders
 from tl_jax.data.load import everything, load
 from tl_jax.data.match import matched
-from tl_jax.data.pictures import Pictures, equal
 from tl_jax.data.pipeline.host_sampler import rows
 from tl_jax.data.readers import images
 from tl_jax.data.readers.folder import DRAWN as NOTE
@@ -164,7 +164,7 @@ def test_what_a_method_surveys_is_on_the_device_whole(shops):
 def test_a_set_that_fills_the_disk_names_the_option(shops, monkeypatch, capsys):
     monkeypatch.setattr(images, "MUCH", 1000)
     monkeypatch.setattr(cache, "room", lambda: 2000)
-    with pytest.raises(UserError, match="120 images decoded are 0 GB.*decode=when_read"):
+    with pytest.raises(UserError, match=r"120 images decoded are 0 GB.*decode=when_read"):
         load(shops[0])
     monkeypatch.setattr(cache, "room", lambda: 10**6)
     for _ in range(2):

@@ -14,7 +14,7 @@ from tl_jax.kinds.predicting import table as report
 from tl_jax.kinds.table import prepare
 from tl_jax.kinds.transductive import baselines
 from tl_jax.kinds.transductive.reading import READING
-from tl_jax.programs.trained.export import standardised
+from tl_jax.programs.trained.program import standardised
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.scaling import chosen
 from tl_jax.run.plan.types import Options

@@ -188,7 +188,7 @@ MISTAKES = {
     "no two runs differ": lambda: checked({"lams": LAMS[:1]}),
     "one setting of one method": lambda: checked(methods=("dann", "mcc")),
     "(or strategy, labels_per_class)": lambda: checked(labels_per_class=(1, 2)),
-    "the kind multitask has not": lambda: checked(kind="multitask", methods=()),
+    "the kind unsupervised has not": lambda: checked(kind="unsupervised", methods=("mae",)),
     "--rungs are steps": lambda: checked(epochs=2.0),
     "--select=target_val has not": lambda: checked(select="target_val"),
 }

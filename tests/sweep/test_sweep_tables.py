@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from tl_jax.core.errors import UserError
+from tl_jax.core.sealed import seal
 from tl_jax.run.settings.config import Config
 from tl_jax.sweep.directory import Plan, SweepDirectory
 from tl_jax.sweep.plan import Run
 from tl_jax.sweep.tables.collect import collect, kept
 from tl_jax.sweep.tables.compare import compare, holm
 from tl_jax.sweep.tables.files import as_csv, keep_rows
+from tl_jax.sweep.tables.origin import differing
 from tl_jax.sweep.tables.pages import as_latex, as_markdown
 from tl_jax.sweep.tables.pivot import Asked, pivot
 from tl_jax.sweep.tables.render import table as shown
@@ -220,3 +222,34 @@ def test_methods_are_compared_over_seeds_and_pairs_and_corrected():
         ("c",): 0.06,
         ("d",): None,
     }
+
+
+def test_errors_and_distances_are_better_where_they_are_lower(tmp_path):
+    rows = []
+    for method, error in (("tent", 0.2), ("bn_adapt", 0.4)):
+        last = {"target/accuracy": 1 - error, "target/error": error, "error/fog@5": error, "alignment": error}
+        rows += [{**record(method, s, None, 1.0, 0.5), "selectors": {"last": last}} for s in (0, 1)]
+    rows = collect([run_dir(tmp_path / "stream", rows)]).rows
+    for score, higher in (
+        ("target/accuracy", True),
+        ("target/error", False),
+        ("error/fog@5", False),
+        ("alignment", False),
+    ):
+        pivoted = pivot(rows, Asked(score=f"last/{score}"))
+        assert pivoted.higher is higher
+        assert compare(pivoted, "best").against == ("tent",)
+        assert "**" in next(line for line in as_markdown(pivoted).splitlines() if "tent" in line)
+
+
+def test_one_table_says_where_data_or_code_were_others(runs):
+    for name, content in (("dann", "a"), ("source", "b")):
+        made = {"domains": [content], "code": {"x.py": content}}
+        (runs / name / "contents.json").write_text(seal({"made": made}))
+    rows = collect([runs]).rows
+    data, code = differing(rows)
+    assert data.startswith("near -> far: the data or their labels are not the same in all runs")
+    assert code == "The runs were made by 2 states of the code (commits c0ffee+beef)."
+    assert differing([row for row in rows if row["method"] == "dann"]) == []
+    assert differing([{**row, "data": None, "code": None} for row in rows]) == []
+    assert differing([{**row, "network": row["run_dir"]} for row in rows]) == [code]

@@ -1,9 +1,10 @@
 """The tasks of multi-task training: what each reads of the logits, and its loss where labels may be missing."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from tl_jax.core.types import Array
 from tl_jax.losses.classes import cross_entropies
@@ -37,6 +38,14 @@ class TaskHead(NamedTuple):
     def group(self) -> str:
         """The name as one part of a parameter's path: 'office31/amazon' -> 'office31.amazon'."""
         return self.name.replace("/", ".")
+
+    def outputs(self, logits: Any) -> Any:
+        """Of the network's logits [n, C] the task's [n, classes], 0 and its own of two classes; or values [n] in the
+        unit of its labels."""
+        z = logits[:, self.begin : self.end]
+        if self.labels == "values":
+            return self.center + self.scale * z[:, 0]
+        return z * np.array([[0, 1]], np.float32) if self.labels == "binary" else z
 
 
 def task_loss(labels: str, logits: Array, y: Array) -> Array:

@@ -9,9 +9,12 @@ import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.data.door import inputs
+from tl_jax.data.door_frames import check_rows
 from tl_jax.data.door_labels import UNKNOWN as UNKNOWN
 from tl_jax.data.door_labels import known as known
 from tl_jax.data.door_labels import labels
+from tl_jax.data.files.pictures import Pictures as Pictures
+from tl_jax.data.files.pictures import equal as equal
 
 
 class Examples(NamedTuple):
@@ -68,9 +71,14 @@ class Domain:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise UserError(f"A domain is called by a text, not {self.name!r:.40}.")
+        for what in ("rate", "vocabulary"):
+            if not isinstance(number := getattr(self, what), int | np.integer) or number < 0:
+                raise UserError(f"{self.name}: {what}={number!r:.40}; a whole number of at least 0 is needed.")
         parts = {split: _part(self.name, split, given) for split, given in self.splits.items()}
         given = {split: part[0] for split, part in parts.items()}
-        modality, x, columns = inputs(self.name, given, self.modality, self.vocabulary, self.features)
+        for split, part in parts.items():
+            check_rows(f"{self.name}, {split} split", *part)
+        modality, x, columns, noted = inputs(self.name, given, self.modality, self.vocabulary, self.features)
         sizes = {split: len(a) for split, a in x.items()}
         if not all(sizes.values()):
             empty = min(sizes, key=lambda split: sizes[split])
@@ -79,13 +87,16 @@ class Domain:
                 f"{self.name}: the {empty} split is empty ({shown}). Give it examples, or let the splits be drawn: "
                 "by default a tenth of each class is for validation and a fifth for test."
             )
-        classes, y = labels(self.name, {split: part[1] for split, part in parts.items()}, sizes, self.classes)
+        classes, y, said = labels(self.name, {split: part[1] for split, part in parts.items()}, sizes, self.classes)
         for what, told in (("names of examples", self.ids), ("texts", self.texts)):
             for split, some in told.items():
-                if split not in sizes or len(some) != sizes[split]:
-                    raise UserError(f"{self.name}: {len(some)} {what} in {split}, which has {sizes.get(split)}.")
+                if split not in sizes or np.ndim(some) == 0 or len(some) != sizes[split]:
+                    n = len(some) if np.ndim(some) else "no list of"
+                    raise UserError(f"{self.name}: {n} {what} in {split}, which has {sizes.get(split)}.")
         done = {split: Examples(x[split], y[split]) for split in parts}
-        for key, value in {"modality": modality, "features": columns, "classes": classes, **done}.items():
+        notes = tuple(dict.fromkeys(([self.notes] if isinstance(self.notes, str) else [*self.notes]) + noted + said))
+        found = {"modality": modality, "features": columns, "classes": classes, "notes": notes, **done}
+        for key, value in found.items():
             object.__setattr__(self, key, value)
 
     @property

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from tl_jax.core.errors import UserError, require
-from tl_jax.data.pictures import Pictures
+from tl_jax.data.door_frames import in_one_order
+from tl_jax.data.files.columns import counters, narrowed
+from tl_jax.data.files.pictures import Pictures
 
 MODALITIES = ("image", "vector", "text", "sound", "series")
 FORMS = {
@@ -57,12 +59,12 @@ def _objects(values: np.ndarray) -> np.ndarray:
 
 def inputs(
     name: str, given: Mapping[str, Any], modality: str, vocabulary: int, columns: Sequence[str]
-) -> tuple[str, dict[str, np.ndarray], tuple[str, ...]]:
-    """Modality, {split: x in its form} and the names of columns, of what is given as x by split.
+) -> tuple[str, dict[str, np.ndarray], tuple[str, ...], list[str]]:
+    """Modality, {split: x in its form}, the names of columns, and notes, of what is given as x by split.
 
     Raises UserError for arrays of no or another form, shapes that differ, NaN and infinity, and ids that are none.
     """
-    given, columns = _frames(name, given, columns)
+    given, columns, notes = in_one_order(name, given, columns)
     arrays = {split: plain(f"{name}, x of the {split} split", x) for split, x in given.items()}
     if modality:
         require(f"modality of {name}:", modality, MODALITIES)
@@ -79,21 +81,13 @@ def inputs(
         raise UserError(f"{name}: examples have different shapes ({shown}); all splits need one.")
     if columns and (modality != "vector" or len(columns) != shapes["train"][0]):
         raise UserError(f"{name}: {len(columns)} names of features, but examples of shape {list(shapes['train'])}.")
-    return modality, out, columns
-
-
-def _frames(name: str, given: Mapping[str, Any], columns: Sequence[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The columns of data frames in one order: that of the training split's."""
-    named = {split: list(x.columns) for split, x in given.items() if hasattr(x, "columns")}
-    if not named:
-        return dict(given), tuple(columns)
-    order = named.get("train", next(iter(named.values())))
-    for split, ours in named.items():
-        if set(map(str, ours)) != set(map(str, order)) or len(ours) != len(order) or len(set(ours)) != len(ours):
-            raise UserError(
-                f"{name}: the columns of the {split} split ({ours[:6]}) are not those of train ({order[:6]})."
-            )
-    return {split: x[order] if split in named else x for split, x in given.items()}, tuple(map(str, order))
+    if len(set(columns)) < len(columns):
+        raise UserError(f"{name}: {len(columns) - len(set(columns))} names of features stand twice.")
+    if modality == "vector":
+        some = {split: x for split, x in arrays.items() if x.dtype != np.float32}
+        notes += [note for x in some.values() for note in narrowed(name, x, columns)[1]]
+        notes += counters(out["train"], columns)
+    return modality, out, columns, notes
 
 
 def guess(name: str, x: np.ndarray, framed: bool = False) -> str:

@@ -7,11 +7,15 @@ import numpy as np
 
 from tl_jax.core.errors import UserError, unknown
 from tl_jax.data.door import plain
+from tl_jax.data.door_names import class_list, of_classes, read_names, refuse_marks, remarks
+from tl_jax.data.files.marks import minus_one
 
 UNKNOWN = -1
 """The class number of an example whose class nobody knows; an unknown value is NaN."""
 MOST_FOUND = 10
 """Up to this many different whole numbers are classes without being asked about."""
+_EXACT = 2.0**53
+"""Below this every whole number is one of its own in 64 bits."""
 
 
 def known(y: np.ndarray) -> np.ndarray:
@@ -21,8 +25,8 @@ def known(y: np.ndarray) -> np.ndarray:
 
 def labels(
     name: str, given: Mapping[str, Any], sizes: Mapping[str, int], classes: Any
-) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
-    """Class names and {split: y int32 [n], -1 where unknown}, or () and {split: float32 [n], NaN where unknown}.
+) -> tuple[tuple[str, ...], dict[str, np.ndarray], list[str]]:
+    """Class names and {split: y int32 [n], -1 where unknown}, or () and {split: float32 [n], NaN where unknown}; notes.
 
     given: {split: y or None}: numbers, names, one column or one column a class; sizes: how many examples a split has.
     classes: their names in order, () for values, None for those found. Where no label is known y is int32.
@@ -30,6 +34,7 @@ def labels(
     """
     names = None if classes is None else class_list(name, classes)
     flat: dict[str, np.ndarray] = {}
+    written: dict[str, np.ndarray] = {}
     for split, y in given.items():
         where = f"{name}, {split} split"
         if y is None:
@@ -44,26 +49,16 @@ def labels(
             y = _of_columns(where, y, names, None if columns is None else list(map(str, columns)))
         if y.ndim != 1 or len(y) != sizes[split]:
             raise UserError(f"{where}: {sizes[split]} examples, but y has shape {list(y.shape)}; y [n] is needed.")
-        flat[split] = _plain_labels(where, y)
+        flat[split], written[split] = _plain_labels(where, y, names is None), y
+    notes = remarks({split: y for split, y in written.items() if flat[split].dtype == object}, flat)
     _check_signs(name, flat, names)
     if names is None:
         names, flat = _found(name, flat)
     if names:
         _check_order(name, flat, names)
-        return names, {split: _numbered(f"{name}, {split} split", y, names) for split, y in flat.items()}
-    return (), _values(name, flat)
-
-
-def class_list(name: str, classes: Any) -> tuple[str, ...]:
-    """Class names as a tuple of texts. Raises UserError for one that stands twice, one class alone, or no list."""
-    if isinstance(classes, str | bytes) or not hasattr(classes, "__iter__"):
-        raise UserError(f"{name}: classes={classes!r}; a list of names is needed, () for values, None to find them.")
-    names = tuple(map(str, classes))
-    if twice := [c for i, c in enumerate(names) if c in names[:i]]:
-        raise UserError(f"{name}: the class '{twice[0]}' is named twice.")
-    if len(names) == 1:
-        raise UserError(f"{name}: one class ({names[0]}); at least two are needed.")
-    return names
+        found = {split: _numbered(f"{name}, {split} split", y, names) for split, y in flat.items()}
+        return names, found, [*notes, *of_classes(names, found)]
+    return (), _values(name, flat), notes
 
 
 def _of_columns(where: str, y: np.ndarray, names: Sequence[str] | None, columns: list[str] | None) -> np.ndarray:
@@ -82,21 +77,29 @@ def _of_columns(where: str, y: np.ndarray, names: Sequence[str] | None, columns:
     return np.array([names.index(column) for column in columns])[number]
 
 
-def _plain_labels(where: str, y: np.ndarray) -> np.ndarray:
-    """Numbers as float64 or integers, NaN or -1 where unknown; names as an array of objects, None where unknown."""
+def _plain_labels(where: str, y: np.ndarray, find: bool) -> np.ndarray:
+    """Numbers as float64 or integers, NaN or -1 where unknown; names as an array of objects, None where unknown.
+
+    find: the classes are those found. Raises UserError for what is no label, or may be -1 in a type that has none.
+    """
     if y.dtype.kind in "OUST":
-        missing = lambda v: v is None or type(v).__name__ in ("NAType", "NaTType") or v != v
-        read = lambda v: None if missing(v) else v.decode(errors="replace") if isinstance(v, bytes) else str(v)
-        return np.array([*map(read, y), None], object)[:-1]
+        return read_names(y)
     if y.dtype.kind not in "fiub":
         raise UserError(f"{where}: labels of type {y.dtype}; numbers or names are needed.")
     if np.issubdtype(y.dtype, np.floating) and np.isinf(y).any():
         raise UserError(f"{where}: the label of example {int(np.isinf(y).argmax())} is infinite.")
+    wrapped = np.issubdtype(y.dtype, np.unsignedinteger) and minus_one(y)
+    if np.any(wrapped) and (y.max() > np.iinfo(np.int64).max or (find and len(np.unique(y)) != 2)):
+        raise UserError(
+            f"{where}: {int(np.sum(wrapped))} labels are {y.max()}, which is what -1 (unknown) becomes in {y.dtype}. "
+            "Write -1 in a signed type, or, if it is a class, name the classes (classes=[...])."
+        )
     return y.astype(np.int64) if y.dtype.kind in "iub" else y.astype(np.float64)
 
 
 def _found(name: str, flat: Mapping[str, np.ndarray]) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
     """The classes that the labels of all splits have, and those labels numbered; () where they are values."""
+    flat = _counted(name, flat)
     there = [y[known(y)] if y.dtype != object else y[y != None] for y in flat.values()]  # noqa: E711  # by element
     there = [y for y in there if len(y)]
     if not there:
@@ -105,6 +108,7 @@ def _found(name: str, flat: Mapping[str, np.ndarray]) -> tuple[tuple[str, ...], 
         raise UserError(f"{name}: labels are names in one split and numbers in another.")
     every = np.concatenate(there)
     if every.dtype == object:
+        refuse_marks(name, every)
         return class_list(name, sorted(set(every))), dict(flat)
     distinct = np.unique(every)
     if not np.array_equal(distinct, np.rint(distinct)):
@@ -117,6 +121,21 @@ def _found(name: str, flat: Mapping[str, np.ndarray]) -> tuple[tuple[str, ...], 
     place = lambda y: np.where(known(y), np.searchsorted(distinct, np.where(known(y), y, distinct[0])), UNKNOWN)
     names = class_list(name, [str(int(v)) for v in distinct])
     return names, {split: y if y.dtype == object else place(y) for split, y in flat.items()}
+
+
+def _counted(name: str, flat: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The labels, floats that are all whole as integers. Raises UserError for whole numbers below -1."""
+    numbers = [y[np.isfinite(y)] for y in flat.values() if y.dtype != object]
+    every = np.concatenate(numbers) if numbers else np.zeros(0)
+    if not len(every) or (every != np.rint(every)).any() or np.abs(every).max() >= _EXACT:
+        return dict(flat)
+    if every.min() < UNKNOWN:
+        raise UserError(
+            f"{name}: a label is {every.min():g}. Classes that are numbers count from 0, and -1 marks an unknown one: "
+            "write -1 for what is missing, give names (y.astype(str)), or say classes=() for values."
+        )
+    whole = lambda y: np.where(np.isnan(y), UNKNOWN, y).astype(np.int64) if np.issubdtype(y.dtype, np.floating) else y
+    return {split: whole(y) for split, y in flat.items()}
 
 
 def _numbered(where: str, y: np.ndarray, names: Sequence[str]) -> np.ndarray:

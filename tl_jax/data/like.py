@@ -14,7 +14,7 @@ NONE = np.zeros(0, object)
 
 def given(x: Any, first: Domain) -> Domain:
     """What Python hands over as x through the door, in the form of `first` (see `like`): all of it in train."""
-    modality, arrays, columns = inputs("x", {"train": x}, first.modality, first.vocabulary, ())
+    modality, arrays, columns, _ = inputs("x", {"train": x}, first.modality, first.vocabulary, ())
     part = Examples(arrays["train"], np.full(len(arrays["train"]), -1, np.int32))
     fields: dict[str, Any] = {"name": "x", "modality": modality, "features": columns}
     fields |= {"ids": {}, "texts": {}, "notes": ()}

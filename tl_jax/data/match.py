@@ -6,11 +6,15 @@ import numpy as np
 
 from tl_jax.core.errors import UserError, require
 from tl_jax.data.domain import UNKNOWN, Domain, Examples, changed, known
-from tl_jax.data.pictures import ASKED, Pictures
+from tl_jax.data.files.pictures import ASKED, Pictures
 
 LABEL_SPACES = ("closed", "partial", "open", "universal")
 """closed: equal sets of classes; partial: the target has some of the source's; open: it has others besides; universal:
 it has some of the source's, and may have others."""
+
+
+INDEX = "index "
+"""Begins the names of columns that a sparse file numbers, where nobody says from where it counts."""
 
 
 def matched(
@@ -99,10 +103,12 @@ def in_order(domain: Domain, first: Domain) -> Domain:
         return changed(domain, notes=(*domain.notes, f"columns are matched by position: those of {bare} have no names"))
     if set(ours) != set(theirs):
         only = lambda mine, others: _some([name for name in mine if name not in set(others)])
+        fix = "Rename them, or leave them out of both (&drop=)."
+        if ours[0].startswith(INDEX) and theirs[0].startswith(INDEX):
+            fix = "Say of both from where they count (&zero_based=true or false), and how many there are (&features=)."
         raise UserError(
             f"{first.name} has {len(ours)} columns of features, {domain.name} {len(theirs)}; they are matched by name. "
-            f"Only in {first.name}: {only(ours, theirs)}. Only in {domain.name}: {only(theirs, ours)}. "
-            "Rename them, or leave them out of both (&drop=)."
+            f"Only in {first.name}: {only(ours, theirs)}. Only in {domain.name}: {only(theirs, ours)}. {fix}"
         )
     place = [theirs.index(name) for name in ours]
     parts = {name: Examples(part.x[:, place], part.y) for name, part in domain.splits.items()}

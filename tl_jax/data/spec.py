@@ -9,6 +9,9 @@ from urllib.parse import unquote
 
 from tl_jax.core.errors import UserError, unknown
 from tl_jax.data.files.containers import refuse_html
+from tl_jax.data.files.pictures import ASKED as ASKED
+from tl_jax.data.files.pictures import OPTION as OPTION
+from tl_jax.data.files.pictures import WHEN_READ as WHEN_READ
 from tl_jax.naming.own_code import is_own, parts
 
 SCHEME_FREE = ""
@@ -36,7 +39,7 @@ def parse(text: str) -> Spec:
     """The parts of a spec. A value may hold anything but '&' and '%', written %26 and %25.
 
     'folder:/data/shop#split.csv?size=96' -> scheme folder, path /data/shop, fragment split.csv, {"size": "96"};
-    'usps@7291' -> no scheme, path usps@7291. Raises UserError where an option is not name=value.
+    'usps@7291' -> no scheme, path usps@7291. Raises UserError where an option is not name=value, or is given twice.
     """
     if is_own(text):
         return Spec(text, OWN, parts(text)[0], "", {})
@@ -50,6 +53,8 @@ def parse(text: str) -> Spec:
         name, equals, value = pair.partition("=")
         if not name or not equals:
             raise UserError(f"{text}: '{pair}' is not name=value. Options follow '?' and are separated by '&'.")
+        if name in options:
+            raise UserError(f"{text}: the option {name}= is given twice; one of them would not count. Leave one out.")
         options[name] = unquote(value)
     return Spec(text, scheme, path, fragment, options)
 
@@ -59,8 +64,13 @@ def without(spec: Spec, name: str) -> Spec:
     return spec._replace(options={option: value for option, value in spec.options.items() if option != name})
 
 
-def accept(spec: Spec, names: Sequence[str]) -> None:
-    """Raises UserError if the spec has an option other than these, or a part after '#' that nothing reads."""
+def accept(spec: Spec, names: Sequence[str], listed: bool = False) -> None:
+    """Raises UserError if the spec has an option other than these, or a part after '#' that nothing reads.
+
+    listed: the part after '#' is read.
+    """
+    if spec.fragment and not listed:
+        raise UserError(f"{spec.text}: nothing reads the part after '#'. Only folder:PATH#LIST has one.")
     for name in spec.options:
         if name not in names:
             raise unknown(f"option of {spec.scheme or spec.path}", name, names)

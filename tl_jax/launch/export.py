@@ -5,7 +5,8 @@
 
 weights.safetensors has the names of torchvision, timm or Hugging Face if --naming says so, and loads with
 --init_from; it is left out, with the reason, where a network with them is not the model (adapters, class means of unit
-vectors). model.stablehlo is a jax.export with a free batch size: jax.export.deserialize(...).call(x).
+vectors). model.stablehlo is a jax.export with a free batch size: jax.export.deserialize(...).call(x); of several tasks
+it gives {task: logits or values}.
 """
 
 import json

@@ -4,9 +4,13 @@
     tl-jax predict RUN /data/new --job=mcc --seed=1 --values=lam=0.3 --probabilities --out=new.parquet
     tl-jax predict RUN new.npz --job=mcc --features=embedded.npz
     tl-jax predict RUN digits:photo --job=mcc > photo.csv
+    tl-jax predict runs/multitask-... new.npz --job=pcgrad --out=new.csv
+    tl-jax predict RUN digits:handwritten digits:parity --job=pcgrad
 
 The examples need no labels; where some are known their scores, each class's and the confusion matrix are printed. A
-path is read as the run's target was. The data of the run must be where they were: scale and classes are theirs.
+path is read as the run's target was. The data of the run must be where they were: scale and classes are theirs. A model
+of several tasks has columns of each, or of --task alone. A spec has labels of one task; several specs with the same
+examples have those of several.
 """
 
 import sys
@@ -19,7 +23,8 @@ from tl_jax.core.files import write_atomically
 from tl_jax.core.printable import printable
 from tl_jax.launch.flags import FLAGS, execution
 from tl_jax.programs.trained.opened import NO_DOMAINS, open_model
-from tl_jax.programs.trained.predict import embeddings, ending, predict, scores, written
+from tl_jax.programs.trained.predict import embeddings, predict, scores, written
+from tl_jax.programs.trained.rows import ending
 from tl_jax.run.plan.devices import PLATFORMS
 from tl_jax.run.plan.devices import setup as setup_devices
 from tl_jax.run.settings.forms import SWEEP
@@ -32,6 +37,7 @@ flags.DEFINE_integer("seed", None, "Which seed; the first if it is not given.")
 flags.DEFINE_multi_string("values", [], "Repeatable. The swept value of the trial, as in lam=0.3.")
 flags.DEFINE_integer("trial", None, "Or which trial, in the order of results.json.")
 flags.DEFINE_string("select", "last", "The model of the last step, or of the step that was selected.")
+flags.DEFINE_string("task", "", "Which of several tasks is asked; all if it is not given.")
 flags.DEFINE_string("domain", "target", "As which domain examples are taken: target, or source0, ... of the run.")
 flags.DEFINE_string("out", "", "File of the rows, .csv or .parquet. By default CSV is printed.")
 flags.DEFINE_bool("probabilities", False, "Write the probability of every class, too.")
@@ -41,17 +47,20 @@ flags.DEFINE_enum("platform", "auto", PLATFORMS, "Where to compute.")
 
 
 def main(*words: str) -> None:
-    """A run directory and a spec or path."""
-    if len(words) != 2:
+    """A run directory and a spec or path; or several, with labels of several tasks."""
+    if len(words) < 2:
         raise UserError("Name a run directory and a spec or path: tl-jax predict runs/mine folder:/data/new.")
     ending(FLAGS.out)
     if FLAGS.features and not FLAGS.features.endswith(".npz"):
         raise UserError(f"--features={FLAGS.features}: a file that ends in .npz is needed.")
     setup_devices(FLAGS.platform)
     model = open_model(Path(words[0]), _wanted(), NO_DOMAINS, FLAGS.data_dir)
-    found = predict(model, words[1], FLAGS.domain, FLAGS.data_dir)
+    found = predict(model, *words[1:], domain=FLAGS.domain, data_dir=FLAGS.data_dir)
     content = written(found, FLAGS.out, FLAGS.probabilities)
-    lines = [f"{model.described}, step {model.step}: {len(found.names)} examples of {words[1]}", *found.notes]
+    lines = [
+        f"{model.described}, step {model.step}: {len(found.names)} examples of {' + '.join(words[1:])}",
+        *found.notes,
+    ]
     lines += scores(found)
     if FLAGS.features:
         write_atomically(Path(FLAGS.features), packed(embeddings(found)))
@@ -71,4 +80,4 @@ def _wanted() -> Wanted:
     if several := [name for name, values in given if len(values) != 1]:
         raise UserError(f"--values={several[0]}: one value, as in --values={several[0]}=0.3.")
     values = {name: one for name, (one,) in given}
-    return Wanted(FLAGS.job, FLAGS.seed, values, FLAGS.trial, FLAGS.select)
+    return Wanted(FLAGS.job, FLAGS.seed, values, FLAGS.trial, FLAGS.select, FLAGS.task)

@@ -29,6 +29,7 @@ from tl_jax.sweep.tables.collect import Row, collect, kept
 from tl_jax.sweep.tables.command import commands
 from tl_jax.sweep.tables.compare import TESTS, compare, sizes_of
 from tl_jax.sweep.tables.files import as_csv, keep_rows
+from tl_jax.sweep.tables.origin import differing
 from tl_jax.sweep.tables.pages import as_latex, as_markdown
 from tl_jax.sweep.tables.pivot import Asked, Pivot, pivot
 from tl_jax.sweep.tables.ranks import friedman, ranked
@@ -85,9 +86,9 @@ def report(roots: Sequence[Path]) -> None:
     if FLAGS.export:
         return print(*found.notes, export(rows, FLAGS.export, FLAGS.to), sep="\n")
     if FLAGS.plot:
-        return _plot(rows, found.notes)
+        return _plot(rows, [*found.notes, *differing(rows)])
     pivoted = pivot(rows, Asked(tuple(FLAGS.rows), tuple(FLAGS.columns), tuple(FLAGS.best), FLAGS.score))
-    beside = _beside(pivoted, rows, found.notes)
+    beside = _beside(pivoted, rows, [*found.notes, *differing(rows)])
     test = friedman(pivoted) if FLAGS.cd else None
     texts = {
         "text": table(pivoted, beside).text(),

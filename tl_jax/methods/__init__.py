@@ -99,6 +99,7 @@ from tl_jax.methods.mme import mme
 from tl_jax.methods.moco import moco
 from tl_jax.methods.no_adaptation import no_adaptation
 from tl_jax.methods.noisy_student import noisy_student
+from tl_jax.methods.note import note
 from tl_jax.methods.nrc import nrc
 from tl_jax.methods.osbp import osbp
 from tl_jax.methods.ovanet import ovanet
@@ -269,6 +270,7 @@ TEST_TIME: Mapping[str, Callable[..., Method]] = {
     "lame": lame,
     "t3a": t3a,
     "rotta": rotta,
+    "note": note,
     "memo": memo,
 }
 """A trained model, and a stream that is predicted before it is learnt from."""

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from tl_jax.core.trees import moving_average
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
 from tl_jax.losses.classes import entropy
+from tl_jax.losses.examples.bank import filled, mean_of_held, put
 from tl_jax.methods.contract import NORMALISATION_ALONE, Example, Method, Own, Terms, View
 
 
@@ -40,8 +41,7 @@ def rotta(size: int = 64, decay: float = 0.999, view: str = "strong", lr: float 
         rows, count = filled(own.memory["bank"])
         a = own.memory["bank"]["age"][rows] / size
         each = -(jax.nn.softmax(out["teacher"].logits) * jax.nn.log_softmax(out["target"].logits)).sum(1)
-        first = (jnp.arange(size) < count).astype(each.dtype)
-        loss = (first * jax.nn.sigmoid(-a) * each).sum() / jnp.maximum(count, 1)
+        loss = mean_of_held(own.memory["bank"], jax.nn.sigmoid(-a) * each)
         return Terms({"bank": loss}, {"held": count / size})
 
     def after(model: Model, out: Outputs, batch: Batch, at: At) -> Tree:
@@ -88,14 +88,5 @@ def entered(bank: Tree, one: Tree, classes: int) -> Tree:
     score = jnp.where(rivals, badness(bank["age"], bank["entropy"]), -jnp.inf)
     place = jnp.where(room, (label < 0).argmax(), score.argmax())
     taken = room | (score.max() > badness(0.0, one["entropy"]))
-    put = lambda old, new: old.at[place].set(jnp.where(taken, new, old[place]))
-    new = {**one, "age": jnp.zeros((), bank["age"].dtype)}
-    bank = {name: put(bank[name], new[name].astype(bank[name].dtype)) for name in bank}
+    bank = put(bank, {**one, "age": jnp.zeros((), bank["age"].dtype)}, place, taken)
     return {**bank, "age": bank["age"] + (bank["label"] >= 0)}
-
-
-def filled(bank: Tree) -> tuple[Array, Array]:
-    """Rows [size] of a bank, those that are held first, then again as often as it takes; and how many are held."""
-    held = bank["label"] >= 0
-    count = held.sum()
-    return jnp.argsort(~held)[jnp.arange(len(held)) % jnp.maximum(count, 1)], count

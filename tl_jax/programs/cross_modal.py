@@ -52,14 +52,18 @@ def captioned(path: str, names: Sequence[str]) -> tuple[list[str], np.ndarray]:
     names: what the images are called. Raises UserError for another form, and for images that are not there.
     """
     try:
-        with Path(path).open(newline="", encoding="utf-8") as file:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
             lines = csv.DictReader(file)
             if missing := [name for name in COLUMNS if name not in (lines.fieldnames or ())]:
                 raise UserError(f"--captions={path} has no column {' and '.join(missing)}: {', '.join(COLUMNS)}.")
             pairs = [(line["example"], line["caption"]) for line in lines]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"--captions={path} cannot be read: {error}") from None
+    if short := [i for i, pair in enumerate(pairs, 2) if None in pair]:
+        raise UserError(f"--captions={path}: row {short[0]} has too few fields.")
     row = {str(name): i for i, name in enumerate(names)}
+    if len(row) < len(names):
+        raise UserError("Several images have one name, so that captions cannot say which they are of.")
     known = [(text, row[example]) for example, text in pairs if example in row]
     if not known:
         raise UserError(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tl_jax.core.errors import UserError, require
-from tl_jax.evaluation.label_free.criteria import NEED_FEATURES, NEED_SOURCE, Criterion, criterion
+from tl_jax.evaluation.label_free.criteria import Criterion, allows, criterion
 from tl_jax.evaluation.label_free.record import Record
 from tl_jax.evaluation.label_free.selection import refusal
 from tl_jax.kinds.predicting import observe, records, unscored
@@ -95,7 +95,7 @@ def gathered(task: Task, directory: RunDirectory, names: Sequence[str], by: Scor
     seen = {(i, step): of(i, step).record(labels) for i in alive for step in steps}
     over = lambda f: np.array([[f(i, step) for step in steps] for i in alive], float)
     first = seen[alive[0], steps[0]]
-    able = names or [name for name in by.criteria if _allows(name, first)]
+    able = names or [name for name in by.criteria if allows(first, name)]
     scores = {}
     for name in able:
         of_record = _criterion(name, problem.values, by)
@@ -105,12 +105,6 @@ def gathered(task: Task, directory: RunDirectory, names: Sequence[str], by: Scor
     if len(scores) > 1:
         scores = {**scores, ENSEMBLE: _ensemble(scores)}
     return Grid(scores, test, known, np.array([task.job.trials[i][0] for i in alive]))
-
-
-def _allows(name: str, record: Record) -> bool:
-    return not (
-        (record.source is None and name in NEED_SOURCE) or (record.target.features is None and name in NEED_FEATURES)
-    )
 
 
 def _criterion(name: str, values: bool, by: Scoring) -> Criterion:

@@ -19,7 +19,8 @@ from tl_jax.models.networks import network as named
 from tl_jax.models.parts.conv import conv_form
 from tl_jax.models.parts.recipe import Recipe
 from tl_jax.models.zero_shot import TEXTS, Pair, checked, class_features, logits, opened, scale_of, tower_features
-from tl_jax.programs.trained.predict import as_csv, confusion
+from tl_jax.programs.trained.predict import confusion
+from tl_jax.programs.trained.rows import as_csv
 from tl_jax.run.report.table import Table
 from tl_jax.run.store.names import readable
 from tl_jax.run.store.rundir import write_json
@@ -156,7 +157,8 @@ def cells(found: Found) -> dict[str, np.ndarray]:
     """{column: [n]}: example, label where some are known, class, probability and entropy (nats)."""
     log_p = log_softmax(found.logits)
     label = {"label": np.array([*found.classes, ""], object)[found.y]} if known(found.y).any() else {}
-    got = {"class": predictions(found.logits), "probability": np.exp(log_p.max(-1))}
+    said = np.array([*found.classes, None], object)[predictions(found.logits)]
+    got = {"class": said, "probability": np.exp(log_p.max(-1))}
     return {"example": found.names, **label, **got, "entropy": -(np.exp(log_p) * log_p).sum(-1)}
 
 
@@ -185,5 +187,5 @@ def write(found: Found, folder: str) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     write_json(root / "zero_shot.json", record(found))
     write_atomically(root / "zero_shot.md", table(found).markdown().encode())
-    write_atomically(root / "predictions.csv", as_csv(cells(found), found.classes))
+    write_atomically(root / "predictions.csv", as_csv(cells(found)))
     return root

@@ -18,7 +18,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.files import write_atomically
 from tl_jax.core.processes import here, several
 from tl_jax.core.sealed import opened
-from tl_jax.evaluation.label_free.criteria import needs_features
+from tl_jax.evaluation.label_free.criteria import needs_features, needs_mixtures
 from tl_jax.run.conclude import FINISHED
 from tl_jax.run.finished import config_of, kept
 from tl_jax.run.plan.types import Setup, Task
@@ -68,7 +68,8 @@ def _check(place: Path, setup: Setup, theirs: Config) -> None:
     if ours.seeds[0] != theirs.seeds[0]:
         raise UserError(f"{name}: its seeds begin with {theirs.seeds[0]}, and these have to, too.")
     if ours.select != theirs.select:
-        lacks = "features" * needs_features(ours.select) if not needs_features(theirs.select) else ""
+        needs = {"features": needs_features, "predictions of mixtures": needs_mixtures}
+        lacks = " or ".join(what for what, of in needs.items() if of(ours.select) and not of(theirs.select))
         lacks = "predictions of the target's training examples" if theirs.select == TARGET_VAL else lacks
         if lacks:
             raise UserError(f"{name}: it was made with --select={theirs.select} and keeps no {lacks}.")

@@ -27,13 +27,14 @@ NOTHING: Mapping[str, float] = MappingProxyType({})
 
 class Wanted(NamedTuple):
     """Which model of a run: its job ("": the only one), a trial by number, or by seed (None: the first) and swept
-    values; at its last step, or at the one that the run's criterion selected."""
+    values; at its last step, or at the one that the run's criterion selected; of several tasks the one asked."""
 
     job: str = ""
     seed: int | None = None
     values: Mapping[str, float] = NOTHING
     trial: int | None = None
     select: str = "last"
+    task: str = ""
 
 
 def check_select(wanted: Wanted) -> None:

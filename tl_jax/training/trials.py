@@ -6,7 +6,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from tl_jax.core.batching import sent_by_length
+from tl_jax.core.batching import sent_by_length, sent_in_batches
+from tl_jax.core.floats import to_float
 from tl_jax.core.types import Array, Output, Tree
 from tl_jax.training.create import create, refreshed
 from tl_jax.training.predict import predicted, with_average
@@ -46,7 +47,8 @@ class Programs(NamedTuple):
     idle(states, data) -> the Progress [T] before the first step, on the host;
     refresh(states, x_t) -> states;
     predict(states, x [B, ...], domain) -> Output [T, B, ...]; by_domain: whether predictions depend on it; lengths: to
-    which x may be cut.
+    which x may be cut; mixed(states, others [T, B], rows [B], x [n, ...], share) -> Output [T, B, ...] on
+    share x_row + (1 - share) x_other, by the target's statistics.
     """
 
     begin: Callable[[Start, Data], State]
@@ -57,6 +59,7 @@ class Programs(NamedTuple):
     predict: Callable[[State, Array, str], Output]
     by_domain: bool
     lengths: tuple[int, ...] = ()
+    mixed: Callable[..., Output] | None = None
 
 
 def programs(recipe: Recipe, factors: Mapping[str, float], mode: str) -> Programs:
@@ -88,6 +91,14 @@ def programs(recipe: Recipe, factors: Mapping[str, float], mode: str) -> Program
     def predict(states: State, x: Array, domain: str) -> Output:
         return over_trials(lambda state, x: predicted(recipe, state, x, domain), mode)(states, x)
 
+    def mixed(states: State, others: Array, rows: Array, x: Array, share: Array) -> Output:
+        def one(trial: tuple[State, Array], rows: Array) -> Output:
+            state, other = trial
+            between = share * to_float(x[rows]) + (1 - share) * to_float(x[other])
+            return predicted(recipe, state, between, "target")
+
+        return over_trials(one, mode)((states, others), rows)
+
     # Programs that run once: on a CPU a third of the compilation time for slower code is a bargain.
     once = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else {}
     return Programs(
@@ -99,6 +110,7 @@ def programs(recipe: Recipe, factors: Mapping[str, float], mode: str) -> Program
         predict=jax.jit(predict, static_argnums=2),
         by_domain=recipe.plan == "per_domain" or recipe.method.predict is not None,
         lengths=recipe.lengths,
+        mixed=jax.jit(mixed),
     )
 
 
@@ -112,6 +124,17 @@ def predict_all(programs: Programs, states: State, x: np.ndarray, domain: str) -
         domain = "target"
     predict = lambda part: programs.predict(states, part, domain)
     return sent_by_length(predict, x, programs.lengths, batch=EVALUATION_BATCH, axis=1)
+
+
+def predict_mixed(programs: Programs, states: State, x: np.ndarray, others: np.ndarray, share: float) -> np.ndarray:
+    """Every trial's logits [T, n, c] on share x_i + (1 - share) x_j, j = others [T, n] a row of x [n, ...] for each i.
+
+    x as stored, as floats where it is mixed; all of it is on the device, mixtures are by the batch.
+    """
+    of_batch = programs.mixed
+    assert of_batch is not None
+    mixed = lambda rows: of_batch(states, others[:, rows], rows, x, np.float32(share)).logits
+    return sent_in_batches(mixed, np.arange(len(x)), batch=EVALUATION_BATCH, axis=1)
 
 
 def stack(trees: list[Tree]) -> Tree:

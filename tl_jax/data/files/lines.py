@@ -45,7 +45,11 @@ def read(path: Path, separator: str, header: str = "first", label: str = "") -> 
     rows, notes = _without_empty(rows, notes)
     names = [str(i) for i in range(1, len(rows[0][1]) + 1)] if rows else []
     if header == "first" and rows:
-        names, rows = _names(path, rows[0][1]), rows[1:]
+        names, head = _names(path, rows[0][1]), rows[0][1]
+        kept = [row for row in rows[1:] if row[1] != head]  # two files, one after the other
+        if again := len(rows) - 1 - len(kept):
+            notes = [*notes, f"{again} lines that repeat the column names were left out"]
+        rows = kept
     if not rows:
         raise UserError(f"{path} has {len(lines)} lines: a line of column names and examples are needed.")
     return Table(names, [fields for _, fields in rows], [line for line, _ in rows], notes)

@@ -51,7 +51,11 @@ def decode(name: str, data: bytes) -> Wave:
         wave = np.clip(wave, -1, 1) * 32767
     if wave.ndim == 2:
         marks += ["mixed"] * (wave.shape[-1] > 1)
-        wave = wave.mean(1)
+        loud, wave = np.abs(wave).max(), wave.mean(1)
+        if loud > 1 and np.abs(wave).max() < 1:
+            raise UserError(
+                f"{name}: its channels are each other's opposite, and their mean is silence. Leave one out."
+            )
     return Wave(int(rate), wave.astype(np.int16), tuple(marks))
 
 

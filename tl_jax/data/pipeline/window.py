@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tl_jax.core.types import Array
-from tl_jax.data.pictures import Pictures
+from tl_jax.data.domain import Pictures
 
 
 @dataclass(frozen=True)

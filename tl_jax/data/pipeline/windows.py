@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from tl_jax.core.errors import MachineError
-from tl_jax.data.pictures import Pictures
+from tl_jax.data.domain import Pictures
 from tl_jax.data.pipeline.host_sampler import rows
 from tl_jax.data.pipeline.window import Stored
 

@@ -8,7 +8,7 @@ import numpy as np
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import UNKNOWN, Domain, Examples, known
 from tl_jax.data.files.columns import counters
-from tl_jax.data.files.marks import ask, is_nan, missing, stripped
+from tl_jax.data.files.marks import ask, is_nan, missing, same_number, stripped
 from tl_jax.data.splits import FRACTIONS, HELD_OUT, Rows, given, hold_out, split
 
 TASKS = ("auto", "classes", "regression")
@@ -54,6 +54,8 @@ def numbered(name: str, labels: np.ndarray, classes: Sequence[str] | None, task:
             )
         return y.astype(np.int32), tuple(map(str, classes))
     names = class_names(labels) if classes is None else tuple(map(str, classes))
+    if classes is None and labels.dtype.kind in "US" and (twins := same_number(names)):
+        raise UserError(f"{name}: the labels {twins} are one number written in two ways. Write them alike.")
     if task == "auto" and classes is None and len(names) > max(10, len(labels) / 2):
         what = "whole numbers" if labels.dtype.kind in "fiu" else "names"
         raise UserError(
@@ -131,6 +133,7 @@ def make(
         check_arrays(f"{name} ({role})" if role else name, some, some_labels, called[role], features)
     if groups is not None and len(groups) != len(x):
         raise UserError(f"{name}: {len(groups)} groups for {len(x)} examples.")
+    groups = None if groups is None else stripped(np.asarray(groups))[0]
     y, names, lost, said = _known(name, {r: pair[1] for r, pair in parts.items()}, called, (classes, task, unlabelled))
     said = [*notes, *said, *(counters(x, features) if modality == "vector" else [])]
     kept = {r: np.flatnonzero(~lost[r] if unlabelled == "drop" else np.ones(len(y[r]), bool)) for r in parts}
@@ -202,6 +205,9 @@ def _known(
     here = {role: np.asarray(some) for role, some in labels.items() if some is not None}
     if not here:
         return blank(np.int32(UNKNOWN)), (), nowhere, []
+    if len(worded := {role: some.dtype.kind in "US" for role, some in here.items()}) and len({*worded.values()}) > 1:
+        one, other = (f"y {next(role for role in worded if worded[role] is kind)}".strip() for kind in (True, False))
+        raise UserError(f"{name}: the labels of {one} are names, those of {other} numbers: write them alike.")
     found, notes = stripped(np.concatenate(list(here.values())))
     lost = np.zeros(len(found), bool)
     if unlabelled != "class":
@@ -215,8 +221,6 @@ def _known(
             what = "left out" if unlabelled == "drop" else "kept without a label"
             notes.append(f"{int(lost.sum())} of {len(found)} labels are missing: these examples were {what}")
     numbers, names = numbered(name, found[~lost], classes, task)
-    if alike := len(names) - len({class_name.casefold() for class_name in names}):
-        notes.append(f"{alike} of {len(names)} classes are called like another but for capitals: are they the same?")
     y = blank(np.float32(np.nan) if np.issubdtype(numbers.dtype, np.floating) else np.int32(UNKNOWN))
     every = np.full(len(found), np.nan if np.issubdtype(numbers.dtype, np.floating) else UNKNOWN, numbers.dtype)
     every[~lost] = numbers

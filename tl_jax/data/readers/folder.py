@@ -10,8 +10,9 @@ import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import UNKNOWN, Domain, Examples
-from tl_jax.data.files.containers import Files, at, chosen, inside, is_archive, open_files, readable
-from tl_jax.data.pictures import OPTION, WHEN_READ, Pictures
+from tl_jax.data.files.containers import Files, at, chosen, counted, inside, is_archive, open_files, readable
+from tl_jax.data.files.marks import respelled, spelled
+from tl_jax.data.files.pictures import OPTION, WHEN_READ, Pictures
 from tl_jax.data.readers import image_lists, images
 from tl_jax.data.readers.assemble import checked, class_names, numbered
 from tl_jax.data.readers.levels import by_classes, by_splits
@@ -46,7 +47,7 @@ def load(spec: Spec, data_dir: str) -> Domain:
 
 def listing(spec: Spec, data_dir: str) -> Listing:
     """The files of a folder spec, not decoded. Raises UserError for a wrong level, an empty class or one class."""
-    accept(spec, (*images.FILE_OPTIONS, OPTION, *(image_lists.OPTIONS if spec.fragment else ())))
+    accept(spec, (*images.FILE_OPTIONS, OPTION, *(image_lists.OPTIONS if spec.fragment else ())), listed=True)
     path = find(spec, spec.path, data_dir)
     if spec.whole and path.is_file() and images.is_image(path.name):
         return tree(spec.text, chosen(open_files(path.parent), [path.name]))
@@ -125,10 +126,26 @@ def tree(name: str, files: Files, path: Path | None = None, classes: Mapping[str
     if path is not None and path.is_dir() and level.part is None and any(level.labels):
         _refuse_empty(name, path, set(level.labels))
     labels = [classes.get(label, label) for label in level.labels] if classes else level.labels
-    y, names = _numbered(name, [unicodedata.normalize("NFC", label) for label in labels])
-    notes = (*notes, *level.notes, *_twins(names))
+    y, names = _numbered(name, bare := [spelled(label) for label in labels])
+    notes = (
+        *notes,
+        *level.notes,
+        *_same_files(chosen(files, level.found), labels),
+        *respelled([unicodedata.normalize("NFC", label) for label in labels], bare),
+    )
     return Listing(
         name, chosen(files, level.found), y, names, split(y) if level.part is None else given(y, level.part), notes
+    )
+
+
+def _same_files(files: Files, labels: Sequence[str]) -> tuple[str, ...]:
+    """A note of names that lead to one file: links; in an archive, members of one content."""
+    first: dict[tuple[int, ...], int] = {}
+    again = [i for i, stamp in enumerate(files.stamps) if first.setdefault(stamp, i) != i]
+    torn = sum(labels[i] != labels[first[files.stamps[i]]] for i in again)
+    classes = f", {torn} of them in another class" if torn else ""
+    return counted(
+        len(again), f"images are files that are there by another name, too{classes}", [files.names[i] for i in again]
     )
 
 
@@ -186,10 +203,3 @@ def _refuse_empty(name: str, path: Path, labels: set[str]) -> None:
             f"{name}: no image in the class folder{'s' * (len(empty) > 1)} {', '.join(empty[:5])} of {path} "
             f"({len(labels)} others have some). Fill or remove it; images end in {', '.join(images.SUFFIXES[:5])}..."
         )
-
-
-def _twins(names: Sequence[str]) -> tuple[str, ...]:
-    """A note of classes whose names differ in the case of letters alone."""
-    folded = Counter(map(str.casefold, names))
-    twins = [name for name in names if folded[name.casefold()] > 1]
-    return (f"{len(twins)} classes differ by upper and lower case alone: {', '.join(twins[:4])}",) if twins else ()

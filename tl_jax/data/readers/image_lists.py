@@ -3,6 +3,8 @@
 import csv
 import io
 import os
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +14,7 @@ import numpy as np
 from tl_jax.core.errors import UserError, unknown
 from tl_jax.data.domain import UNKNOWN
 from tl_jax.data.files.containers import Files, counted
-from tl_jax.data.files.marks import MARKS
+from tl_jax.data.files.marks import MARKS, spelled
 from tl_jax.data.readers.assemble import numbered
 from tl_jax.data.spec import Spec, choice
 from tl_jax.data.splits import SPLITS
@@ -21,6 +23,7 @@ OPTIONS = ("unlabelled",)
 POLICIES = ("ask", "keep", "drop")
 """?unlabelled=: images without a label are asked about, kept (label -1), or left out."""
 _COLUMNS = ("file", "label", "split")
+_NUMBER = re.compile(r"[-+]?\d*\.?\d+([eE][-+]?\d+)?")
 
 
 class Listed(NamedTuple):
@@ -98,28 +101,32 @@ def _lines(table: Path) -> tuple[list[_Line], Sequence[str]]:
         raise UserError(f"{table} names no file.")
     at = {name: columns.index(name) for name in _COLUMNS if name in columns}
     field = lambda row, name: row[at[name]] if name in at else ""
-    return [_Line(number, *(field(row, name) for name in _COLUMNS)) for number, row in table_rows[1:]], columns
+    fields = lambda row: (field(row, "file"), spelled(field(row, "label")), field(row, "split"))
+    return [_Line(number, *fields(row)) for number, row in table_rows[1:]], columns
 
 
 def _found(files: Files, table: Path, wanted: list[str], numbers: list[int]) -> tuple[list[str], tuple[str, ...]]:
     """The names that are meant: with '/' for '\\\\', below the folder, or in another case where one alone fits."""
     known, folded = set(files.names), {}
+    fold = lambda name: unicodedata.normalize("NFC", name).casefold()
     for name in files.names:
-        folded.setdefault(name.casefold(), []).append(name)
+        folded.setdefault(fold(name), []).append(name)
     names, other_case = [], []
     top = os.path.basename(files.root) + "/"
     for number, text in zip(numbers, wanted, strict=True):
         plain = os.path.normpath(text.replace("\\", "/")) if text not in known else text
         plain = os.path.relpath(plain, os.path.abspath(files.root)) if os.path.isabs(plain) else plain
         plain = plain if plain in known else plain.removeprefix(top)
-        same = folded.get(plain.casefold(), [])
+        same = folded.get(fold(plain), [])
         if plain not in known and len(same) == 1:
             other_case.append(text)
             plain = same[0]
         if plain not in known:
             raise UserError(f"{table}, line {number}: there is no {text or 'name of a file'} under {files.root}.")
         names.append(plain)
-    return names, counted(len(other_case), "names are spelled in another case than their files", other_case)
+    return names, counted(
+        len(other_case), "names are spelled in another case or Unicode form than their files", other_case
+    )
 
 
 def _once(table: Path, lines: list[_Line]) -> tuple[list[_Line], tuple[str, ...]]:
@@ -144,7 +151,13 @@ def _labels(name: str, labels: Sequence[str]) -> tuple[np.ndarray, tuple[str, ..
     rows = [i for i, label in enumerate(labels) if label not in MARKS]
     if not rows:
         return y, ()
-    y[rows], classes = numbered(name, np.array([labels[i] for i in rows]), None, "classes")
+    known = [labels[i] for i in rows]
+    if all(_NUMBER.fullmatch(label) for label in known) and (parts := [label for label in known if float(label) % 1]):
+        raise UserError(
+            f"{name}: labels such as {parts[0]} are values, and a list gives classes. Images with values are read from "
+            "arrays, npz:PATH; ranges of values that are classes need names."
+        )
+    y[rows], classes = numbered(name, np.array(known), None, "classes")
     return y, classes
 
 

@@ -14,7 +14,7 @@ from tl_jax.data.domain import Domain, Examples
 from tl_jax.data.files import cache, decoders
 from tl_jax.data.files.containers import Files
 from tl_jax.data.files.decoder import REMARKS, Look, fitted
-from tl_jax.data.pictures import ASKED, undecodable
+from tl_jax.data.files.pictures import ASKED, undecodable
 from tl_jax.data.spec import Spec, whole
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
@@ -78,9 +78,9 @@ def _check_room(files: Files, size: int) -> None:
     free, many = cache.room(), f"{files.root}: {len(files.names)} images decoded are {size / 1e9:.0f} GB"
     if size > free:
         raise UserError(
-            f"{many}, and {cache.folder()} has room for {free / 1e9:.0f}. As folder:PATH?{ASKED} (&{ASKED} after another "
-            "option) training images are decoded as they are drawn, and not kept. Or make room, name another place by "
-            "XDG_CACHE_HOME, or choose a smaller size=."
+            f"{many}, and {cache.folder()} has room for {free / 1e9:.0f}. As folder:PATH?{ASKED} (&{ASKED} after "
+            "another option) training images are decoded as they are drawn, and not kept. Or make room, name another place "
+            "by XDG_CACHE_HOME, or choose a smaller size=."
         )
     say(f"{many}, which are kept in {cache.folder()} before the first step. Without that: folder:PATH?{ASKED}.")
 

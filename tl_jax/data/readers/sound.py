@@ -1,6 +1,5 @@
 """Sound by file-name pattern: wav:PATH?label=REGEX&group=REGEX&only=GROUP."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,10 +11,10 @@ from tl_jax.data.domain import UNKNOWN, Domain, Examples
 from tl_jax.data.files.containers import Files, chosen, counted, inside, is_archive, open_files
 from tl_jax.data.files.waves import Wave, decode, resampled
 from tl_jax.data.readers.assemble import checked, numbered
+from tl_jax.data.readers.levels import labelled, matches, search
 from tl_jax.data.spec import Spec, accept, find, whole
-from tl_jax.data.splits import Rows, split
+from tl_jax.data.splits import Rows, given, split
 
-FOLDER = r"([^/]+)/[^/]+$"
 OPTIONS = ("label", "group", "only", "seconds", "rate", "window", "hop")
 LARGEST = 16 << 30
 """Bytes of all waves, padded to one length, that are held in memory."""
@@ -51,33 +50,33 @@ def load(spec: Spec, data_dir: str) -> Domain:
     r"""wav files of a folder, zip or tar. A pattern is searched in the name below PATH; its first group counts.
 
     label: the class, by default the folder the file is in; where no file is in one, no label is known. group: who
-    speaks, or where; with only=G those files alone, and without it no group is in two splits. rate=8000 resamples.
+    speaks, or where; with only=G those files alone, and without it no group is in two splits. Without either, folders
+    named train and test above the others give the splits. rate=8000 resamples.
     seconds=1.5 cuts or pads every wave to that length; window=1&hop=0.5 cuts long recordings, whose windows stay in
     one split. Example: wav:recordings?label=^(\d)_&group=_(\w+)_&only=george
     """
     accept(spec, OPTIONS)
     cut = _cut(spec)
     files, notes = _sound_files(spec, data_dir)
-    bare = "label" not in spec.options and not any("/" in name for name in files.names)
-    labels = [] if bare else _search(spec, files, "label", FOLDER)
-    groups = np.array(_search(spec, files, "group", "")) if "group" in spec.options else None
+    files, labels, part, said = labelled(spec, files)
+    notes += said
+    groups = np.array(search(spec, files, "group")) if "group" in spec.options else None
     if "only" in spec.options:
         if groups is None:
             raise UserError(f"{spec.text}: only={spec.options['only']} needs group=REGEX.")
         if spec.options["only"] not in groups:
             raise unknown(f"group in {spec.text}:", spec.options["only"], sorted(set(groups.tolist())))
         rows = np.flatnonzero(groups == spec.options["only"])
-        files, labels, groups = chosen(files, [files.names[i] for i in rows]), [labels[i] for i in rows if labels], None
+        files, labels, groups = chosen(files, [files.names[i] for i in rows]), [labels[int(i)] for i in rows], None
     waves = read_waves(files, cut)
     y, classes = np.full(len(files.names), UNKNOWN, np.int32), ()
-    if labels:
-        y, classes = numbered(spec.text, np.array(labels), None, "classes")
-    else:
-        notes += ("no sub-folders and no label=: the labels are unknown",)
+    if has := [i for i, label in enumerate(labels) if label is not None]:
+        y[has], classes = numbered(spec.text, np.array([labels[i] for i in has], np.str_), None, "classes")
     if groups is not None and len(set(groups.tolist())) < 3 and not spec.whole:
         raise UserError(f"{spec.text}: {len(set(groups))} groups; three splits that share none need at least three.")
     every = np.arange(len(y))
-    rows = _of_windows(Rows(every, every, every) if spec.whole else split(y, groups=groups), waves.owner)
+    drawn = split(y, groups=groups) if part is None else given(y, part)
+    rows = _of_windows(Rows(every, every, every) if spec.whole else drawn, waves.owner)
     parts = [Examples(waves.x[part], y[waves.owner[part]]) for part in rows]
     ids = {name: _ids(files, waves, part, cut) for name, part in rows._asdict().items()}
     kept = {"modality": "sound", "rate": waves.rate, "ids": ids, "notes": (*notes, *waves.notes)}
@@ -92,7 +91,7 @@ def _sound_files(spec: Spec, data_dir: str) -> tuple[Files, tuple[str, ...]]:
         raise UserError(f"{spec.text}: {path} is a file; a folder or an archive of wav files is needed.")
     files = open_files(path)
     is_wav = lambda name: name.lower().endswith((".wav", ".wave"))
-    if path.is_file() and ("label" not in spec.options or not any(_matches(spec, files, "label", ""))):
+    if path.is_file() and ("label" not in spec.options or not any(matches(spec, files, "label", ""))):
         files = inside(files, is_wav)
     others = [name for name in files.names if name.lower().endswith(_OTHER_SOUND)]
     notes = (*files.notes, *counted(len(others), "sound files are no wav files and are left out", others))
@@ -120,29 +119,6 @@ def _cut(spec: Spec) -> Cut:
     if "rate" in spec.options and not 100 <= rate <= 768000:
         raise UserError(f"{spec.text}: rate={rate}; a rate from 100 to 768000 Hz is needed.")
     return Cut(found["seconds"], found["window"], found["hop"] or found["window"], rate)
-
-
-def _matches(spec: Spec, files: Files, role: str, default: str) -> list[re.Match | None]:
-    pattern = spec.options.get(role, default)
-    try:
-        compiled = re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise UserError(f"{spec.text}: {role}={pattern} is not a regular expression ({error}).") from None
-    return [compiled.search(name) for name in files.names]
-
-
-def _search(spec: Spec, files: Files, role: str, default: str) -> list[str]:
-    """What the pattern of `role` finds in each name. Raises UserError for a bad pattern or a name without a match."""
-    found = [
-        match and match.group(1 if match.re.groups else 0) for match in _matches(spec, files, role, default)
-    ]  # a group that took no part is None, as is a name without a match
-    missing = [name for name, text in zip(files.names, found, strict=True) if text is None]
-    if missing:
-        raise UserError(
-            f"{spec.text}: {role}={spec.options.get(role, default)} matches {len(found) - len(missing)} of "
-            f"{len(found)} names; not, for instance, {missing[0]}."
-        )
-    return [text for text in found if text is not None]
 
 
 def read_waves(files: Files, cut: Cut = WHOLE) -> Waves:

@@ -7,6 +7,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain
 from tl_jax.data.files import array_files
 from tl_jax.data.files.marks import POLICIES
+from tl_jax.data.match import INDEX
 from tl_jax.data.readers.assemble import TASKS, make
 from tl_jax.data.spec import Spec, accept, choice, data_file, whole
 
@@ -38,9 +39,10 @@ def load(spec: Spec, data_dir: str) -> Domain:
             f"{spec.text} cannot be read as svmlight ({error}). Lines are 'label index:value ...', with one label; "
             "?features= is at least the greatest index."
         ) from None
-    notes = []
+    notes, features = [], ()
     if asked == "auto":
         based = _counts_from(paths)
+        features = tuple(f"{INDEX}{based + i}" for i in range(parts[0].shape[1]))
         notes.append(
             f"indices were taken to count from {based} (&zero_based={'true' if based == 0 else 'false'} says so)"
         )
@@ -56,6 +58,7 @@ def load(spec: Spec, data_dir: str) -> Domain:
         task=choice(spec, "task", TASKS),
         unlabelled=choice(spec, "unlabelled", POLICIES),
         modality="vector",
+        features=features,
         notes=notes,
         whole=spec.whole,
     )

@@ -1,7 +1,7 @@
 """Tables: csv:PATH?label=COLUMN, whose other columns are numbers, or whose column ?text=COLUMN is text."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tl_jax.core.errors import UserError, unknown
 from tl_jax.data.domain import Domain
 from tl_jax.data.files.columns import narrowed
 from tl_jax.data.files.lines import HEADERS, SEPARATORS, Table, read
-from tl_jax.data.files.marks import MARKS, POLICIES, stripped
+from tl_jax.data.files.marks import MARKS, POLICIES, some, stripped
 from tl_jax.data.readers import text
 from tl_jax.data.readers.assemble import TASKS, make
 from tl_jax.data.spec import Spec, accept, choice, data_file, whole
@@ -35,6 +35,7 @@ def load(spec: Spec, data_dir: str) -> Domain:
     path = data_file(spec, spec.path, data_dir)
     table = read(path, _separator(spec, path), choice(spec, "header", HEADERS), spec.options.get("label", ""))
     used, dropped = _roles(spec, path, table.names)
+    _refuse_two_roles(spec, used, dropped)
     column = lambda name: [row[table.names.index(name)] for row in table.rows]
     ids = np.array([f"line {line}" for line in table.lines], dtype=np.str_)
     task, notes = choice(spec, "task", TASKS), list(table.notes)
@@ -54,6 +55,8 @@ def load(spec: Spec, data_dir: str) -> Domain:
         whole=spec.whole,
     )
     if "text" in used:
+        if others := [name for name in table.names if name not in (*used.values(), *dropped)]:
+            notes.append(f"{len(others)} columns beside the text are not read: {some(others, 5)}")
         if "label" not in spec.options:
             notes.append(
                 f"label: '{used['label']}', the only other column" if "label" in used else "no column of labels"
@@ -92,6 +95,14 @@ def _roles(spec: Spec, path: Path, names: Sequence[str]) -> tuple[dict[str, str]
             hint = f" {without.capitalize()}." if role == "label" else ""
             raise UserError(f"{unknown(f'column of {path}:', column, names)}{hint}")
     return used, dropped
+
+
+def _refuse_two_roles(spec: Spec, used: Mapping[str, str], dropped: Sequence[str]) -> None:
+    """Raises UserError for a column that is to be two things: a label that is its own text, for instance."""
+    seen: dict[str, str] = {}
+    for role, column in (*used.items(), *(("drop", name) for name in dropped)):
+        if seen.setdefault(column, role) != role:
+            raise UserError(f"{spec.text}: the column '{column}' is both {seen[column]}= and {role}=. Choose one.")
 
 
 def _only(spec: Spec, names: Sequence[str]) -> str | None:

@@ -14,6 +14,8 @@ No criterion is right always, so know how each one fails:
 - `bnm` and `mano` are of certainty as `entropy` is, with a reward for classes that differ; `class_ami` asks whether the
   predictions are the clusters of the features, which a method that clusters makes so; `rankme` says whether features
   have collapsed and nothing of the classes.
+- `mixval` asks whether predictions lie in clusters with room between them, which a method that trains on mixtures makes
+  so; a collapse into few classes keeps much of it.
 - `knn` says whether the domains' features lie alike, which a collapse does as well; `circular` whether the target's
   predictions explain the source, which classes that are swapped in both do.
 
@@ -33,6 +35,7 @@ import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.evaluation import metrics
+from tl_jax.evaluation.label_free.mixtures import mixval
 from tl_jax.evaluation.label_free.of_features import circular, class_ami, knn, rankme
 from tl_jax.evaluation.label_free.record import Record
 from tl_jax.evaluation.label_free.weighted import dev, iwcv
@@ -135,16 +138,34 @@ CRITERIA: Mapping[str, Criterion] = {
     "rankme": rankme,
     "knn": knn,
     "circular": circular,
+    "mixval": mixval,
 }
 NEED_FEATURES = ("dev", "iwcv", "class_ami", "rankme", "knn", "circular")
 """Those of them that need more than logits: features are stored where one is chosen, or one of the user's own."""
 NEED_SOURCE = ("source_val", "dev", "iwcv", "knn", "circular")
 """Those that need the source's validation split."""
+NEED_MIXTURES = ("mixval",)
+"""Those that need predictions of mixed inputs, which are made where one is chosen."""
 
 
 def needs_features(select: str) -> bool:
     """Whether the criterion of that name may read features."""
     return own_code.is_own(select) or select.partition("(")[0] in NEED_FEATURES
+
+
+def needs_mixtures(select: str) -> bool:
+    """Whether the criterion of that name reads what is said of mixed inputs."""
+    return select.partition("(")[0] in NEED_MIXTURES
+
+
+def allows(record: Record, name: str) -> bool:
+    """Whether a record has what the criterion of that name reads."""
+    lacks = (
+        *(NEED_SOURCE if record.source is None else ()),
+        *(NEED_FEATURES if record.target.features is None else ()),
+        *(NEED_MIXTURES if record.target.intra is None else ()),
+    )
+    return name not in lacks
 
 
 def criterion(text: str) -> Criterion:

@@ -8,12 +8,15 @@ import numpy as np
 class Seen(NamedTuple):
     """What a model says of examples: logits [n, c]; features [n, d], None where they were not stored.
 
-    unknown: [n], above zero where it rejects an example, if it has a rule of its own for that.
+    unknown: [n], above zero where it rejects an example, if it has a rule of its own for that. intra, inter: logits
+    [n, c] of each example mixed with another (`mixtures.py`), None where nothing was mixed.
     """
 
     logits: np.ndarray
     features: np.ndarray | None = None
     unknown: np.ndarray | None = None
+    intra: np.ndarray | None = None
+    inter: np.ndarray | None = None
 
 
 class Labelled(NamedTuple):

@@ -60,4 +60,5 @@ MULTITASK = Kind(
     observe.results,
     observe.table,
     observe.figures,
+    criterion=observe.criterion,
 )

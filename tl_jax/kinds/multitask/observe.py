@@ -12,6 +12,7 @@ from tl_jax.evaluation.metrics import accuracy, macro_f1
 from tl_jax.kinds.multitask import plots
 from tl_jax.kinds.multitask import table as tables
 from tl_jax.kinds.multitask.table import SHOWN
+from tl_jax.kinds.multitask.tasks import answering
 from tl_jax.run.execute import divergence
 from tl_jax.run.plan.types import Setup, Task
 from tl_jax.run.report.table import Table
@@ -38,25 +39,22 @@ def metrics(head: TaskHead, logits: np.ndarray, y: np.ndarray) -> dict[str, floa
     Accuracy and macro F1 of classes; R2, RMSE and MAE of values, in the labels' own units. Empty without labels.
     """
     known = ~np.isnan(y)
-    z, y = np.asarray(logits[known, head.begin : head.end], np.float64), y[known].astype(np.float64)
+    found, y = head.outputs(np.asarray(logits[known], np.float64)), y[known].astype(np.float64)
     if not len(y):
         return {}
     if head.labels == "values":
-        every = regression.scores(*(head.center + head.scale * v for v in (z[:, 0], y)))
+        every = regression.scores(found, head.center + head.scale * y)
         return {name: value for name, value in every.items() if np.isfinite(value)}  # R2 of equal labels is not
-    z = np.concatenate([np.zeros_like(z), z], axis=1) if head.labels == "binary" else z
-    return {metric.__name__: metric(z, y.astype(int)) for metric in (accuracy, macro_f1)}
+    return {metric.__name__: metric(found, y.astype(int)) for metric in (accuracy, macro_f1)}
 
 
 def _all_metrics(task: Task, record: Mapping[str, np.ndarray], trial: int, split: str = "test") -> dict[str, float]:
     """{"task/metric": value} of one trial; a trial of one task has that one's alone."""
-    alone = dict(task.job.trials[trial][1]).get("task")
     found = {}
-    for number, head in enumerate(task.problem.tasks):
-        if alone is None or number == alone:
-            y = task.problem.sources[head.input].splits[split].y[:, head.column]
-            scores = metrics(head, record[f"source{head.input}_{split}"][trial], y)
-            found |= {f"{head.name}/{name}": value for name, value in scores.items()}
+    for head in answering(task.problem.tasks, dict(task.job.trials[trial][1])):
+        y = task.problem.sources[head.input].splits[split].y[:, head.column]
+        scores = metrics(head, record[f"source{head.input}_{split}"][trial], y)
+        found |= {f"{head.name}/{name}": value for name, value in scores.items()}
     return found
 
 
@@ -86,19 +84,29 @@ def results(task: Task, directory: RunDirectory) -> list[dict[str, Any]]:
     records = []
     for i, (seed, values) in enumerate(job.trials):
         plain = {name: value for name, value in values if name != "task"}
-        alone = {"task": task.problem.tasks[int(dict(values)["task"])].name} if len(plain) < len(values) else {}
+        alone = {"task": answering(task.problem.tasks, dict(values))[0].name} if len(plain) < len(values) else {}
         scores = divergence.described(stored[job.steps], i) or {"selectors": _selectors(task, stored, i)}
         records.append({**shared, **alone, "seed": seed, "values": plain, **scores})
     return records
 
 
-def _selectors(task: Task, stored: Mapping[int, Mapping[str, np.ndarray]], trial: int) -> dict[str, Any]:
+def criterion(task: Task, observed: Mapping[str, np.ndarray]) -> list[float | None]:
+    """The mean over the tasks of the first metric on the validation splits, a trial each; None of one that diverged."""
+    trials = range(len(task.job.trials))
+    return [None if divergence.described(observed, i) else _validation(task, observed, i) for i in trials]
+
+
+def _validation(task: Task, observed: Mapping[str, np.ndarray], trial: int) -> float:
     firsts = {f"{head.name}/{SHOWN[head.labels]}" for head in task.problem.tasks}
-    validation = lambda step: _all_metrics(task, stored[step], trial, "validation")
-    mean = lambda step: float(np.mean([v for name, v in validation(step).items() if name in firsts] or [0.0]))
-    best = max(stored, key=lambda step: (mean(step), step))
+    found = _all_metrics(task, observed, trial, "validation")
+    return float(np.mean([value for name, value in found.items() if name in firsts] or [0.0]))
+
+
+def _selectors(task: Task, stored: Mapping[int, Mapping[str, np.ndarray]], trial: int) -> dict[str, Any]:
+    mean = {step: _validation(task, observed, trial) for step, observed in stored.items()}
+    best = max(stored, key=lambda step: (mean[step], step))
     at = lambda step: {"step": step, **_all_metrics(task, stored[step], trial)}
-    return {"last": at(max(stored)), "selected": {**at(best), "criterion": "validation", "score": mean(best)}}
+    return {"last": at(max(stored)), "selected": {**at(best), "criterion": "validation", "score": mean[best]}}
 
 
 def table(setup: Setup, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str]) -> Table:

@@ -1,7 +1,7 @@
 """Multi-task transfer before training: domains become tasks, strategies become jobs."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -9,9 +9,8 @@ from tl_jax.balancing.contract import Balance
 from tl_jax.balancing.table import STRATEGIES
 from tl_jax.balancing.tasks import TaskHead
 from tl_jax.core.errors import UserError
-from tl_jax.data.domain import Domain, Examples, changed, known
+from tl_jax.data.domain import Domain, Examples, changed, equal, known
 from tl_jax.data.match import alike
-from tl_jax.data.pictures import equal
 from tl_jax.methods.multitask import multitask
 from tl_jax.models.sharing import SHARING
 from tl_jax.naming.calls import Call, parse
@@ -61,16 +60,19 @@ def _problem(groups: list[list[Domain]], place: dict[str, tuple[int, int]], orde
 def _joined(group: Sequence[Domain], tasks: dict[str, TaskHead]) -> Domain:
     """Domains of equal examples as one, y [n, K] float32, NaN where a label is missing."""
 
-    def labels(domain: Domain, part: Examples) -> np.ndarray:
-        task = tasks[domain.name]
-        y = (part.y.astype(np.float64) - task.center) / task.scale
-        return np.where(known(part.y), y, np.nan).astype(np.float32)
-
-    parts = {
-        name: Examples(part.x, np.stack([labels(domain, domain.splits[name]) for domain in group], axis=1))
-        for name, part in group[0].splits.items()
-    }
+    labels = lambda name: [numbers(tasks[domain.name], domain.splits[name].y) for domain in group]
+    parts = {name: Examples(part.x, np.stack(labels(name), axis=1)) for name, part in group[0].splits.items()}
     return changed(group[0], name=joined([domain.name for domain in group]), classes=(), **parts)
+
+
+def numbers(task: TaskHead, y: np.ndarray) -> np.ndarray:
+    """A task's labels [n] as they are trained on: float32, NaN where one is missing, values in the task's scale."""
+    return np.where(known(y), (y.astype(np.float64) - task.center) / task.scale, np.nan).astype(np.float32)
+
+
+def answering(tasks: Sequence[TaskHead], values: Mapping[str, float]) -> Sequence[TaskHead]:
+    """The tasks that a trial is trained on: all of them, or of single-task training the one that its values say."""
+    return tasks if "task" not in values else [tasks[int(values["task"])]]
 
 
 def _same_examples(a: Domain, b: Domain) -> bool:

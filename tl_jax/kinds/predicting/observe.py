@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tl_jax.core.batching import some
-from tl_jax.evaluation.label_free.criteria import needs_features
+from tl_jax.evaluation.label_free import mixtures
+from tl_jax.evaluation.label_free.criteria import needs_features, needs_mixtures
 from tl_jax.evaluation.label_free.record import Seen
 from tl_jax.evaluation.label_free.selection import Selection, refusal, select
 from tl_jax.kinds.predicting import interpolation, predictions, records, unscored
@@ -22,7 +23,7 @@ from tl_jax.run.report.table import Table
 from tl_jax.run.settings.config import AMOUNTS, TARGET_VAL, Config
 from tl_jax.run.store.rundir import RunDirectory, read_lines
 from tl_jax.training.state import State
-from tl_jax.training.trials import Programs, predict_all
+from tl_jax.training.trials import Programs, predict_all, predict_mixed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,7 +43,16 @@ def observe(task: Task, programs: Programs, states: State) -> dict[str, np.ndarr
         features = np.asarray(out.features, np.float32) if read else None
         unknown = None if out.unknown is None else np.asarray(out.unknown, np.float32)
         sets[name] = Seen(np.asarray(out.logits, np.float32), features, unknown)
+        if name == "target" and needs_mixtures(select):
+            sets[name] = _mixed(programs, states, x, sets[name])
     return records.stored(sets)
+
+
+def _mixed(programs: Programs, states: State, x: np.ndarray, seen: Seen) -> Seen:
+    """The same with logits of every example mixed with a partner, which depends on what a trial predicts."""
+    of_trials = [mixtures.partners(logits.argmax(1)) for logits in seen.logits]
+    said = lambda others: np.asarray(predict_mixed(programs, states, x, np.stack(others), mixtures.SHARE), np.float32)
+    return seen._replace(intra=said([one.intra for one in of_trials]), inter=said([one.inter for one in of_trials]))
 
 
 def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[float | None]]:

@@ -8,7 +8,7 @@ import numpy as np
 from tl_jax.core.errors import UserError, require
 from tl_jax.data.domain import Domain, known
 from tl_jax.data.match import check_labelled, matched
-from tl_jax.evaluation.label_free.criteria import CRITERIA, NEED_SOURCE
+from tl_jax.evaluation.label_free.criteria import CRITERIA, NEED_SOURCE, needs_mixtures
 from tl_jax.kinds.predicting.scoring import scoring, tried
 from tl_jax.kinds.predicting.table import is_open
 from tl_jax.methods.contract import Method
@@ -98,6 +98,8 @@ def _by_labels(config: Config, problem: Problem, todo: Sequence[Job], table: Met
             f"--select={config.select} needs labels of a source's validation split, and none is known. Give some"
             + (f", or use one of {others}." if others else ".")
         )
+    if needs_mixtures(config.select):
+        _check_mixtures(config, problem, todo)
     if not problem.values:
         return config, problem
     name = problem.target.name
@@ -117,3 +119,17 @@ def _by_labels(config: Config, problem: Problem, todo: Sequence[Job], table: Met
             if np.issubdtype(y.dtype, np.floating) and several and np.ptp(y) == 0:
                 raise UserError(f"{domain.name}: every label of the {split} split is {y[0]:g}: nothing to learn.")
     return config, problem._replace(units=units(source.train.y for source in problem.sources))
+
+
+def _check_mixtures(config: Config, problem: Problem, todo: Sequence[Job]) -> None:
+    """Raises UserError where a criterion mixes inputs of the target, and there are none to be mixed."""
+    cached = [job.name for job in todo if job.strategy.cached]
+    if problem.unseen:
+        why = f"{problem.target.name} is met in the test alone"
+    elif problem.target.modality == "text":
+        why = f"{problem.target.name} holds text, whose token ids cannot be mixed"
+    elif cached:
+        why = f"{', '.join(cached)} sees the features of every example, computed once"
+    else:
+        return
+    raise UserError(f"--select={config.select} mixes inputs of the target, and {why}. Use another criterion.")

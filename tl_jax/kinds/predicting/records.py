@@ -54,8 +54,8 @@ def stored(sets: Mapping[str, Seen]) -> dict[str, np.ndarray]:
 
 def evaluated(arrays: Arrays) -> Evaluated:
     """Back from a file, whose other arrays are left alone."""
-    parts = lambda name: (arrays.get(f"{name}/{part}") for part in ("features", "unknown"))
-    seen = lambda name: Seen(arrays[f"{name}/logits"], *parts(name))
+    parts = lambda name: {part: arrays.get(f"{name}/{part}") for part in Seen._fields[1:]}
+    seen = lambda name: Seen(arrays[f"{name}/logits"], **parts(name))
     count = sum(name.startswith("source") and name.endswith("_val/logits") for name in arrays)
     target = seen("target") if "target/logits" in arrays else None
     # By number: in the order of names 10 would come before 2.

@@ -7,7 +7,7 @@ import numpy as np
 
 from tl_jax.data.domain import known
 from tl_jax.evaluation import regression
-from tl_jax.evaluation.label_free.criteria import CRITERIA, NEED_FEATURES, NEED_SOURCE, Criterion, criterion
+from tl_jax.evaluation.label_free.criteria import CRITERIA, Criterion, allows, criterion
 from tl_jax.evaluation.label_free.record import Labelled, Record, Seen
 from tl_jax.evaluation.metrics import accuracy, evaluate
 from tl_jax.evaluation.open_set import open_set
@@ -67,11 +67,7 @@ def _labelled(record: Record) -> tuple[np.ndarray, np.ndarray]:
 
 def label_free_scores(by: Scoring, record: Record) -> dict[str, float | None]:
     """Every criterion that a record allows: {"label_free/im": ...}, the curves where no target label is known."""
-    lacks = (
-        *(NEED_SOURCE if record.source is None else ()),
-        *(NEED_FEATURES if record.target.features is None else ()),
-    )
-    able = {name: of for name, of in by.criteria.items() if name not in lacks}
+    able = {name: of for name, of in by.criteria.items() if allows(record, name)}
     return {f"label_free/{name}": of(record) for name, of in able.items()}
 
 

@@ -53,8 +53,10 @@ def streaming(config: Config, named: Sequence[tuple[str, Method]]) -> list[Strea
 
 
 def _source_model(config: Config, job: Job) -> Job:
-    """The hidden job: one model a trial; all methods whose trials are the seeds share it."""
-    method, seeds = source_only(), [seed for seed, _ in job.trials]
+    """The hidden job: one model a trial; all methods whose trials are the seeds share it, but for those that train
+    their source model otherwise."""
+    own = job.start.method if job.start else None
+    method, seeds = own or source_only(), [seed for seed, _ in job.trials]
     values = tuple(values_of(config, method).items())  # whatever is swept at test time
-    name = "source model" if seeds == list(config.seeds) else f"{job.name}: source model"
+    name = "source model" if seeds == list(config.seeds) and own is None else f"{job.name}: source model"
     return Job(name, method, tuple((seed, values) for seed in seeds), config.pretrain_steps or config.steps)

@@ -13,6 +13,7 @@ from tl_jax.core.batching import some
 from tl_jax.core.errors import UserError
 from tl_jax.core.processes import here
 from tl_jax.data.corruptions.table import corrupted, named
+from tl_jax.data.domain import known
 from tl_jax.kinds.test_time import plots
 from tl_jax.kinds.test_time.jobs import Streaming
 from tl_jax.kinds.test_time.streams import segments, stream
@@ -120,7 +121,9 @@ def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[floa
     """The mean error over the corruptions; of the source model its accuracy on the source."""
     if "validation" in observed:
         y = task.problem.sources[0].validation.y
-        return {"source/accuracy": [float((z.argmax(-1) == y).mean()) for z in observed["validation"]]}
+        some = known(y)
+        right = lambda z: float((z.argmax(-1) == y)[some].mean()) if some.any() else None
+        return {"source/accuracy": [right(z) for z in observed["validation"]]}
     return {"target/error": [_errors(task, observed, i)["target/error"] for i in range(len(task.job.trials))]}
 
 

@@ -1,9 +1,9 @@
 """A trained model of a run as files that others can load: weights, class names, preprocessing, a StableHLO program."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,19 +11,18 @@ import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.files import write_atomically
-from tl_jax.core.types import Array, Model, Network, Output, Tree
-from tl_jax.data.standardise import FURTHEST, Scale
+from tl_jax.core.types import Array, Model, Network, Tree
+from tl_jax.kinds.multitask.tasks import answering
 from tl_jax.kinds.table import prepare
 from tl_jax.models.files.pretrained import load, save
 from tl_jax.models.networks import pixels_of
-from tl_jax.models.parts.masks import valid
+from tl_jax.programs.trained.program import met_as, program, saying, shown
 from tl_jax.run.finished import config_of, plain_weights, restored, task_of
 from tl_jax.run.plan.setup import make_network, plain
 from tl_jax.run.plan.types import Options, Task
 from tl_jax.run.plan.words import brought
 from tl_jax.run.settings.config import network_call
 from tl_jax.run.store.rundir import write_json
-from tl_jax.training.forward import stats_of
 from tl_jax.training.state import model_of
 
 
@@ -45,6 +44,7 @@ def export(root: Path, choice: Choice, out: Path, data_dir: str = "") -> list[Pa
     unknown classes, that it is in no file. model.stablehlo: a serialised
     jax.export of x [b, ...] (as the domain stores it, uint8 for images) -> logits [b, classes], with b free; of a
     regression -> values [b, 1] in the labels' own units, center + scale * (what the weights give), both in model.json.
+    Of several tasks it gives {task: these}, and model.json has the classes or units of each under "tasks".
     The weights take standardised features, the program takes them as they are; center and spread are in model.json.
     Raises UserError for a directory that is no run, an unknown job or trial, or a job without a checkpoint.
     """
@@ -58,60 +58,28 @@ def export(root: Path, choice: Choice, out: Path, data_dir: str = "") -> list[Pa
     return write(out, task, (choice, step), model_of(one))
 
 
-def standardised(x: Array, scale: Scale) -> Array:
-    """x [b, d] or [b, t, c] as data/standardise.py has it, on the device."""
-    center, spread = (jnp.expand_dims(v, range(x.ndim - 1)) for v in scale)
-    found = jnp.clip((x - center) / spread, -FURTHEST, FURTHEST)
-    return found if x.ndim == 2 else found * valid(x)[:, :, None]
-
-
-def saying(task: Task, model: Model) -> Callable[[Array], Output]:
-    """What a model says of standardised x [b, ...] of the target, as any platform computes it."""
-    network = make_network(task.config, task.problem, task.job, "map", form="lax")
-    predict = task.job.method.predict
-    return lambda x: predict(network, model, x, "target") if predict else network.apply(model.params, model.stats, x)[0]
-
-
-def program(task: Task, model: Model) -> jax.export.Exported:
-    """x [b, ...], as the domain stores it, b free -> logits [b, classes], or values [b, 1] in the labels' own units."""
-    said = saying(task, shown(model))
-    (center, scale), features, stored = task.problem.units, task.problem.scale, task.problem.target.train.x
-    (batch,) = jax.export.symbolic_shape("b")
-
-    def outputs(x: Array) -> Array:
-        found = said(standardised(x, features) if features else x).logits
-        return center + scale * found if task.problem.values else found
-
-    example = jax.ShapeDtypeStruct((batch, *stored.shape[1:]), stored.dtype)
-    return jax.export.export(jax.jit(outputs), platforms=("cpu", "cuda", "tpu"))(example)
-
-
-def shown(model: Model) -> Model:
-    """The model as examples of the target meet it."""
-    return model._replace(stats=stats_of(model.stats, "target"))
-
-
 def write(out: Path, task: Task, about: tuple[Choice, int], model: Model) -> list[Path]:
     """The files of `export`, of a model that is at hand."""
     choice, step = about
-    said = saying(task, shown(model))
-    (center, scale), features, target = task.problem.units, task.problem.scale, task.problem.target
-    stored = target.train.x
+    seed, values = task.job.trials[choice.trial]
+    heads = answering(task.problem.tasks, dict(values))
+    domain, *others = dict.fromkeys(met_as(model.stats, head) for head in heads) or ["target"]
+    said = saying(task, shown(model, domain))
+    features, stored = task.problem.scale, task.problem.target.train.x
     out.mkdir(parents=True, exist_ok=True)
     files = [out / name for name in (WEIGHTS, "model.json", "model.stablehlo")]
-    lacking = _save_weights(files[0], task, choice.naming, (shown(model), lambda x: said(x).logits))
-    write_atomically(files[2], bytes(program(task, model).serialize()))
-    seed, values = task.job.trials[choice.trial]
+    why = "each task goes by the statistics of its own examples" if others else ""
+    lacking = _save_weights(files[0], (task, choice.naming, why), (shown(model, domain), lambda x: said(x).logits))
+    write_atomically(files[2], bytes(program(task, model, dict(values)).serialize()))
     write_json(
         files[1],
         {
             "network": task.config.network,
             "job": task.job.name,
             "seed": seed,
-            "values": dict(values),
+            "values": {name: value for name, value in values if name != "task"},
             "step": step,
-            "classes": list(target.classes),
-            **({"units": {"center": center, "scale": scale}} if task.problem.values else {}),
+            **_answers(task, dict(values)),
             "input": {
                 "shape": list(stored.shape[1:]),
                 "dtype": stored.dtype.name,
@@ -128,23 +96,35 @@ def write(out: Path, task: Task, about: tuple[Choice, int], model: Model) -> lis
     return files[1:] if lacking else files
 
 
+def _answers(task: Task, values: Mapping[str, float]) -> dict[str, Any]:
+    """The classes of what comes out, or the unit of values; of several tasks each one's."""
+    units = lambda center, scale: {"units": {"center": center, "scale": scale}}
+    if not task.problem.tasks:
+        of_values = units(*task.problem.units) if task.problem.values else {}
+        return {"classes": list(task.problem.target.classes), **of_values}
+    of = lambda head: {"classes": list(head.classes)} if head.classes else units(head.center, head.scale)
+    return {"tasks": {head.name: of(head) for head in answering(task.problem.tasks, values)}}
+
+
 WEIGHTS = "weights.safetensors"
 NO_RULE = "The method rejects by a rule of its own, which is not exported: classes alone are."
 CHECKED = 16
 """Examples on which the weights must say what the program says."""
 
 
-def _save_weights(path: Path, task: Task, naming: str, predicted: tuple[Model, Callable[[Array], Array]]) -> str:
+def _save_weights(path: Path, asked: tuple[Task, str, str], predicted: tuple[Model, Callable[[Array], Array]]) -> str:
     """Write the weights of a plain network that is the model, as read back from the file; "", or why there are none.
 
-    Then nothing is left under their name, of an earlier export neither.
+    asked: the task, the naming, and why no such network can be the model, if that is known. Without weights nothing is
+    left under their name, of an earlier export neither.
     """
-    (model, logits), job = predicted, task.job
+    (model, logits), (task, naming, why) = predicted, asked
+    job = task.job
     params, stats = plain_weights(job, model)
     more = sorted(set(params) - {"backbone", "bottleneck", "head"})
     more += ["head/context"] if job.strategy.context else []
     network = make_network(task.config, task.problem, plain(job), "map", form="lax")
-    why = f"{job.name} has parameters under {', '.join(more)}" if more else ""
+    why = f"{job.name} has parameters under {', '.join(more)}" if more else why
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         file = Path(folder) / WEIGHTS
         classes = () if task.problem.values else task.problem.target.classes
@@ -169,7 +149,7 @@ def _differs(file: Path, model: tuple[Network, Tree, Tree], task: Task, logits: 
     target = task.problem.target
     x = target.test.x if len(target.test.x) else target.train.x
     x = jnp.asarray(x[:: -(-len(x) // CHECKED)])
-    scores = lambda z: z if task.problem.values else jax.nn.log_softmax(z)
+    scores = lambda z: z if task.problem.values or task.problem.tasks else jax.nn.log_softmax(z)
     got, want = jax.jit(lambda x: (scores(network.apply(params, stats, x)[0].logits), scores(logits(x))))(x)
     gap, size = float(jnp.abs(got - want).max()), float(jnp.abs(want).max())
     tolerance = 1e-3 if task.config.precision == "float32" else 5e-2

@@ -1,78 +1,29 @@
 """A trained model of a run: what it predicts of examples as Python has them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
 import numpy as np
 
-from tl_jax.core.batching import sent_by_length
-from tl_jax.core.errors import UserError, require
-from tl_jax.data.like import given
-from tl_jax.data.standardise import Scale, scaled
+from tl_jax.core.errors import UserError
+from tl_jax.data.domain import Domain
+from tl_jax.data.like import labels_like
 from tl_jax.evaluation.metrics import log_softmax, predictions
 from tl_jax.evaluation.open_set import rejected
+from tl_jax.kinds.predicting.scoring import scoring
 from tl_jax.kinds.predicting.table import is_open
-from tl_jax.models.sequences.tokens import pieces
+from tl_jax.programs.trained.answer import Answer, Said, as_they_came, only_one, scored
 from tl_jax.programs.trained.export import Choice, write
-from tl_jax.run.execute.execution import make_recipe
-from tl_jax.run.plan.devices import place
-from tl_jax.run.plan.setup import lengths
-from tl_jax.run.plan.types import Task
-from tl_jax.run.plan.words import brought
-from tl_jax.training.predict import predicted
-from tl_jax.training.state import State, model_of
-from tl_jax.training.trials import EVALUATION_BATCH
+from tl_jax.programs.trained.loaded import Loaded
+from tl_jax.training.state import model_of
 
 
-class Outputs(NamedTuple):
-    """Features [n, d] and logits [n, c] in float32 on the host; unknown [n] of a method with a rule for that."""
-
-    features: np.ndarray
-    logits: np.ndarray
-    unknown: np.ndarray | None = None
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class TrainedModel:
+class TrainedModel(Loaded):
     """A job's model of one seed: x as Python has it goes through the door and the scale of the training, then predicts.
 
     domain: whose statistics and scale are taken, where the model tells domains apart (see `domains`).
     """
-
-    task: Task
-    trial: int
-    step: int
-    state: State
-    scales: Mapping[str, Scale | None]
-    _apply: Any = field(init=False)
-
-    def __post_init__(self) -> None:
-        recipe = make_recipe(self.task, "map", place(1, 1, self.task.config.batches, False))
-        run = jax.jit(lambda state, x, domain: predicted(recipe, state, x, domain), static_argnums=2)
-        object.__setattr__(self, "_apply", run)
-
-    def __repr__(self) -> str:
-        return f"<{self.described}, of {self.step} steps>"
-
-    @property
-    def described(self) -> str:
-        """The job with its seed and swept values."""
-        swept = {name for name, _ in self.task.config.swept}
-        values = [f"{name} {value:g}" for name, value in self.values.items() if name in swept]
-        return ", ".join([self.task.job.name, f"seed {self.seed}", *values])
-
-    @property
-    def seed(self) -> int:
-        """Of its trial."""
-        return self.task.job.trials[self.trial][0]
-
-    @property
-    def values(self) -> dict[str, float]:
-        """Of its trial: what a sweep can change."""
-        return dict(self.task.job.trials[self.trial][1])
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -88,10 +39,9 @@ class TrainedModel:
         """The class of every example by name [n] (of an open label space: of those known), or values [n] in the
         labels' unit."""
         out = self.outputs(self.examples(x), domain).logits
-        if self.task.problem.values:
-            center, scale = self.task.problem.units
-            return center + scale * out[:, 0].astype(np.float64)
-        return np.array([*self.classes, ""], np.str_)[predictions(out)]
+        return (
+            self._values(out) if self.task.problem.values else np.array([*self.classes, ""], np.str_)[predictions(out)]
+        )
 
     def probabilities(self, x: Any, domain: str = "target") -> np.ndarray:
         """float64 [n, classes]: the softmax. Raises UserError for values."""
@@ -115,29 +65,22 @@ class TrainedModel:
         choice = Choice(self.task.job.name, self.trial, naming)
         return write(Path(out), self.task, (choice, self.step), model_of(self.state))
 
-    def examples(self, x: Any) -> np.ndarray:
-        """x through the door, in the form of the training examples, not standardised yet. Raises UserError.
+    def said(self, found: Sequence[Domain], domain: str = "target") -> Said:
+        """As `Loaded.said`; where some labels are of classes that the model lacks, that is noted."""
+        (one,) = only_one(found)
+        out = self.outputs(one.train.x, domain)
+        problem, opened = self.task.problem, is_open(self.task.config) and not self.task.problem.values
+        y, note = labels_like(one, self.first)
+        unknown = rejected(out.logits, out.unknown) if opened else None
+        outputs = self._values(out.logits) if problem.values else out.logits
+        own = lambda rows: None if out.unknown is None else out.unknown[rows]
+        metrics = lambda rows: scoring(problem).every(out.logits[rows], y[rows], own(rows))
+        answer = scored(Answer("", self.classes, outputs, unknown, y, as_they_came(one)), metrics)
+        return Said([answer], out.features, notes=[note] if note else [])
 
-        A network with word pieces of its own takes texts, cut to the longest of training.
-        """
-        first = self.task.problem.target
-        of = brought(self.task.config)
-        if of and of.vocabulary and len(x) and all(isinstance(one, str) for one in x):
-            x = pieces(of, list(x), first.train.x.shape[1])[0]
-        return given(x, first).train.x
-
-    def outputs(self, x: np.ndarray, domain: str = "target") -> Outputs:
-        """What the model says of x in the form of the training examples, not standardised yet."""
-        require(f"domain of {self.task.job.name}", domain, self.domains)
-        scale = self.scales[domain]
-        x = scaled(x, scale) if scale is not None else x
-        if not len(x):
-            raise UserError("There is not one example to predict.")
-        batch = min(EVALUATION_BATCH, 1 << (len(x) - 1).bit_length())
-        apply = lambda part: self._apply(self.state, part, domain)
-        found = sent_by_length(apply, x, lengths(self.task), batch=batch)
-        unknown = None if found.unknown is None else np.asarray(found.unknown, np.float32)
-        return Outputs(np.asarray(found.features, np.float32), np.asarray(found.logits, np.float32), unknown)
+    def _values(self, out: np.ndarray) -> np.ndarray:
+        center, scale = self.task.problem.units
+        return center + scale * out[:, 0].astype(np.float64)
 
     def _of_classes(self, what: str) -> None:
         if self.task.problem.values:

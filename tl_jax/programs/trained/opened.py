@@ -8,10 +8,12 @@ from types import MappingProxyType
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain
 from tl_jax.data.standardise import Scale, fitted
+from tl_jax.kinds.multitask import observe as of_tasks
 from tl_jax.kinds.predicting import observe
 from tl_jax.kinds.table import kind_of, prepare
 from tl_jax.naming.from_python import Handed
 from tl_jax.programs.trained.model import TrainedModel
+from tl_jax.programs.trained.tasks import TasksModel, asked
 from tl_jax.run.finished import config_of, task_of
 from tl_jax.run.plan.scaling import PER_DOMAIN
 from tl_jax.run.plan.types import Options, Setup, Task
@@ -22,6 +24,7 @@ NAMED = ("methods", "network", "select", "strategies")
 """Settings in which objects from Python may stand."""
 NO_OBJECTS: Mapping[str, Handed] = MappingProxyType({})
 NO_DOMAINS: Mapping[str, Domain] = MappingProxyType({})
+Model = TrainedModel | TasksModel
 
 
 def open_model(
@@ -30,29 +33,35 @@ def open_model(
     domains: Mapping[str, Domain] = NO_DOMAINS,
     data_dir: str = "",
     objects: Mapping[str, Handed] = NO_OBJECTS,
-) -> TrainedModel:
+) -> Model:
     """A model of a run. domains: those by name that were handed over in Python; the others are read again: the scale
     of features and the unit of values are of the training examples. objects: likewise methods, networks, criteria.
 
-    Raises UserError for no run, a run that predicts nothing, an unknown job, seed or value, a trial that diverged, a
-    checkpoint that is gone, and data that have changed since.
+    Raises UserError for no run, a run that predicts nothing, an unknown job, task, seed or value, a trial that
+    diverged, a checkpoint that is gone, and data that have changed since.
     """
     check_select(wanted)
     config = with_objects(config_of(root), objects)
     kind = kind_of(config)
-    if kind.observe is not observe.observe:
+    if kind.observe not in (observe.observe, of_tasks.observe):
         raise UserError(f"{root} is a run of {config.kind}: its models predict no classes or values of a target.")
+    setup = _prepared(root, config, domains, data_dir)
+    same_data(root, setup)
+    wanted = asked(root, setup, wanted)
+    task = task_of(root, setup, wanted.job)
+    trial, step, state = state_of(root, kind, (task, setup.weights), wanted)
+    found = (task, trial, step, state, _scales(setup, task))
+    return TasksModel(*found, only=wanted.task) if task.problem.tasks else TrainedModel(*found)
+
+
+def _prepared(root: Path, config: Config, domains: Mapping[str, Domain], data_dir: str) -> Setup:
     try:
-        setup = prepare(config, Options(data_dir=data_dir, devices=1), domains)
+        return prepare(config, Options(data_dir=data_dir, devices=1), domains)
     except UserError as error:
         raise UserError(
             f"{root} cannot be opened without the data that it was trained on: {error} What was handed over in Python "
-            "is handed over again: tl_jax.load(run, source=..., target=..., methods=...)."
+            "is handed over again: tl_jax.load(run, source=..., target=..., methods=...), or tasks=[...]."
         ) from None
-    same_data(root, setup)
-    task = task_of(root, setup, wanted.job)
-    trial, step, state = state_of(root, kind, (task, setup.weights), wanted)
-    return TrainedModel(task, trial, step, state, _scales(setup, task))
 
 
 def with_objects(config: Config, objects: Mapping[str, Handed]) -> Config:

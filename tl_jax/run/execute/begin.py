@@ -13,8 +13,7 @@ from tl_jax.core.batching import sent_by_length
 from tl_jax.core.errors import UserError
 from tl_jax.core.files import keep_in_cache, say, user_cache
 from tl_jax.core.processes import on_host
-from tl_jax.data.domain import Examples, changed
-from tl_jax.data.pictures import Pictures
+from tl_jax.data.domain import Examples, Pictures, changed
 from tl_jax.fine_tuning.strategies import full
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.setup import lengths, make_network, make_task, taken_over

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tl_jax.data.pictures import Pictures
+from tl_jax.data.domain import Pictures
 from tl_jax.models.parts.remat import compiler_options
 from tl_jax.run.execute import streaming
 from tl_jax.run.execute.calibration import agreed, choose

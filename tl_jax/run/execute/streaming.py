@@ -10,7 +10,7 @@ import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.processes import told
-from tl_jax.data.pictures import Pictures
+from tl_jax.data.domain import Pictures
 from tl_jax.data.pipeline.window import Window, stored
 from tl_jax.data.pipeline.windows import Read, Streamed, Windows, decoders, in_files, lost_worker, read_ahead
 from tl_jax.training.state import Data

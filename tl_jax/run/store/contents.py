@@ -16,8 +16,7 @@ import numpy as np
 from tl_jax.balancing.tasks import TaskHead
 from tl_jax.core.files import keep_in_cache, user_cache
 from tl_jax.core.sealed import digest, opened, seal
-from tl_jax.data.domain import Domain
-from tl_jax.data.pictures import Pictures
+from tl_jax.data.domain import Domain, Pictures
 from tl_jax.data.pipeline.window import stored
 from tl_jax.models.sequences.tokens import digests
 from tl_jax.naming import own_code

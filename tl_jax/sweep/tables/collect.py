@@ -13,11 +13,11 @@ from tl_jax.run.store.claim import CONFIG
 from tl_jax.sweep.directory import PLAN, SweepDirectory
 from tl_jax.sweep.halving import described
 from tl_jax.sweep.plan import config_of
+from tl_jax.sweep.tables import origin
 
 Row = dict[str, Any]
 RESULTS = "results.json"
-ENVIRONMENT = "environment.json"
-IDENTITY = ("run_dir", "digest", "commit", "finished")
+IDENTITY = ("run_dir", "digest", "commit", "code", "data", "finished")
 """Columns that say where a row is from."""
 TRIED = ("sweep", "seeds", "methods", "strategies")
 """Fields of a configuration that a row says for its one trial in other columns."""
@@ -79,20 +79,10 @@ def _runs(root: Path) -> Iterator[Path]:
 
 def _rows(run: Path) -> list[Row]:
     records, config = read(run / RESULTS), read(run / CONFIG)
-    same = {"run_dir": str(run), "digest": config_of(config).digest(), "commit": commits(run)}
+    same = {"run_dir": str(run), "digest": config_of(config).digest(), **origin.of(run)}
     same["finished"] = (run / FINISHED).exists()
     settings = {name: _plain(value) for name, value in config.items() if name not in TRIED and value not in ([], "")}
     return [{**same, **settings, **_flat(record)} for record in records]
-
-
-def commits(run: Path) -> str | None:
-    """The commit of the code that made a run; joined by + where it went on with another; None where none is known."""
-    try:
-        first = json.loads((run / ENVIRONMENT).read_bytes())
-        found = dict.fromkeys(one.get("commit") for one in (first, *first.get("later", ())) if one.get("commit"))
-    except (OSError, ValueError, AttributeError):
-        return None
-    return "+".join(found) or None
 
 
 def read(path: Path) -> Any:
@@ -137,7 +127,7 @@ def _failed(sweep: SweepDirectory) -> tuple[list[Row], list[str]]:
             continue
         config = plan.run(state.name).config
         plain = {name: _plain(v) for name, v in config.to_json().items() if name not in TRIED and v not in ([], "")}
-        same = {"run_dir": str(run), "digest": config.digest(), "commit": commits(run), "finished": True, **plain}
+        same = {"run_dir": str(run), "digest": config.digest(), **origin.of(run), "finished": True, **plain}
         for method in config.methods:
             for values in _crossed(config.swept):
                 record = {**config.described(method), "values": values, "diverged": state.message}

@@ -13,8 +13,8 @@ from tl_jax.sweep.tables.collect import IDENTITY, Row, columns
 NO_SETTING = {*IDENTITY, "seed", "diverged", "source", "target"}
 """Columns that do not tell one setting from another; `pair` stands for source and target."""
 USUAL = ("target/accuracy", "target/r2", "target/knn_accuracy")
-LOWER = ("rmse", "mae", "loss", "ece", "nll", "brier")
-"""Metrics of which less is better."""
+LOWER = ("rmse", "mae", "loss", "ece", "nll", "brier", "error", "ms", "alignment", "uniformity")
+"""Metrics of which less is better, and so are errors under each corruption, "error/fog@5"."""
 Key = tuple[Any, ...]
 
 
@@ -68,7 +68,8 @@ class Pivot(NamedTuple):
     @property
     def higher(self) -> bool:
         """Whether more is better."""
-        return self.asked.score.rpartition("/")[2] not in LOWER
+        of, metric = ["", *self.asked.score.split("/")][-2:]
+        return metric not in LOWER and not (of == "error" and ("@" in metric or metric == "none"))
 
 
 def pivot(rows: Sequence[Row], asked: Asked) -> Pivot:
