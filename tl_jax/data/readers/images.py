@@ -79,8 +79,8 @@ def _check_room(files: Files, size: int) -> None:
     if size > free:
         raise UserError(
             f"{many}, and {cache.folder()} has room for {free / 1e9:.0f}. As folder:PATH?{ASKED} (&{ASKED} after "
-            "another option) training images are decoded as they are drawn, and not kept. Or make room, name another place "
-            "by XDG_CACHE_HOME, or choose a smaller size=."
+            "another option) training images are decoded as they are drawn, and not kept. Or make room, name another "
+            "place by XDG_CACHE_HOME, or choose a smaller size=."
         )
     say(f"{many}, which are kept in {cache.folder()} before the first step. Without that: folder:PATH?{ASKED}.")
 
