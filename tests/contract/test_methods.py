@@ -103,7 +103,7 @@ def watched(net, calls):
 
 REPEATING = (
     *("dan", "deep_coral", "ddc", "cmd", "homm", "jan", "dsan", "afn", "bnm", "bsp", "mdd", "entropy_minimisation"),
-    *("pseudo_label", "adamatch", "deep_jdot", "iwan", "pada", "flexmatch", "nrc", "dare_gram"),
+    *("pseudo_label", "adamatch", "deep_jdot", "iwan", "pada", "flexmatch", "nrc", "dare_gram", "rsd"),
     *("ovanet", "uan", "dance", "mlls", "ulsif", "mfsan", "etn", "ba3us", "gvb", "symnets", "star", "rtn", "dd"),
     *("aad", "cbst", "mme", "swd", "daan", "vrex", "irm", "spectral_decoupling", "eqrm", "source_coral", "source_mmd"),
     *("source_dann", "source_cdann", "rsc", "selfreg", "fish"),

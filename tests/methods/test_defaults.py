@@ -32,6 +32,7 @@ ARGUMENTS = {
     "wdgrl": {"critic_steps": 5, "penalty": 10.0, "hidden": 256},  # Shen et al. 2018: n = 5, gamma = 10
     "adamatch": {"threshold": 0.9},  # Berthelot et al. 2022
     "dare_gram": {"threshold": 0.9, "angle": 0.05, "scale": 1e-3},  # Nejjar et al. 2023
+    "rsd": {"bases": 0.01},  # Chen et al. 2021: their code
     "m3sda": {"moments": 2},  # Peng et al. 2019
     "ddc": {},
     "cmd": {"moments": 5},  # Zellinger et al. 2017: K = 5
@@ -156,6 +157,7 @@ TRADE_OFFS = {
     "wdgrl": (0.1, "constant"),  # Shen et al. 2018: 1
     "adamatch": (1.0, "half_cosine"),  # Berthelot et al. 2022
     "dare_gram": (1.0, "constant"),
+    "rsd": (1e-3, "constant"),  # Chen et al. 2021
     "m3sda": (0.5, "constant"),
     "ddc": (0.25, "constant"),  # Tzeng et al. 2014
     "cmd": (1.0, "constant"),  # Zellinger et al. 2017

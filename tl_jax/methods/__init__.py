@@ -109,6 +109,7 @@ from tl_jax.methods.pseudo_label import pseudo_label
 from tl_jax.methods.rotation import rotation
 from tl_jax.methods.rotta import rotta
 from tl_jax.methods.rsc import rsc
+from tl_jax.methods.rsd import rsd
 from tl_jax.methods.rtn import rtn
 from tl_jax.methods.sagnet import sagnet
 from tl_jax.methods.sar import sar
@@ -168,6 +169,7 @@ ADAPTATION: Mapping[str, Callable[..., Method]] = {
     "wdgrl": wdgrl,
     "adamatch": adamatch,
     "dare_gram": dare_gram,
+    "rsd": rsd,
     "m3sda": m3sda,
     "ddc": ddc,
     "cmd": cmd,
