@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tl_jax.core.errors import UserError
-from tl_jax.losses.subspaces import TIE, subspace_distance, sum_of_sines, svd
+from tl_jax.losses.spectra.subspaces import TIE, subspace_distance, sum_of_sines, svd
 
 pytestmark = pytest.mark.usefixtures("double")
 

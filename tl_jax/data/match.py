@@ -6,6 +6,7 @@ import numpy as np
 
 from tl_jax.core.errors import UserError, require
 from tl_jax.data.domain import UNKNOWN, Domain, Examples, changed, known
+from tl_jax.data.files.pictures import ASKED, Pictures
 
 LABEL_SPACES = ("closed", "partial", "open", "universal")
 """closed: equal sets of classes; partial: the target has some of the source's; open: it has others besides; universal:
@@ -252,6 +253,12 @@ def _resized(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Images [n, h, w, c] resized (bilinear), grey repeated to colour or colour made grey where the shapes differ."""
     from PIL import Image
 
+    if isinstance(x, Pictures):
+        sizes = ["x".join(map(str, each)) for each in (x.shape[1:], shape)]
+        raise UserError(
+            f"{x.name}: with {ASKED} its images are {sizes[0]} and stay so, but the other domains make it {sizes[1]}. "
+            f"Say size= and channels= so that all are alike, or leave {ASKED} out."
+        )
     h, w, c = shape
     if x.shape[1:3] == (h, w) and x.shape[3] <= c:
         return np.repeat(x, c, axis=-1)

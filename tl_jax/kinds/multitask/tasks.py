@@ -9,7 +9,7 @@ from tl_jax.balancing.contract import Balance
 from tl_jax.balancing.table import STRATEGIES
 from tl_jax.balancing.tasks import TaskHead
 from tl_jax.core.errors import UserError
-from tl_jax.data.domain import Domain, Examples, changed, known
+from tl_jax.data.domain import Domain, Examples, changed, equal, known
 from tl_jax.data.match import alike
 from tl_jax.methods.multitask import multitask
 from tl_jax.models.sharing import SHARING
@@ -79,7 +79,7 @@ def answering(tasks: Sequence[TaskHead], values: Mapping[str, float]) -> Sequenc
 
 def _same_examples(a: Domain, b: Domain) -> bool:
     pairs = [(a.splits[name].x, b.splits[name].x) for name in a.splits]
-    return all(x is y or np.array_equal(x, y) for x, y in pairs)
+    return all(x is y or equal(x, y) for x, y in pairs)
 
 
 def otherwise_split(domains: Sequence[Domain], problem: Problem) -> tuple[str, ...]:
