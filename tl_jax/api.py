@@ -56,7 +56,7 @@ def fit(
     needs the guard `if __name__ == "__main__"`). Raises UserError with the message that the launch script would print.
     """
     require("kind", kind, PAIRS)
-    _follow_recipe(kind, settings, quiet, sweep)
+    _follow_recipe(kind, settings, quiet)
     options = _options(settings)
     if settings.get("label_fraction"):
         settings.setdefault("labels_per_class", ())  # the default gives way to what was asked for
@@ -86,7 +86,7 @@ def fit_tasks(
     tasks: specs or Domains, those with equal examples sharing one input. strategies: names or calls
     ("cagrad(c=0.2)"); "single" trains each task alone, and Delta_m needs it.
     """
-    _follow_recipe("multitask", settings, quiet, sweep)
+    _follow_recipe("multitask", settings, quiet)
     options = _options(settings)
     names, domains = domain_names(several(tasks, "task"))
     config = dataclasses.replace(
@@ -133,9 +133,9 @@ def load(
         return open_model(Path(run), wanted, domain_names(handed)[1], data_dir, named_objects(objects))
 
 
-def _follow_recipe(kind: str, settings: dict[str, Any], quiet: bool, sweep: Any) -> None:
+def _follow_recipe(kind: str, settings: dict[str, Any], quiet: bool) -> None:
     """Put what a published recipe says in the place of `recipe`, where it is not given."""
-    check_given(settings, [name for name, _ in setting("sweep", sweep)])
+    check_given(settings)
     if name := settings.pop("recipe", ""):
         has = settings_of(Config).keys() - set(KINDS[kind].planning.without)
         sets, line = published(name, settings, has)
