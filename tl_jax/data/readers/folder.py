@@ -4,19 +4,22 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import UNKNOWN, Domain, Examples
-from tl_jax.data.files.containers import Files, chosen, counted, inside, is_archive, open_files, readable
+from tl_jax.data.files.containers import Files, at, chosen, counted, inside, is_archive, open_files, readable
 from tl_jax.data.files.marks import respelled, spelled
+from tl_jax.data.files.pictures import OPTION, WHEN_READ, Pictures
 from tl_jax.data.readers import image_lists, images
 from tl_jax.data.readers.assemble import checked, class_names, numbered
 from tl_jax.data.readers.levels import by_classes, by_splits
-from tl_jax.data.spec import Spec, accept, find
+from tl_jax.data.spec import Spec, accept, choice, find
 from tl_jax.data.splits import SPLITS, Rows, given, split
+
+DRAWN = "training images are decoded when they are drawn, and not looked at before"
 
 
 class Listing(NamedTuple):
@@ -31,14 +34,20 @@ class Listing(NamedTuple):
 
 
 def load(spec: Spec, data_dir: str) -> Domain:
-    """folder:PATH (a folder, zip or tar of CLASS/FILE) or folder:PATH#list.csv?size=64&resize=64&channels=3."""
-    found = listing(spec, data_dir)
-    return _whole(found, images.look(spec)) if spec.whole else opened(found, images.look(spec))
+    """folder:PATH (a folder, zip or tar of CLASS/FILE) or folder:PATH#list.csv?size=64&resize=64&channels=3.
+
+    decode=once: all images are decoded now, and kept; when_read: those of the training split when they are drawn.
+    """
+    when = choice(spec, OPTION, ("once", WHEN_READ))
+    found, how = listing(spec, data_dir), images.look(spec)
+    if spec.whole:
+        return _whole(found, how)
+    return drawn(found, how) if when == WHEN_READ else opened(found, how)
 
 
 def listing(spec: Spec, data_dir: str) -> Listing:
     """The files of a folder spec, not decoded. Raises UserError for a wrong level, an empty class or one class."""
-    accept(spec, (*images.FILE_OPTIONS, *(image_lists.OPTIONS if spec.fragment else ())), listed=True)
+    accept(spec, (*images.FILE_OPTIONS, OPTION, *(image_lists.OPTIONS if spec.fragment else ())), listed=True)
     path = find(spec, spec.path, data_dir)
     if spec.whole and path.is_file() and images.is_image(path.name):
         return tree(spec.text, chosen(open_files(path.parent), [path.name]))
@@ -71,6 +80,20 @@ def opened(found: Listing, how: images.Look) -> Domain:
     return checked(Domain(found.name, found.classes, *parts, ids=ids, notes=(*found.notes, *notes)))
 
 
+def drawn(found: Listing, how: images.Look) -> Domain:
+    """The domain of a listing whose training images are decoded when they are read; the others are as in `opened`."""
+    names, rows = np.array(found.files.names, object), np.concatenate(found.rows[1:])
+    held, notes = np.zeros((0, how.size, how.size, how.channels), np.uint8), ()
+    if len(rows):
+        held, notes = images.read_images(at(found.files, rows), how)
+    seen = Pictures(found.name, at(found.files, found.rows.train), how)
+    x: Any = (seen, *np.split(held, [len(found.rows.validation)]))
+    parts = [Examples(some, found.y[each]) for some, each in zip(x, found.rows, strict=True)]
+    ids = {split: names[each] for split, each in found.rows._asdict().items()}
+    notes = (*found.notes, *(f"of validation and test, {note}" for note in notes), f"{len(seen)} {DRAWN}")
+    return checked(Domain(found.name, found.classes, *parts, ids=ids, notes=notes))
+
+
 def _whole(found: Listing, how: images.Look) -> Domain:
     """The domain of a listing with every file in each split, in the order of their names."""
     x, notes = images.read_images(found.files, how)
@@ -93,9 +116,8 @@ def tree(name: str, files: Files, path: Path | None = None, classes: Mapping[str
         notes += (f"{others.total()} files are no images by their ending and are left out ({kinds})",)
     level = by_splits(found, path) or by_classes(found)
     if any(level.labels):
-        _check_level(
-            name, files, *zip(*((n, k) for n, k in zip(level.found, level.labels, strict=True) if k), strict=True)
-        )
+        labelled = [i for i, label in enumerate(level.labels) if label]
+        _check_level(name, files, *([of[i] for i in labelled] for of in (level.found, level.labels)))
     elif not found:
         raise UserError(
             f"{name}: there is no image in {files.root} ({len(files.names)} files{''.join(f'; {n}' for n in notes)}). "
@@ -142,7 +164,10 @@ def _check_level(name: str, files: Files, found: Sequence[str], labels: Sequence
     """Raises UserError if there is no image in a sub-folder, or one class, with the level that looks right."""
     kinds = sorted(set(labels))
     deep = [(top, n.split("/")[1]) for n, top in zip(found, labels, strict=True) if n.count("/") >= 2]
-    inside = [{folder for top, folder in deep if top == kind} for kind in kinds]
+    below = {kind: set() for kind in kinds}
+    for top, folder in deep:
+        below[top].add(folder)
+    inside = list(below.values())
     if len(kinds) > 1:
         shared = set.intersection(*inside)
         if all(kind.lower() in SPLITS for kind in kinds):

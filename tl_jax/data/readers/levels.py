@@ -66,15 +66,16 @@ def by_splits(found: list[str], path: Path | None) -> Level | None:
             return None  # a test folder that is still empty
         marks = {top: part * 2 for top, part in marks.items()}
         notes.append("there is no test folder: validation is the test, and a tenth of train is held out for validation")
-    kept, labels = [], []
+    kept, labels, stray = [], [], []
     for n in found:
         top, *rest = n.split("/")
         if top in marks and (len(rest) > 1 or not inner[top]):
             kept.append(n)
             labels.append(rest[0] if len(rest) > 1 else "")
+        elif top not in beside:
+            stray.append(n)
     bare = [top for top in marks if not inner[top]]
     notes += [f"{tops[top]} images in {top}/ are in no class folder: their labels are unknown" for top in bare]
-    stray = [n for n in found if n not in set(kept) and n.split("/")[0] not in beside]
     notes += counted(len(stray), "images beside the class folders are left out", stray)
     return Level(kept, labels, np.array([marks[n.split("/")[0]] for n in kept]), tuple(notes))
 
