@@ -147,6 +147,9 @@ def test_names_and_numbers_of_two_splits_are_not_mixed(tmp_path):
 def test_classes_that_training_lacks_are_said(tmp_path):
     domain = load(saved(tmp_path, x=X, y=TURN % 2, x_test=X, y_test=TURN % 2 + 1))
     assert "1 of 3 classes (2) have examples to test on, and none in train" in domain.notes
+    named = load(saved(tmp_path, x=X, y=TURN % 2, classes=np.array(["a", "b", "c"])))
+    assert "1 of 3 classes have no example: c" in named.notes
+    assert Domain("target", ("a", "b", "c"), X, X, X).notes == ()
 
 
 @pytest.mark.parametrize("classes", [{"a", "b"}, {1: "b", 0: "a"}], ids=["set", "mapping"])

@@ -61,12 +61,15 @@ def refuse_marks(name: str, every: np.ndarray) -> None:
 
 
 def of_classes(names: Sequence[str], y: Mapping[str, np.ndarray]) -> list[str]:
-    """Notes of classes that are spelled like another but for capitals, and of those that training has no example of."""
+    """Notes of classes that are spelled like another but for capitals, that have no example, or none in training."""
     folded = Counter(map(str.casefold, names))
     twins = [name for name in names if folded[name.casefold()] > 1]
     notes = [f"{len(twins)} classes differ by upper and lower case alone: {', '.join(twins[:4])}"] if twins else []
     held = {split: set(np.unique(part[part >= 0]).tolist()) for split, part in y.items()}
-    if held["train"] and (lacking := sorted(set().union(*held.values()) - held["train"])):
+    every = set[int]().union(*held.values())
+    if every and (absent := [name for number, name in enumerate(names) if number not in every]):
+        notes.append(f"{len(absent)} of {len(names)} classes have no example: {', '.join(absent[:4])}")
+    if held["train"] and (lacking := sorted(every - held["train"])):
         shown = ", ".join(names[int(c)] for c in lacking[:4])
         notes.append(f"{len(lacking)} of {len(names)} classes ({shown}) have examples to test on, and none in train")
     return notes
