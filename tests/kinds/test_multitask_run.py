@@ -260,7 +260,7 @@ def test_a_row_has_every_task_and_labels_go_to_the_task_that_they_are_of(model, 
     assert rows(found)[0]["pair/label"] == "no"
     assert "near/label" not in rows(found)[0]
     assert any("may be of the tasks far, near" in note for note in found.notes)
-    with pytest.raises(UserError, match="go by several statistics"):
+    with pytest.raises(UserError, match="several statistics"):
         program.embeddings(found)
     one = program.predict(dataclasses.replace(model, only="near"), files["near"])
     kept = program.embeddings(one)

@@ -3,6 +3,8 @@
 import pytest
 
 from tl_jax.core.errors import UserError
+from tl_jax.run.settings.config import Config
+from tl_jax.sweep.asked.inner import with_inner
 from tl_jax.sweep.asked.space import Asked, points
 
 
@@ -59,6 +61,21 @@ def test_pairs_are_ordered_and_each_domain_is_left_out_once():
     left = points(Asked(leave_out="'digits:printed', 'digits:photo', 'digits:handwritten'"))
     assert [p["target"] for p in left] == ["digits:printed", "digits:photo", "digits:handwritten"]
     assert left[0]["source"] == ("digits:photo", "digits:handwritten")
+
+
+def test_runs_that_a_setting_is_chosen_by_never_see_the_target():
+    asked = Asked(over=["lr=0.1, 0.01"], leave_out="'p', 'a', 'c', 's'")
+    outer = points(asked)
+    found = with_inner(Config(), outer)
+    assert found[: len(outer)] == outer
+    assert len(found) == 2 * (4 + 4 * 3)
+    for point in outer:
+        domains = {*point["source"]}
+        inner = [p for p in found if {*p["source"], p["target"]} == domains and p["lr"] == point["lr"]]
+        assert [p["target"] for p in inner] == [*point["source"]]
+        assert all(point["target"] not in (*p["source"], p["target"]) for p in inner)
+    with pytest.raises(UserError, match=r"several are needed, not a -> b"):
+        with_inner(Config(source=("a",), target="b"), [{"lr": 0.1}])
 
 
 MISTAKES = {

@@ -14,6 +14,7 @@ from tl_jax.run.plan.devices import setup as setup_devices
 from tl_jax.run.settings.config import Config
 from tl_jax.sweep import halving as rungs
 from tl_jax.sweep.asked import spec
+from tl_jax.sweep.asked.inner import LEFT_OUT, with_inner
 from tl_jax.sweep.asked.rungs import Halving, halving_of
 from tl_jax.sweep.asked.space import SETS, Asked, Point, points, studies
 from tl_jax.sweep.directory import Plan, SweepDirectory
@@ -30,6 +31,8 @@ def of_a_line() -> None:
     string("spec", "", "A Python file whose plan() gives the points, each a dictionary of names and values.")
     string("pairs", "", f"All ordered pairs of these domains: {', '.join(SETS)}, or domains in quotes.")
     string("leave_out", "", "Each of these domains in turn is the target of all the others; as in --pairs.")
+    text = "Train what it takes to choose settings so: with each source in turn as the target of the others."
+    flags.DEFINE_enum("choose", None, [LEFT_OUT], text)
     whole("draws", 0, "How many times random values are drawn.")
     whole("draw_seed", 0, "Of the random values.")
     whole("halve", 0, "With --rungs: the best of so many settings goes on from each rung, by the label-free criterion.")
@@ -49,7 +52,8 @@ def asked() -> Asked:
 
 def said() -> list[Any]:
     """What the line says of which runs there are, as plain JSON: where it is the same, so are they."""
-    return [asked()._asdict(), FLAGS.most, spec.said(FLAGS.spec), halving(), FLAGS.search, FLAGS.rounds]
+    more = [FLAGS.choose] if FLAGS.choose else []
+    return [asked()._asdict(), FLAGS.most, spec.said(FLAGS.spec), halving(), FLAGS.search, FLAGS.rounds, *more]
 
 
 def halving() -> Halving | None:
@@ -79,11 +83,16 @@ def plan_of(sweep: SweepDirectory, base: Config) -> Plan:
     if (sweep.root / "plan.json").exists() and (kept := sweep.plan()).asked == line:
         return kept
     search, halved, rounds = searching(), halving(), ()
+    if FLAGS.choose and (search or halved):
+        raise UserError(
+            f"--choose={FLAGS.choose} compares settings that are all trained: leave out --halve or --search."
+        )
     if search:
         rounds = (first(search),)
         found = [point(search, one) for one in rounds[0]]
     else:
         found = spec.points_of(FLAGS.spec, asked()) if FLAGS.spec else points(asked())
+        found = with_inner(base, found) if FLAGS.choose else found
     plan = Plan(base, how, line, _runs(base, found, len(base.seeds) if halved else FLAGS.most), halved, rounds)
     if plan.halving:
         rungs.check(plan)

@@ -36,6 +36,11 @@ class Streaming(Job):
 
     adapts: Method = STILL
 
+    @property
+    def learns(self) -> bool:
+        """Whether the model is another after a batch."""
+        return self.adapts.trained or self.adapts.after is not None
+
     def rules(self, config: Config, net: Layout) -> tuple[Rule, ...]:
         """As of any job, with the rules of the method that adapts."""
         return (*self.adapts.freeze, *config.freeze, *self.strategy.rules(net, self.steps))
