@@ -79,6 +79,7 @@ def test_what_was_predicted_stands_by_example(result):
 def test_a_stream_is_predicted_as_the_run_predicted_its_own(result, job, tmp_path):
     result, where, _ = result
     model = tl_jax.load(where, job, 1, source=SOURCE, target=TARGET)
+    assert repr(model) == f"<{job}, seed 1, of 24 steps>"
     rows = segments(continual(batch=10), ("none",), TARGET.test.y, (0, 1))[0].rows[1]
     np.savez(tmp_path / "new.npz", x=TARGET.test.x[rows], y=np.array(TARGET.classes)[TARGET.test.y[rows]])
     found = program.predict(model, str(tmp_path / "new.npz"))

@@ -95,6 +95,7 @@ MISTAKES = {
     "stands alone": Asked(over=["lr=uniform(0, 1), 2"], draws=3),
     "write uniform(low, high)": Asked(over=["lr=uniform(0)"], draws=3),
     "Did you mean 'dann'": Asked(over=["method=dann, mcc"], only=["dan: lam=1"]),
+    "two sets of values where 'cnn' is": Asked(over=["method=dann", "network=cnn"], only=["dann: lam=1", "cnn: lam=2"]),
     "write it as in": Asked(over=["method=dann"], only=["lam=1"]),
     "write name, name": Asked(together=["lr, lam = 1, 2"]),
     "Did you mean 'office31'": Asked(pairs="office_31"),

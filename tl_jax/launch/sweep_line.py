@@ -1,6 +1,7 @@
 """The line of a sweep: its flags, besides those of its kind of transfer, and the plan that they ask for."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,7 +25,8 @@ from tl_jax.sweep.search import SEARCHES, Search, check, first, further, point, 
 
 def of_a_line() -> None:
     """Define them."""
-    several, string, whole = flags.DEFINE_multi_string, flags.DEFINE_string, flags.DEFINE_integer
+    several, string = flags.DEFINE_multi_string, flags.DEFINE_string
+    whole = functools.partial(flags.DEFINE_integer, lower_bound=0)
     several("over", [], "Repeatable. name=value, value, ...: crossed with all others.")
     several("together", [], "Repeatable. 'name, name = (value, value), (value, value)': values that go together.")
     several("only", [], "Repeatable. 'dann: lam=0.1, 1': values of a name for one method (network, ...) alone.")
@@ -34,7 +36,7 @@ def of_a_line() -> None:
     text = "Train what it takes to choose settings so: with each source in turn as the target of the others."
     flags.DEFINE_enum("choose", None, [LEFT_OUT], text)
     whole("draws", 0, "How many times random values are drawn.")
-    whole("draw_seed", 0, "Of the random values.")
+    flags.DEFINE_integer("draw_seed", 0, "Of the random values.")
     whole("halve", 0, "With --rungs: the best of so many settings goes on from each rung, by the label-free criterion.")
     string("rungs", "", "With --halve: the steps at which settings are compared, as in 100,300.")
     flags.DEFINE_enum("search", None, SEARCHES, "How random values are chosen from round to round, by the criterion.")
@@ -90,8 +92,10 @@ def plan_of(sweep: SweepDirectory, base: Config) -> Plan:
     if search:
         rounds = (first(search),)
         found = [point(search, one) for one in rounds[0]]
+        _check_given(found)
     else:
         found = spec.points_of(FLAGS.spec, asked()) if FLAGS.spec else points(asked())
+        _check_given(found)
         found = with_inner(base, found) if FLAGS.choose else found
     plan = Plan(base, how, line, _runs(base, found, len(base.seeds) if halved else FLAGS.most), halved, rounds)
     if plan.halving:
@@ -99,6 +103,13 @@ def plan_of(sweep: SweepDirectory, base: Config) -> Plan:
     if search:
         check(search, plan)
     return plan
+
+
+def _check_given(found: Sequence[Point]) -> None:
+    """Raises UserError for a flag of the run that every point gives another value to: it would say nothing."""
+    for name in sorted(set.intersection(*map(set, found))) if found else ():
+        if name in FLAGS and FLAGS[name].present:
+            raise UserError(f"--{name} is given, and every run of the sweep has a value of its own: leave it out.")
 
 
 def grown(sweep: SweepDirectory, plan: Plan) -> Plan:

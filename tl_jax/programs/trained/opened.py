@@ -57,7 +57,9 @@ def open_model(
     found = (task, trial, step, state, _scales(setup, task))
     if task.problem.tasks:
         return TasksModel(*found, only=wanted.task)
-    return StreamModel(*found) if kind.observe is of_streams.observe else TrainedModel(*found)
+    if kind.observe is of_streams.observe:
+        return StreamModel(task, trial, task.start.job.steps if task.start else step, *found[3:])
+    return TrainedModel(*found)
 
 
 def _prepared(root: Path, config: Config, domains: Mapping[str, Domain], data_dir: str) -> Setup:

@@ -24,7 +24,7 @@ class StreamModel(Loaded):
     """A job's source model of one seed, and the method that goes through a stream: x in the order in which it arrives
     goes through the door and the scale of the training, and is predicted a batch at a time before it is learnt from.
 
-    Every call begins with the source model. The last batch may be smaller.
+    Every call begins with the source model, of which `step` is. The last batch may be smaller.
     """
 
     def __post_init__(self) -> None:
