@@ -9,7 +9,8 @@ import pytest
 import tl_jax
 from tl_jax import handed
 from tl_jax.core.errors import UserError
-from tl_jax.data.load import load
+from tl_jax.data.like import labels_like
+from tl_jax.data.load import everything, load
 from tl_jax.data.match import matched
 from tl_jax.data.spec import parse
 
@@ -235,3 +236,21 @@ def test_one_file_by_two_names_is_said(shop):
     (shop / "bike" / "again.png").symlink_to(shop / "mug" / "03.png")
     notes = load(f"folder:{shop}?size=8").notes
     assert "1 images are files that are there by another name, too, 1 of them in another class" in notes[0]
+
+
+def test_what_is_predicted_may_all_be_of_one_class(tmp_path, write, shop, picture):
+    """And may be one example: nothing is learnt from it."""
+    both = write(
+        tmp_path / "both.csv", "a,y\n" + "".join(f"{x},{'ab'[i % 2]}\n" for i, x in enumerate(X[:, 0].tolist()))
+    )
+    model = load(f"csv:{both}?label=y")
+    read = lambda path, before, like: labels_like(everything(str(path), "", before, like), like)
+    one = write(tmp_path / "one.csv", "a,y\n1.5,b\n")
+    assert read(one, f"csv:{both}?label=y", model)[0].tolist() == [1]
+    assert "split is empty" in said(lambda: load(f"csv:{one}?label=y"))
+    np.savez(tmp_path / "some.npz", x=X[:3, :1], y=np.array(["a"] * 3))
+    assert read(tmp_path / "some.npz", f"csv:{both}?label=y", model)[0].tolist() == [0, 0, 0]
+    write(tmp_path / "new" / "mug" / "1.png", picture())
+    pictures = load(f"folder:{shop}?size=8")
+    assert read(tmp_path / "new", f"folder:{shop}?size=8", pictures) == (np.array([1]), "")
+    assert "found 1 class" in said(lambda: load(f"folder:{tmp_path}/new"))

@@ -12,7 +12,9 @@ import tl_jax
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain, Examples
 from tl_jax.kinds.table import KINDS, run
+from tl_jax.kinds.test_time.jobs import streaming
 from tl_jax.kinds.test_time.streams import continual, episodic, mixed, ordered, segments
+from tl_jax.methods import TEST_TIME
 from tl_jax.models.files.pretrained import save
 from tl_jax.models.networks import NETWORKS, build
 from tl_jax.naming.calls import parse
@@ -21,6 +23,7 @@ from tl_jax.programs.trained.export import Choice, export
 from tl_jax.programs.trained.streamed import in_blocks
 from tl_jax.run.plan import prepare
 from tl_jax.run.plan.types import Options
+from tl_jax.run.settings.config import Config
 
 ASKED = {"kind": "test_time", "seeds": 2, **FAST, "eval_every": 24}
 METHODS = ["no_adaptation", "bn_adapt(prior=0.0)", "tent"]
@@ -101,8 +104,10 @@ def test_what_a_stream_has_not_is_refused_and_blocks_of_classes_are_said(result,
         tl_jax.load(where, "tent", **domains).said([TARGET], "source0")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(prepare, "load", lambda spec, data_dir: {"near": SOURCE, "far": TARGET}[spec])
-        with pytest.raises(UserError, match="tent is another model after each batch"):
+        with pytest.raises(UserError, match="tent adapts to a stream as it predicts"):
             export(where, Choice("tent"), tmp_path)
+    plain = {name: streaming(Config(source=("a",)), [(name, make())])[0].plain for name, make in TEST_TIME.items()}
+    assert [name for name, found in plain.items() if found] == ["no_adaptation"]
     assert in_blocks(np.array([1, 1, 0, 0, 2]))
     assert not in_blocks(np.array([1, 0, 1, 2]))
     assert not in_blocks(np.array([1, 1, -1, 2]))

@@ -14,7 +14,7 @@ from tl_jax.data.files.containers import Files, at, chosen, counted, inside, is_
 from tl_jax.data.files.marks import respelled, spelled
 from tl_jax.data.files.pictures import OPTION, WHEN_READ, Pictures
 from tl_jax.data.readers import image_lists, images
-from tl_jax.data.readers.assemble import checked, class_names, numbered
+from tl_jax.data.readers.assemble import checked, class_names, numbered, to_predict
 from tl_jax.data.readers.levels import by_classes, by_splits
 from tl_jax.data.spec import Spec, accept, choice, find
 from tl_jax.data.splits import SPLITS, Rows, given, split
@@ -63,7 +63,7 @@ def listing(spec: Spec, data_dir: str) -> Listing:
         y, classes, notes = listed.y, listed.classes, (*files.notes, *listed.notes)
         rows = split(y) if listed.part is None else given(y, listed.part)
         return Listing(spec.text, chosen(files, listed.names), y, classes, rows, notes)
-    return tree(spec.text, files, path)
+    return tree(spec.text, files, path, whole=spec.whole)
 
 
 def opened(found: Listing, how: images.Look) -> Domain:
@@ -99,10 +99,17 @@ def _whole(found: Listing, how: images.Look) -> Domain:
     x, notes = images.read_images(found.files, how)
     part, names = Examples(x, found.y), np.array(found.files.names)
     ids = dict.fromkeys(found.rows._fields, names)
-    return Domain(found.name, found.classes, part, part, part, ids=ids, notes=(*found.notes, *notes))
+    return to_predict(found.name, found.classes, part, part, part, ids=ids, notes=(*found.notes, *notes))
 
 
-def tree(name: str, files: Files, path: Path | None = None, classes: Mapping[str, str] | None = None) -> Listing:
+def tree(
+    name: str,
+    files: Files,
+    path: Path | None = None,
+    classes: Mapping[str, str] | None = None,
+    *,
+    whole: bool = False,
+) -> Listing:
     """Files CLASS/.../FILE as a listing; a top level of train, (validation) and test folders gives the splits.
 
     Where no image is in a folder, no label is known. classes: {folder: class name} where the folders are named
@@ -115,7 +122,7 @@ def tree(name: str, files: Files, path: Path | None = None, classes: Mapping[str
         kinds = ", ".join(f"{n} {ending}" for ending, n in others.most_common(4))
         notes += (f"{others.total()} files are no images by their ending and are left out ({kinds})",)
     level = by_splits(found, path) or by_classes(found)
-    if any(level.labels):
+    if any(level.labels) and not (whole and len(set(level.labels)) == 1):
         labelled = [i for i, label in enumerate(level.labels) if label]
         _check_level(name, files, *([of[i] for i in labelled] for of in (level.found, level.labels)))
     elif not found:

@@ -37,9 +37,9 @@ class Streaming(Job):
     adapts: Method = STILL
 
     @property
-    def learns(self) -> bool:
-        """Whether the model is another after a batch."""
-        return self.adapts.trained or self.adapts.after is not None
+    def plain(self) -> bool:
+        """Whether the source model says all of it: nothing is learnt, remembered, or said in another way."""
+        return not self.adapts.trained and self.adapts.after is None and self.adapts.predict is None
 
     def rules(self, config: Config, net: Layout) -> tuple[Rule, ...]:
         """As of any job, with the rules of the method that adapts."""

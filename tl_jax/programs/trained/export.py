@@ -54,10 +54,8 @@ def export(root: Path, choice: Choice, out: Path, data_dir: str = "") -> list[Pa
     task = task_of(root, setup, choice.job)
     if not 0 <= choice.trial < len(task.job.trials):
         raise UserError(f"--trial={choice.trial}: {task.job.name} has trials 0 to {len(task.job.trials) - 1}.")
-    if isinstance(task.job, Streaming) and task.job.learns:
-        raise UserError(
-            f"{task.job.name} is another model after each batch of a stream: no file is. Use tl-jax predict."
-        )
+    if isinstance(task.job, Streaming) and not task.job.plain:
+        raise UserError(f"{task.job.name} adapts to a stream as it predicts: no file does. Use tl-jax predict.")
     step, state = restored(root, task, setup.weights)
     one = jax.tree.map(lambda x: jnp.asarray(x[choice.trial]), state)
     return write(out, task, (choice, step), model_of(one))
