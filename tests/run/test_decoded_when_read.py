@@ -11,7 +11,7 @@ from tiny import FAST, records, stop
 import tl_jax
 from tl_jax.core.errors import MachineError, UserError
 from tl_jax.data.domain import Pictures, equal
-from tl_jax.data.files import cache, decoder, decoders
+from tl_jax.data.files import cache, decoder, decoders, pictures
 from tl_jax.data.load import everything, load
 from tl_jax.data.match import matched
 from tl_jax.data.pipeline.host_sampler import rows
@@ -97,7 +97,7 @@ def test_a_file_that_breaks_in_training_ends_the_run_where_it_can_go_on(shops, t
     assert fit(tmp_path, drawn(shops), accept_changes=True).complete
 
 
-def test_a_picture_is_read_as_it_would_have_been_and_all_of_them_are_never(shops):
+def test_a_picture_is_read_as_it_would_have_been_and_all_of_them_are_never(shops, monkeypatch):
     kept, (domain, *_) = load(shops[0]), (load(spec) for spec in drawn(shops))
     x = domain.train.x
     assert isinstance(x, Pictures)
@@ -112,6 +112,9 @@ def test_a_picture_is_read_as_it_would_have_been_and_all_of_them_are_never(shops
     for whole in (np.asarray, np.max, lambda x: x.reshape(84, -1), lambda x: np.concatenate([x, x])):
         with pytest.raises(UserError, match="Leave decode=when_read out"):
             whole(x)
+    monkeypatch.setattr(pictures, "_MOST", 100)
+    with pytest.raises(UserError, match="84 of them are asked for at once"):
+        x[:]
 
 
 def test_equal_files_are_equal_and_a_changed_one_is_noticed(shops):

@@ -18,6 +18,8 @@ _PAYS = 8
 """Images of a read for which a process is used: many reads follow, for which it waits."""
 _AT_ONCE = 256
 """Images that are in memory where all are looked at in turn."""
+_MOST = 8 << 30
+"""Bytes of a read at most: whoever wants more wants an array."""
 _OF_ARRAYS = ("all", "any", "astype", "copy", "flat", "max", "mean", "min", "reshape", "std", "sum", "T", "tolist")
 
 
@@ -39,6 +41,8 @@ class Pictures:
 
     def __getitem__(self, rows: Any) -> np.ndarray:
         wanted = np.arange(len(self))[rows]
+        if wanted.size * (self.nbytes // max(1, len(self))) > _MOST:
+            raise self.refusal(f"{wanted.size} of them are asked for at once")
         out = np.empty((wanted.size, *self.shape[1:]), np.uint8)
         self.take(wanted.reshape(-1), out)
         return out.reshape(*wanted.shape, *self.shape[1:])
@@ -58,7 +62,7 @@ class Pictures:
         if errors := decoders.decode(self._files, numbers, self._how, out, pays=_PAYS).errors:
             raise undecodable(self._files, errors)
 
-    @functools.cache  # noqa: B019 - pictures live as long as a run
+    @functools.cached_property
     def digest(self) -> str:
         """Of what the images are made of: the names, sizes, times and numbers of their files, and how they are read."""
         made = hashlib.sha256(repr(tuple(self._how)).encode())
@@ -86,7 +90,7 @@ class Pictures:
 def equal(x: Any, y: Any) -> bool:
     """Whether two sets of examples are the same: of pictures, whether they are the same files."""
     if isinstance(x, Pictures) or isinstance(y, Pictures):
-        return isinstance(x, Pictures) and isinstance(y, Pictures) and x.digest() == y.digest()
+        return isinstance(x, Pictures) and isinstance(y, Pictures) and x.digest == y.digest
     return np.array_equal(x, y)
 
 

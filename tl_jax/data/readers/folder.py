@@ -15,7 +15,7 @@ from tl_jax.data.files.marks import respelled, spelled
 from tl_jax.data.files.pictures import OPTION, WHEN_READ, Pictures
 from tl_jax.data.readers import image_lists, images
 from tl_jax.data.readers.assemble import checked, class_names, numbered, to_predict
-from tl_jax.data.readers.levels import by_classes, by_splits
+from tl_jax.data.readers.levels import by_classes, by_splits, folder_of
 from tl_jax.data.spec import Spec, accept, choice, find
 from tl_jax.data.splits import SPLITS, Rows, given, split
 
@@ -116,15 +116,15 @@ def tree(
     otherwise. Raises UserError (see `listing`).
     """
     found = [n for n in files.names if images.is_image(n)]
-    others = Counter(f".{n.rpartition('.')[2].lower()}" for n in files.names if not images.is_image(n) and "." in n)
+    rest = set(files.names).difference(found) if len(found) < len(files.names) else ()
+    others = Counter(f".{n.rpartition('.')[2].lower()}" for n in rest if "." in n)
     notes = files.notes
     if others:
         kinds = ", ".join(f"{n} {ending}" for ending, n in others.most_common(4))
         notes += (f"{others.total()} files are no images by their ending and are left out ({kinds})",)
     level = by_splits(found, path) or by_classes(found)
     if any(level.labels) and not (whole and len(set(level.labels)) == 1):
-        labelled = [i for i, label in enumerate(level.labels) if label]
-        _check_level(name, files, *([of[i] for i in labelled] for of in (level.found, level.labels)))
+        _check_level(name, files, Counter(zip(map(folder_of, level.found), level.labels, strict=True)))
     elif not found:
         raise UserError(
             f"{name}: there is no image in {files.root} ({len(files.names)} files{''.join(f'; {n}' for n in notes)}). "
@@ -132,17 +132,13 @@ def tree(
         )
     if path is not None and path.is_dir() and level.part is None and any(level.labels):
         _refuse_empty(name, path, set(level.labels))
-    labels = [classes.get(label, label) for label in level.labels] if classes else level.labels
-    y, names = _numbered(name, bare := [spelled(label) for label in labels])
-    notes = (
-        *notes,
-        *level.notes,
-        *_same_files(chosen(files, level.found), labels),
-        *respelled([unicodedata.normalize("NFC", label) for label in labels], bare),
-    )
-    return Listing(
-        name, chosen(files, level.found), y, names, split(y) if level.part is None else given(y, level.part), notes
-    )
+    called = {label: (classes or {}).get(label, label) for label in set(level.labels)}
+    labels, bare = [called[label] for label in level.labels], {label: spelled(label) for label in called.values()}
+    y, names = _numbered(name, spelt := [bare[label] for label in labels])
+    files = files if len(level.found) == len(files.names) else chosen(files, level.found)
+    composed = {label: unicodedata.normalize("NFC", label) for label in bare}
+    notes += (*level.notes, *_same_files(files, labels), *respelled([composed[label] for label in labels], spelt))
+    return Listing(name, files, y, names, split(y) if level.part is None else given(y, level.part), notes)
 
 
 def _same_files(files: Files, labels: Sequence[str]) -> tuple[str, ...]:
@@ -167,13 +163,16 @@ def _numbered(name: str, labels: Sequence[str]) -> tuple[np.ndarray, tuple[str, 
     return y, names
 
 
-def _check_level(name: str, files: Files, found: Sequence[str], labels: Sequence[str]) -> None:
-    """Raises UserError if there is no image in a sub-folder, or one class, with the level that looks right."""
-    kinds = sorted(set(labels))
-    deep = [(top, n.split("/")[1]) for n, top in zip(found, labels, strict=True) if n.count("/") >= 2]
+def _check_level(name: str, files: Files, folders: Mapping[tuple[str, str], int]) -> None:
+    """Raises UserError if there is no image in a sub-folder, or one class, with the level that looks right.
+
+    folders: {(folder, label): how many images}.
+    """
+    labelled = [(place, label) for place, label in folders if label]
+    kinds = sorted({label for _, label in labelled})
     below = {kind: set() for kind in kinds}
-    for top, folder in deep:
-        below[top].add(folder)
+    for place, label in labelled:
+        below[label].update(place.split("/")[1:2])
     inside = list(below.values())
     if len(kinds) > 1:
         shared = set.intersection(*inside)
@@ -183,13 +182,14 @@ def _check_level(name: str, files: Files, found: Sequence[str], labels: Sequence
                 "need images in train and in test (a missing validation split is held out of train): fill the empty "
                 f"one, or take one of them, as in folder:{files.root}/{kinds[0]}, whose splits are then drawn."
             )
-        if len(shared) > 1 and len(deep) == len(found):
+        if len(shared) > 1 and all("/" in place for place, _ in labelled):
             raise UserError(
                 f"{name}: the {len(kinds)} folders under {files.root} ({', '.join(kinds[:4])}) hold the same "
                 f"sub-folders ({', '.join(sorted(shared)[:3])}, ...): they look like domains, not classes. "
                 f"Did you mean folder:{files.root}/{kinds[0]} ?"
             )
         return
+    files_of_it = sum(n for (_, label), n in folders.items() if label)
     deeper = sorted(inside[0])
     hint = (
         f"Put the images of another class beside {kinds[0]}/; or, if their labels are unknown, "
@@ -200,7 +200,7 @@ def _check_level(name: str, files: Files, found: Sequence[str], labels: Sequence
             f"Sub-folders of it look like {len(deeper)} classes ({', '.join(deeper[:3])}, ...). "
             f"Did you mean folder:{files.root}/{kinds[0]} ?"
         )
-    raise UserError(f'{name}: found 1 class ("{kinds[0]}") with {len(found)} files under {files.root}. {hint}')
+    raise UserError(f'{name}: found 1 class ("{kinds[0]}") with {files_of_it} files under {files.root}. {hint}')
 
 
 def _refuse_empty(name: str, path: Path, labels: set[str]) -> None:

@@ -121,7 +121,7 @@ def _digest(task: Task, params: Any, stats: Any, splits: dict[str, Examples]) ->
     trunk = {path: x for path, x in params.items() if not path.startswith("head/")}
     for leaf in jax.tree.leaves((trunk, stats, {name: part.x for name, part in splits.items()})):
         if isinstance(leaf, Pictures):
-            made.update(leaf.digest().encode())
+            made.update(leaf.digest.encode())
             continue
         array = np.ascontiguousarray(leaf)
         made.update(f"{array.shape} {array.dtype}".encode())

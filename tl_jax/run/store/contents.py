@@ -88,7 +88,7 @@ def of_array(x: np.ndarray | Pictures) -> str:
     """
     shape = f"{x.dtype.str} {'x'.join(map(str, x.shape))} "
     if isinstance(x, Pictures):
-        return shape + x.digest()
+        return shape + x.digest
     if x.nbytes < REMEMBERED or not (place := stored(x)).path:
         return shape + _read(x)
     try:
