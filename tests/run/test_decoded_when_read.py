@@ -121,7 +121,7 @@ def test_equal_files_are_equal_and_a_changed_one_is_noticed(shops):
     first, again = (load(shops[0] + DRAWN) for _ in range(2))
     assert equal(first.train.x, again.train.x)
     assert not equal(first.train.x, load(shops[1] + DRAWN).train.x)
-    assert not equal(first.train.x, load(shops[0].replace("8", "9") + DRAWN).train.x)
+    assert not equal(first.train.x, load(shops[0].replace("size=8", "size=9") + DRAWN).train.x)
     file_of(first.train.x).touch()
     after = of_domain(load(shops[0] + DRAWN))
     assert [key for key, value in of_domain(first).items() if value != after[key]] == ["train"]
@@ -150,7 +150,7 @@ def test_what_cannot_be_decoded_when_read_is_said_before_the_run(shops, tmp_path
     with pytest.raises(UserError, match="Did you mean 'when_read'"):
         load(near + "&decode=when_reed")
     with pytest.raises(UserError, match="its images are 8x8x3 and stay so, but the other domains make it 9x9x3"):
-        matched([load(near.replace("8", "9"))], load(far + DRAWN))
+        matched([load(near.replace("size=8", "size=9"))], load(far + DRAWN))
     with pytest.raises(UserError, match=f"{far}{DRAWN}: adabn looks at all of them at once".replace("?", ".")):
         fit(tmp_path / "run", (near, far + DRAWN), "adabn")
     assert not (tmp_path / "run").exists()
