@@ -257,3 +257,16 @@ def test_what_is_predicted_may_all_be_of_one_class(tmp_path, write, shop, pictur
     pictures = load(f"folder:{shop}?size=8")
     assert read(tmp_path / "new", f"folder:{shop}?size=8", pictures) == (np.array([1]), "")
     assert "found 1 class" in said(lambda: load(f"folder:{tmp_path}/new"))
+
+
+def test_a_value_far_from_all_others_may_be_a_mark():
+    values = np.where(np.arange(N) == 5, -999, X[:, 0]).astype(np.float32)
+    notes = one_domain((X, values), "mine").notes
+    assert notes == ("labels such as -999 are far from all others: a mark of a missing value?",)
+    assert one_domain((X, X[:, 0]), "mine").notes == ()
+
+
+def test_groups_that_given_splits_cut_are_said(tmp_path, write):
+    line = lambda i: f"{X[i, 0]},{('train', 'test')[i % 2]},{'pq'[i % 4 // 2]},{i % 3}\n"
+    table = write(tmp_path / "a.csv", "a,s,g,y\n" + "".join(map(line, range(N))))
+    assert "2 groups are in train and in test (p, ...)" in load(f"csv:{table}?label=y&split=s&group=g").notes[0]

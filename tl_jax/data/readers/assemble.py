@@ -136,6 +136,8 @@ def make(
     groups = None if groups is None else stripped(np.asarray(groups))[0]
     y, names, lost, said = _known(name, {r: pair[1] for r, pair in parts.items()}, called, (classes, task, unlabelled))
     said = [*notes, *said, *(counters(x, features) if modality == "vector" else [])]
+    if groups is not None and part is not None and (both := np.intersect1d(groups[part == 0], groups[part == 2])).size:
+        said.append(f"{len(both)} groups are in train and in test ({both[0]}, ...), as the given splits have them")
     kept = {r: np.flatnonzero(~lost[r] if unlabelled == "drop" else np.ones(len(y[r]), bool)) for r in parts}
     if whole:
         held = [
