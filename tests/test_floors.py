@@ -33,6 +33,7 @@ ROOMS = {
     "naming": {"core"},
     "losses": {"core"},
     "losses/examples": {"core"},
+    "losses/spectra": {"core"},
     "shallow": set(),
     "balancing": {"core", "losses"},
     "evaluation": {"core", "losses"},
@@ -57,7 +58,7 @@ ROOMS = {
     "models/sound": {"core", "models/files", "models/parts"},
     "models/pairs": {"core", "models/files", "models/parts"},
     "models": {"core", "naming", "models/names", *NETWORKS},
-    "methods": {"core", "naming", "losses", "losses/examples", "balancing"},
+    "methods": {"core", "naming", "losses", "losses/examples", "losses/spectra", "balancing"},
     # Batches are drawn and augmented on the device, inside the step. Networks come as core.types.Network.
     "training": {"core", "losses", "balancing", "data/pipeline", "data/views", "methods"},
     "fine_tuning": {"core", "methods", "training"},

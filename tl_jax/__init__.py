@@ -8,10 +8,22 @@ if TYPE_CHECKING:
     from tl_jax.data.domain import Domain, Examples
     from tl_jax.estimator import Adapted
     from tl_jax.programs.trained.model import TrainedModel
+    from tl_jax.programs.trained.streamed import StreamModel
     from tl_jax.programs.trained.tasks import TasksModel
     from tl_jax.run.conclude import Result
 
-__all__ = ["Adapted", "Domain", "Examples", "Result", "TasksModel", "TrainedModel", "fit", "fit_tasks", "load"]
+__all__ = [
+    "Adapted",
+    "Domain",
+    "Examples",
+    "Result",
+    "StreamModel",
+    "TasksModel",
+    "TrainedModel",
+    "fit",
+    "fit_tasks",
+    "load",
+]
 # Imported when they are asked for: a worker of a sweep listens to signals before JAX is loaded, which takes seconds.
 _HOMES = {
     "Adapted": "tl_jax.estimator",
@@ -21,6 +33,7 @@ _HOMES = {
     "Domain": "tl_jax.data.domain",
     "Examples": "tl_jax.data.domain",
     "Result": "tl_jax.run.conclude",
+    "StreamModel": "tl_jax.programs.trained.streamed",
     "TasksModel": "tl_jax.programs.trained.tasks",
     "TrainedModel": "tl_jax.programs.trained.model",
 }

@@ -116,11 +116,11 @@ def load(
     """A trained model of a run directory, with `predict(x)`, `probabilities(x)`, `features(x)` and `classes`.
 
     Of a run of several tasks all but the features are dicts, {task: array}, of the tasks in `tasks`, or of the one
-    named by task (which strategy `single` needs). job: as in the run's table, needed if there are several; seed: the
-    first by default; values: swept ones; or trial, their number in results.json. select: "last" or "selected" (the step
-    that the run's criterion chose). source, target, tasks: what `fit` or `fit_tasks` was given, where it was no spec;
-    the data are needed for their scale and classes. objects: methods, network, select or strategies, where these were
-    given objects instead of names.
+    named by task (which strategy `single` needs); of a run at test time x is a stream, in its order. job: as in the
+    run's table, needed if there are several; seed: the first by default; values: swept ones; or trial, their number in
+    results.json. select: "last" or "selected" (the step that the run's criterion chose). source, target, tasks: what
+    `fit` or `fit_tasks` was given, where it was no spec; the data are needed for their scale and classes. objects:
+    methods, network, select or strategies, where these were given objects instead of names.
     Raises UserError with the message that the launch script would print.
     """
     own_code.forget()

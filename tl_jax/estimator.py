@@ -28,8 +28,8 @@ class Adapted(ClassifierMixin, BaseEstimator):
     random_state: the seed, or what one is drawn from. run_dir: where the run is kept; "" keeps the model alone.
     The model is that of the last step; nothing is held back for validation.
 
-    Attributes after `fit`: classes_ [c]; n_features_in_; program_, the trained model as a serialised StableHLO program,
-    with which the estimator is pickled and copied; run_dir_.
+    Attributes after `fit`: classes_ [c]; n_features_in_; form_, shape and type of an example; program_, the trained
+    model as a serialised StableHLO program, with which the estimator is pickled and copied; run_dir_.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class Adapted(ClassifierMixin, BaseEstimator):
         if len(self.classes_) < 2:
             raise ValueError("y has one class; a classifier needs two.")
         source = self._domain("source", X, numbers)
+        self.form_ = (source.train.x.shape[1:], source.train.x.dtype.name)
         if X_target is not None:
             target = self._domain("target", self._checked(X_target))
         elif any(view.domain == "target" for view in named_method(self.method, ADAPTATION)[1].views.values()):
@@ -101,7 +102,7 @@ class Adapted(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Any) -> np.ndarray:
         """The softmax of X [n, ...], taken as examples of the target: [n, c], in the order of `classes_`."""
         check_is_fitted(self)
-        x = _examples(self._checked(X))
+        x = _like(_examples(self._checked(X)), self.form_)
         batch = min(EVALUATION_BATCH, 1 << (len(x) - 1).bit_length())
         return np.exp(log_softmax(np.asarray(sent_in_batches(_opened(self.program_), x, batch=batch))))
 
@@ -125,6 +126,17 @@ class Adapted(ClassifierMixin, BaseEstimator):
 def _examples(x: np.ndarray) -> np.ndarray:
     """uint8 stays what it is (pixels); other numbers are float32."""
     return x if x.dtype == np.uint8 and x.ndim > 2 else np.asarray(x, np.float32)
+
+
+def _like(x: np.ndarray, form: tuple[tuple[int, ...], str]) -> np.ndarray:
+    """x itself. Raises ValueError where its examples are of another shape or type than those of the training."""
+    shape, kind = form
+    if x.shape[1:] != shape or (x.dtype.name != kind and "uint8" in (x.dtype.name, kind)):
+        raise ValueError(
+            f"X holds {x.dtype} {list(x.shape[1:])}; the estimator was trained on {kind} {list(shape)}, and a pixel of "
+            "other numbers is another colour."
+        )
+    return x
 
 
 @functools.lru_cache(maxsize=8)

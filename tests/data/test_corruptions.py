@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import scipy.ndimage
 
 from tl_jax.core.errors import UserError
-from tl_jax.data.corruptions import blur, digital, noise, weather
+from tl_jax.data.corruptions import blur, digital, noise, spatter, weather
 from tl_jax.data.corruptions.table import ABSENT, CORRUPTIONS, GROUPS, corrupted, named
 from tl_jax.data.load import load
 
@@ -12,7 +13,7 @@ RNG = np.random.default_rng(0)
 SMOOTH = np.kron(RNG.integers(0, 256, (3, 8, 8, 3)), np.ones((1, 3, 3, 1))).astype(np.uint8)
 """Three coloured images of 24 x 24 in tiles of 3 x 3."""
 X = RNG.random((24, 24, 3))
-UNEVEN = ("elastic_transform", "saturate", "snow", "glass_blur", "contrast")
+UNEVEN = ("elastic_transform", "saturate", "snow", "glass_blur", "contrast", "spatter")
 """Whose published levels are of several kinds, so that no distance grows from each to the next."""
 
 
@@ -105,13 +106,57 @@ def test_digital_ones_are_what_their_formulas_say():
     assert np.abs(moved - ramp).max() < 0.15  # by .05 of a side at most, and a corner by .02
 
 
+def test_water_is_lit_as_by_opencv():
+    """Its Canny, distanceTransform(DIST_L2, 5), equalizeHist, filter2D and blur (5.0.0) gave these of this layer."""
+    layer = scipy.ndimage.gaussian_filter(draws(5).normal(0.65, 0.3, (40, 40)), 2, mode="nearest")
+    layer[layer < 0.68] = 0
+    found = spatter.edges((layer * 255).astype(np.uint8), 50, 150)
+    assert found.sum() == 261
+    assert np.flatnonzero(found[20]).tolist() == [2, 8, 9, 13, 30, 34]
+    far = spatter.distance(found, 20)
+    assert far.sum() == pytest.approx(3197.86534512)
+    np.testing.assert_allclose(far[20, 14:20], [1, 1.4, 2.1969, 2.8, 3.5969, 2.8], rtol=1e-6)
+    water = spatter.lit(layer)
+    assert water.sum() * 47177 == pytest.approx(7769752)
+    wet = [0, 0, 11725, 24797, 29992, 17568, 4654, 0, 0, 0, 4576, 6903, 6903, 13920, 0]
+    np.testing.assert_allclose(water[20, :15] * 47177, wet, atol=1e-6)
+
+
+def test_distances_stop_at_the_most_and_the_spread_of_values_is_even():
+    marked = np.zeros((3, 9), bool)
+    assert (spatter.distance(marked, 4) == 4).all()
+    marked[1, 0] = True
+    np.testing.assert_allclose(spatter.distance(marked, 4)[1], [0, 1, 2, 3, 4, 4, 4, 4, 4])
+    found = spatter.equalised(np.uint8([[7, 7, 7, 7], [9, 9, 200, 200]]))
+    assert found.tolist() == [[0, 0, 0, 0], [128, 128, 255, 255]]
+    assert (spatter.equalised(np.full((2, 2), 5, np.uint8)) == 5).all()
+
+
+def test_spatter_is_water_or_mud_of_its_colour_over_an_image_of_any_size():
+    """By the formulas, on a black image; at 224 px the layer is the published one, at fewer px means over its boxes."""
+    whole, small = np.zeros((224, 224, 3)), np.zeros((56, 56, 3))
+    for severity, colour, most in ((2, (175, 238, 238), 0.5), (4, (63, 42, 20), 1)):
+        large, found = (spatter.spatter(x, severity, draws()) for x in (whole, small))
+        np.testing.assert_allclose(found, large.reshape(56, 4, 56, 4, 3).mean((1, 3)), atol=1e-6)
+        wet = large.max(2) > 0
+        assert 0.05 < wet.mean() < 0.5
+        np.testing.assert_allclose(
+            large[wet] / large[wet].max(1, keepdims=True), [np.array(colour) / max(colour)] * wet.sum()
+        )
+        assert large.max() == pytest.approx(most * max(colour) / 255, rel=0.01)
+    grey = spatter.spatter(whole[..., :1], 4, draws())
+    np.testing.assert_allclose(grey[..., 0], large @ weather.GREY, atol=1e-6)
+    white = spatter.spatter(whole + 1, 4, draws())
+    np.testing.assert_allclose(1 - white, (1 - np.array(colour) / 255) * (large[..., :1] / (63 / 255)), atol=1e-6)
+
+
 def test_a_spec_of_images_may_be_corrupted():
     clean, foggy = load("digits:handwritten?size=8"), load("digits:handwritten?size=8&corrupt=contrast@3")
     np.testing.assert_array_equal(foggy.test.x[:5], corrupted(clean.test.x[:5], "contrast@3"))
     assert "images corrupted: contrast@3" in foggy.notes
     assert foggy.name.endswith("?corrupt=contrast@3")
     assert len(named("all@5")) == 14
-    assert len(named("extra@1")) == len(GROUPS["extra"]) == 3
+    assert len(named("extra@1")) == len(GROUPS["extra"]) == 4
 
 
 @pytest.mark.parametrize(

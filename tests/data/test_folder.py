@@ -12,7 +12,7 @@ from pictures import encoded
 from PIL import Image
 
 from tl_jax.core.errors import UserError
-from tl_jax.data.files import cache, decoder
+from tl_jax.data.files import cache, decoder, decoders
 from tl_jax.data.load import load
 from tl_jax.data.readers import images
 from tl_jax.data.readers.folder import listing
@@ -186,15 +186,11 @@ def test_worker_processes_decode_what_this_one_does(tmp_path, picture, write, mo
     write(tmp_path / "set" / "odd" / "417.png", "no picture")
     files = listing(parse(f"folder:{tmp_path / 'set'}"), "").files
     look = images.Look(8, 8)
-    alone = np.zeros((420, 8, 8, 3), np.uint8)
-    errors = images.decode_all(files, look, alone).errors
-    np.save(tmp_path / "out.npy", np.zeros_like(alone))
-    together = np.load(tmp_path / "out.npy", mmap_mode="r+")
-    monkeypatch.setattr(images, "workers", lambda: 2)
-    assert (
-        images.decode_all(files, look, together).errors
-        == errors
-        == {418: "UnidentifiedImageError: cannot identify image file"}
-    )
+    alone, together = np.zeros((2, 420, 8, 8, 3), np.uint8)
+    monkeypatch.setattr(decoders, "workers", lambda: 1)
+    errors = decoders.decode(files, range(420), look, alone).errors
+    monkeypatch.setattr(decoders, "workers", lambda: 2)
+    assert decoders.decode(files, range(420), look, together).errors == errors
+    assert errors == {418: "UnidentifiedImageError: cannot identify image file"}
     assert files.names[418] == "odd/417.png"
-    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), alone)
+    np.testing.assert_array_equal(together, alone)

@@ -9,7 +9,8 @@ import pytest
 import tl_jax
 from tl_jax import handed
 from tl_jax.core.errors import UserError
-from tl_jax.data.load import load
+from tl_jax.data.like import labels_like
+from tl_jax.data.load import everything, load
 from tl_jax.data.match import matched
 from tl_jax.data.spec import parse
 
@@ -146,6 +147,9 @@ def test_names_and_numbers_of_two_splits_are_not_mixed(tmp_path):
 def test_classes_that_training_lacks_are_said(tmp_path):
     domain = load(saved(tmp_path, x=X, y=TURN % 2, x_test=X, y_test=TURN % 2 + 1))
     assert "1 of 3 classes (2) have examples to test on, and none in train" in domain.notes
+    named = load(saved(tmp_path, x=X, y=TURN % 2, classes=np.array(["a", "b", "c"])))
+    assert "1 of 3 classes have no example: c" in named.notes
+    assert Domain("target", ("a", "b", "c"), X, X, X).notes == ()
 
 
 @pytest.mark.parametrize("classes", [{"a", "b"}, {1: "b", 0: "a"}], ids=["set", "mapping"])
@@ -235,3 +239,34 @@ def test_one_file_by_two_names_is_said(shop):
     (shop / "bike" / "again.png").symlink_to(shop / "mug" / "03.png")
     notes = load(f"folder:{shop}?size=8").notes
     assert "1 images are files that are there by another name, too, 1 of them in another class" in notes[0]
+
+
+def test_what_is_predicted_may_all_be_of_one_class(tmp_path, write, shop, picture):
+    """And may be one example: nothing is learnt from it."""
+    both = write(
+        tmp_path / "both.csv", "a,y\n" + "".join(f"{x},{'ab'[i % 2]}\n" for i, x in enumerate(X[:, 0].tolist()))
+    )
+    model = load(f"csv:{both}?label=y")
+    read = lambda path, before, like: labels_like(everything(str(path), "", before, like), like)
+    one = write(tmp_path / "one.csv", "a,y\n1.5,b\n")
+    assert read(one, f"csv:{both}?label=y", model)[0].tolist() == [1]
+    assert "split is empty" in said(lambda: load(f"csv:{one}?label=y"))
+    np.savez(tmp_path / "some.npz", x=X[:3, :1], y=np.array(["a"] * 3))
+    assert read(tmp_path / "some.npz", f"csv:{both}?label=y", model)[0].tolist() == [0, 0, 0]
+    write(tmp_path / "new" / "mug" / "1.png", picture())
+    pictures = load(f"folder:{shop}?size=8")
+    assert read(tmp_path / "new", f"folder:{shop}?size=8", pictures) == (np.array([1]), "")
+    assert "found 1 class" in said(lambda: load(f"folder:{tmp_path}/new"))
+
+
+def test_a_value_far_from_all_others_may_be_a_mark():
+    values = np.where(np.arange(N) == 5, -999, X[:, 0]).astype(np.float32)
+    notes = one_domain((X, values), "mine").notes
+    assert notes == ("labels such as -999 are far from all others: a mark of a missing value?",)
+    assert one_domain((X, X[:, 0]), "mine").notes == ()
+
+
+def test_groups_that_given_splits_cut_are_said(tmp_path, write):
+    line = lambda i: f"{X[i, 0]},{('train', 'test')[i % 2]},{'pq'[i % 4 // 2]},{i % 3}\n"
+    table = write(tmp_path / "a.csv", "a,s,g,y\n" + "".join(map(line, range(N))))
+    assert "2 groups are in train and in test (p, ...)" in load(f"csv:{table}?label=y&split=s&group=g").notes[0]

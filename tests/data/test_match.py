@@ -10,7 +10,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.data.check.domain import single
 from tl_jax.data.domain import Domain, Examples
 from tl_jax.data.load import load
-from tl_jax.data.match import matched
+from tl_jax.data.match import check_labelled, matched
 from tl_jax.run.plan.problem import describe
 
 
@@ -73,7 +73,7 @@ def test_what_was_resized_to_match_is_said():
     assert second.notes[0].startswith("resized from 9x7 to 6x6, like the other domains")
     assert "resized from 9x7 to 6x6" in describe([second])
     assert any("resized from 9x7" in line for line in single(second).warnings)
-    assert matched([domain()], domain(name="t"))[1].notes == ()
+    assert matched([domain()], domain(name="other"))[1].notes == ()
 
 
 @pytest.mark.parametrize("modality", ["sound", "text"])
@@ -146,3 +146,36 @@ def test_nothing_is_copied_where_nothing_changes():
     target = replace(source, name="t")
     _, ready = matched([source], target)
     assert ready.train.x is target.train.x
+
+
+def test_a_source_of_one_class_teaches_nothing():
+    source = domain(name="s")
+    part = Examples(source.train.x, np.where(source.train.y == 1, 1, -1))
+    with pytest.raises(UserError, match=r"s: its training examples with a label are all of one class \(b\)"):
+        check_labelled([replace(source, train=part)])
+    check_labelled([replace(source, validation=part, test=part)])
+
+
+def test_numbers_of_another_scale_are_asked_about():
+    small, large = (domain(shape=(4,), name=name, modality="vector") for name in ("s", "other"))
+    parts = {split: Examples(part.x * 100, part.y) for split, part in large.splits.items()}
+    target = matched([small], replace(large, **parts))[1]
+    assert "was only one of the two normalised?" in target.notes[-1]
+    assert not matched([small], large)[1].notes
+
+
+def test_a_target_of_the_source_s_examples_is_said():
+    source = domain(name="s")
+    renamed = replace(source, name="t", classes=source.classes)
+    assert "its training examples are those of s" in matched([source], renamed)[1].notes[-1]
+    assert not matched([source], source)[1].notes
+    assert not matched([source], domain(name="other"))[1].notes
+
+
+def test_a_domain_without_content_is_asked_about():
+    black = domain(name="s")
+    part = Examples(0 * black.train.x, black.train.y)
+    assert replace(black, train=part).notes == (
+        "every number of every training example is 0: is this the right array?",
+    )
+    assert not replace(black, test=part).notes

@@ -11,13 +11,14 @@ import pytest
 from tiny import FAST, domain, stop
 
 import tl_jax
+from tl_jax import handed
 from tl_jax.balancing.table import STRATEGIES
 from tl_jax.balancing.tasks import TaskHead
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain, Examples
 from tl_jax.evaluation.metrics import log_softmax
 from tl_jax.kinds.multitask.observe import metrics
-from tl_jax.kinds.multitask.tasks import task_problem
+from tl_jax.kinds.multitask.tasks import otherwise_split, task_problem
 from tl_jax.programs.trained import predict as program
 from tl_jax.programs.trained.export import Choice, export
 from tl_jax.programs.trained.opened import open_model
@@ -83,6 +84,21 @@ def test_equal_examples_are_one_input_with_labels_side_by_side():
     np.testing.assert_allclose(
         y[known, 1] * problem.tasks[2].scale + problem.tasks[2].center, SUM.train.y[known], rtol=1e-4
     )
+
+
+def test_examples_that_two_tasks_split_otherwise_are_said_to_leak():
+    every = np.concatenate([part.x for part in NEAR.splits.values()])
+    first, second = (
+        handed.one_domain((every, y), name) for name, y in (("a", every[:, 0] > 0), ("b", every[:, 1] > 0))
+    )
+    (note,) = otherwise_split([first, FAR, second], task_problem([first, FAR, second]))
+    assert note.startswith("b has the examples of a in other splits")
+    assert otherwise_split(TASKS, task_problem(TASKS)) == ()
+
+
+def test_a_task_of_one_label_is_refused():
+    with pytest.raises(UserError, match="same: every known label of the train split is 2: nothing to learn"):
+        task_problem([NEAR, relabelled("same", ("a", "b", "c"), lambda part: 2 + 0 * part.y)])
 
 
 def test_one_input_alone_has_its_tasks_renumbered():
@@ -260,7 +276,7 @@ def test_a_row_has_every_task_and_labels_go_to_the_task_that_they_are_of(model, 
     assert rows(found)[0]["pair/label"] == "no"
     assert "near/label" not in rows(found)[0]
     assert any("may be of the tasks far, near" in note for note in found.notes)
-    with pytest.raises(UserError, match="go by several statistics"):
+    with pytest.raises(UserError, match="several statistics"):
         program.embeddings(found)
     one = program.predict(dataclasses.replace(model, only="near"), files["near"])
     kept = program.embeddings(one)

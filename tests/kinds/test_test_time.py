@@ -12,11 +12,18 @@ import tl_jax
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain, Examples
 from tl_jax.kinds.table import KINDS, run
+from tl_jax.kinds.test_time.jobs import streaming
 from tl_jax.kinds.test_time.streams import continual, episodic, mixed, ordered, segments
+from tl_jax.methods import TEST_TIME
 from tl_jax.models.files.pretrained import save
 from tl_jax.models.networks import NETWORKS, build
 from tl_jax.naming.calls import parse
+from tl_jax.programs.trained import predict as program
+from tl_jax.programs.trained.export import Choice, export
+from tl_jax.programs.trained.streamed import in_blocks
+from tl_jax.run.plan import prepare
 from tl_jax.run.plan.types import Options
+from tl_jax.run.settings.config import Config
 
 ASKED = {"kind": "test_time", "seeds": 2, **FAST, "eval_every": 24}
 METHODS = ["no_adaptation", "bn_adapt(prior=0.0)", "tent"]
@@ -69,6 +76,41 @@ def test_what_was_predicted_stands_by_example(result):
     error = (stored[name] != TARGET.test.y).mean(1)
     listed = json.loads((where / "results.json").read_text())
     assert [r["selectors"]["last"]["error/none"] for r in listed[:2]] == pytest.approx(error.tolist())
+
+
+@pytest.mark.parametrize("job", ["no_adaptation", "tent"])
+def test_a_stream_is_predicted_as_the_run_predicted_its_own(result, job, tmp_path):
+    result, where, _ = result
+    model = tl_jax.load(where, job, 1, source=SOURCE, target=TARGET)
+    assert repr(model) == f"<{job}, seed 1, of 24 steps>"
+    rows = segments(continual(batch=10), ("none",), TARGET.test.y, (0, 1))[0].rows[1]
+    np.savez(tmp_path / "new.npz", x=TARGET.test.x[rows], y=np.array(TARGET.classes)[TARGET.test.y[rows]])
+    found = program.predict(model, str(tmp_path / "new.npz"))
+    (stored,) = [x for name, x in records(where).items() if job in name and name.endswith("predicted/none")]
+    want = [TARGET.classes[k] for k in stored[1][rows]]
+    assert program.table(found)["class"].tolist() == want
+    (record,) = [r for r in result.records if (r["method"], r["seed"]) == (job, 1)]
+    assert program.scores(found)[0].startswith(f"error {record['selectors']['last']['error/none']:.4g}, ")
+    assert program.table(found)["batch"].tolist() == [i // 10 for i in range(33)]
+    assert any("10 a batch, each predicted before" in note for note in found.notes)
+
+
+def test_what_a_stream_has_not_is_refused_and_blocks_of_classes_are_said(result, tmp_path):
+    _, where, _ = result
+    domains = {"source": SOURCE, "target": TARGET}
+    with pytest.raises(UserError, match="at test time nothing is chosen"):
+        tl_jax.load(where, "tent", select="selected", **domains)
+    with pytest.raises(UserError, match="a stream is of the target"):
+        tl_jax.load(where, "tent", **domains).said([TARGET], "source0")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prepare, "load", lambda spec, data_dir: {"near": SOURCE, "far": TARGET}[spec])
+        with pytest.raises(UserError, match="tent adapts to a stream as it predicts"):
+            export(where, Choice("tent"), tmp_path)
+    plain = {name: streaming(Config(source=("a",)), [(name, make())])[0].plain for name, make in TEST_TIME.items()}
+    assert [name for name, found in plain.items() if found] == ["no_adaptation"]
+    assert in_blocks(np.array([1, 1, 0, 0, 2]))
+    assert not in_blocks(np.array([1, 0, 1, 2]))
+    assert not in_blocks(np.array([1, 1, -1, 2]))
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_errors(result, tmp_path, monkeypatch):

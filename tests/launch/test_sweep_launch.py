@@ -97,3 +97,15 @@ def test_a_search_goes_on_after_a_kill_with_the_points_that_it_would_have_asked_
     plans = [(tmp_path / folder / "s" / "plan.json").read_text() for folder in ("whole", "cut")]
     assert plans[0] == plans[1]
     assert len(json.loads(plans[0])["of"]["rounds"]) == 3
+
+
+def test_what_a_sweep_gives_every_run_is_not_given_to_all_besides(tmp_path):
+    for given, words in (
+        (("--over=lam=0.1,1", "--lam=3"), "--lam is given, and every run of the sweep has a value of its own"),
+        (("--over=method=dann,mcc", "--method=dan"), "--method is given"),
+        (("--over=lr=uniform(0.1, 1)", "--draws=-2"), "draws"),
+    ):
+        done = launch("sweep", "transductive", f"--dir={tmp_path}/s", *given, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert words in done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -56,6 +56,18 @@ def test_a_mistake_exits_with_two_and_one_message(mistake, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_flag_of_one_value_takes_one(tmp_path):
+    for given, words in (
+        (("--lr=0.1", "--lr", "0.2"), "--lr is given more than once"),
+        (("--target=digits:photo", "--target=digits:handwritten"), "--target is given more than once"),
+        (("--lam=3", "--sweep=lam=0.1,1"), "--lam and --sweep=lam both say what it is"),
+    ):
+        done = launch(*TINY, *given, f"--run_dir={tmp_path}/run")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert words in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_dry_run_says_everything_and_writes_nothing(tmp_path):
     done = launch(*PAIR, *TINY, "--method=shot", "--freeze=backbone/*=frozen", "--dry_run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -75,7 +87,8 @@ def test_list_params_shows_paths_and_factors(tmp_path):
 
 def test_interrupted_then_run_again(tmp_path):
     """Ctrl-C saves; the same line goes on and ends; the same line once more says that it is complete."""
-    flags = [*PAIR, *TINY, "--method=mcc", "--steps=1500", "--eval_every=50"]
+    shorter = [one for one in TINY if not one.startswith(("--steps", "--eval_every"))]
+    flags = [*PAIR, *shorter, "--method=mcc", "--steps=1500", "--eval_every=50"]
     command = [sys.executable, "-m", "launch.transductive", *flags]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     checkpoints = lambda: list(tmp_path.glob("runs/*/checkpoints/mcc/[0-9]*"))

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from tl_jax.losses.inverse_gram import inverse_gram_alignment
+from tl_jax.losses.spectra.inverse_gram import inverse_gram_alignment
 
 pytestmark = pytest.mark.usefixtures("double")
 

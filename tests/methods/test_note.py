@@ -93,6 +93,9 @@ def test_normalisation_takes_what_is_no_chance_from_the_example(train):
     np.testing.assert_allclose(said(instance_aware(NETWORK, 1e6))[0].features, plain.features, atol=1e-12)
     for name, old in STATS["norm1"].items():  # a momentum of .1, a tenth of it
         np.testing.assert_allclose(stats["norm1"][name], old + 0.1 * (moved["norm1"][name] - old), rtol=1e-9)
+    bare = X[:, :1, :1]  # of one place nothing is known
+    by_place, plain = (of.apply(PARAMS, STATS, bare, train=train)[0] for of in (instance_aware(NETWORK, 0.0), NETWORK))
+    np.testing.assert_array_equal(by_place.features, plain.features)
     still = instance_aware(NETWORK, 1.0).apply(PARAMS, STATS, X, train=train, frozen={"norm1"})[0]
     np.testing.assert_allclose(still.features, by_hand(X, np.array([0.5, -1.0]), np.array([2.0, 0.3]), 1.0), rtol=1e-8)
 

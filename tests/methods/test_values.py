@@ -7,8 +7,8 @@ import pytest
 from cases import BATCH, D, M, N
 
 from tl_jax.core.types import At, Labeled, Model, Output
-from tl_jax.losses.inverse_gram import inverse_gram_alignment
-from tl_jax.losses.subspaces import subspace_distance
+from tl_jax.losses.spectra.inverse_gram import inverse_gram_alignment
+from tl_jax.losses.spectra.subspaces import subspace_distance
 from tl_jax.methods import METHODS
 from tl_jax.methods.contract import Example, Own
 

@@ -8,6 +8,7 @@ from tiny import SOURCE, TARGET
 
 import tl_jax
 from tl_jax import Adapted
+from tl_jax.estimator import _like
 
 NAMES = ("cup", "jug", "pan")
 X, Y, X_T = SOURCE.train.x, np.array(NAMES)[SOURCE.train.y], TARGET.train.x
@@ -61,6 +62,18 @@ def test_a_pickled_one_predicts_alike_and_lists_are_taken(adapted):
 def test_a_mistake_is_a_message_before_anything_is_trained(how, given, said):
     with pytest.raises(ValueError, match=said):
         Adapted(**how).fit(*given)
+
+
+def test_pixels_are_those_of_the_training():
+    pixels = np.zeros((3, 8, 8, 1), np.uint8)
+    assert _like(pixels, ((8, 8, 1), "uint8")) is pixels
+    for x, form in (
+        (pixels / 255, ((8, 8, 1), "uint8")),
+        (pixels, ((9, 9, 1), "uint8")),
+        (pixels, ((8, 8, 1), "float32")),
+    ):
+        with pytest.raises(ValueError, match="the estimator was trained on"):
+            _like(x, form)
 
 
 @pytest.mark.slow

@@ -59,3 +59,8 @@ def test_where_all_is_new_or_nothing_it_is_refused_with_the_reason():
         prepared(("shot",), lr_new=3.0)
     with pytest.raises(UserError, match="lr_new"):
         prepared(("source_only",), lr_new=0.0)
+
+
+def test_a_trade_off_that_no_method_has_is_said():
+    setup = prepared(("source_only",), lam=3.0)
+    assert without_effect(setup.config, setup.tasks) == ["--lam=3.0 changes nothing: source_only has no trade-off."]

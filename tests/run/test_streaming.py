@@ -77,7 +77,7 @@ def test_few_labels_stream_by_trial_to_several_devices(tmp_path):
 
 def draws(**change) -> Draws:
     return Draws(
-        **{"seeds": np.array([0, 1], np.uint32), "rows": None, "batch": (16, 16), "total": 50, "whole": False, **change}
+        **{"seeds": np.array([0, 1], np.uint32), "rows": None, "batch": (16, 16), "total": 50, "whole": {}, **change}
     )
 
 

@@ -3,6 +3,8 @@
 import pytest
 
 from tl_jax.core.errors import UserError
+from tl_jax.run.settings.config import Config
+from tl_jax.sweep.asked.inner import with_inner
 from tl_jax.sweep.asked.space import Asked, points
 
 
@@ -61,6 +63,21 @@ def test_pairs_are_ordered_and_each_domain_is_left_out_once():
     assert left[0]["source"] == ("digits:photo", "digits:handwritten")
 
 
+def test_runs_that_a_setting_is_chosen_by_never_see_the_target():
+    asked = Asked(over=["lr=0.1, 0.01"], leave_out="'p', 'a', 'c', 's'")
+    outer = points(asked)
+    found = with_inner(Config(), outer)
+    assert found[: len(outer)] == outer
+    assert len(found) == 2 * (4 + 4 * 3)
+    for point in outer:
+        domains = {*point["source"]}
+        inner = [p for p in found if {*p["source"], p["target"]} == domains and p["lr"] == point["lr"]]
+        assert [p["target"] for p in inner] == [*point["source"]]
+        assert all(point["target"] not in (*p["source"], p["target"]) for p in inner)
+    with pytest.raises(UserError, match=r"several are needed, not a -> b"):
+        with_inner(Config(source=("a",), target="b"), [{"lr": 0.1}])
+
+
 MISTAKES = {
     "after '=' stand values": Asked(over=["lam=0.1, mine.py:f(x=1)"]),
     "write name=value": Asked(over=["lam"]),
@@ -78,6 +95,7 @@ MISTAKES = {
     "stands alone": Asked(over=["lr=uniform(0, 1), 2"], draws=3),
     "write uniform(low, high)": Asked(over=["lr=uniform(0)"], draws=3),
     "Did you mean 'dann'": Asked(over=["method=dann, mcc"], only=["dan: lam=1"]),
+    "two sets of values where 'cnn' is": Asked(over=["method=dann", "network=cnn"], only=["dann: lam=1", "cnn: lam=2"]),
     "write it as in": Asked(over=["method=dann"], only=["lam=1"]),
     "write name, name": Asked(together=["lr, lam = 1, 2"]),
     "Did you mean 'office31'": Asked(pairs="office_31"),

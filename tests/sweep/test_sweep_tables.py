@@ -253,3 +253,57 @@ def test_one_table_says_where_data_or_code_were_others(runs):
     assert differing([row for row in rows if row["method"] == "dann"]) == []
     assert differing([{**row, "data": None, "code": None} for row in rows]) == []
     assert differing([{**row, "network": row["run_dir"]} for row in rows]) == [code]
+
+
+# Settings chosen by domains left out of training ------------------------------------------------
+
+
+def generalising(source, target, lr, **scores) -> dict:
+    at = {"step": 8, "target/accuracy": scores["test"], "criterion": "source_val", "score": scores["source_val"]}
+    oracle = {**at, "target/accuracy": scores["test"] + 0.01, "score": scores.get("oracle", 0.0)}
+    found = record("erm", 0, None, None, 0.0)
+    selectors = {"selected": at, "oracle": oracle}
+    return {**found, "source": source, "target": target, "values": {"lr": lr}, "selectors": selectors}
+
+
+@pytest.fixture
+def left_out(tmp_path):
+    """source_val likes lr .1, the sources left out .01, the target's labels .001."""
+    scores = {0.1: (0.9, 0.5, 0.2), 0.01: (0.8, 0.6, 0.3), 0.001: (0.7, 0.7, 0.9)}  # source_val, test, the oracle's
+    inner = {0.1: (0.3, 0.4), 0.01: (0.9, 0.2), 0.001: (0.4, 0.4)}  # on b of a, on a of b
+    rows = {
+        ("a+b", "c"): [generalising("a+b", "c", lr, source_val=s, test=t, oracle=o) for lr, (s, t, o) in scores.items()]
+    }
+    for source, target, i in (("a", "b", 0), ("b", "a", 1)):
+        rows[source, target] = [generalising(source, target, lr, source_val=0.5, test=x[i]) for lr, x in inner.items()]
+    for (source, target), records in rows.items():
+        run_dir(tmp_path / f"{source}-{target}", records, Config(source=tuple(source.split("+")), target=target))
+    return tmp_path
+
+
+def test_a_setting_is_chosen_by_the_sources_left_out_beside_validation_and_the_oracle(left_out):
+    rows = collect([left_out]).rows
+    asked = Asked(best=("lr",), choose=("criterion", "leave_one_domain_out", "oracle"))
+    table = pivot(rows, asked)
+    assert table.columns == [("a+b -> c",)]
+    found = {
+        row[1]: (table.cells[row, ("a+b -> c",)].chosen["lr"], table.cells[row, ("a+b -> c",)].mean)
+        for row in table.rows
+    }
+    assert found == {
+        "criterion": (0.1, 0.5),
+        "leave_one_domain_out": (0.01, 0.6),
+        "oracle": (0.001, pytest.approx(0.71)),
+    }
+    assert "without an example of the target" in shown(table).text()
+    alone = pivot(rows, asked._replace(choose=("leave_one_domain_out",)))
+    assert alone.cells[("erm",), ("a+b -> c",)].mean == 0.6
+    assert len(pivot(rows, Asked(best=("lr",))).columns) == 3
+
+
+def test_a_choice_that_nothing_was_trained_for_is_refused(left_out):
+    rows = [row for row in collect([left_out]).rows if row["pair"] != "b -> a"]
+    with pytest.raises(
+        UserError, match=r"no runs with each source left out .*--choose=leave_one_domain_out trains them"
+    ):
+        pivot(rows, Asked(best=("lr",), choose=("leave_one_domain_out",)))

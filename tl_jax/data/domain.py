@@ -13,6 +13,8 @@ from tl_jax.data.door_frames import check_rows
 from tl_jax.data.door_labels import UNKNOWN as UNKNOWN
 from tl_jax.data.door_labels import known as known
 from tl_jax.data.door_labels import labels
+from tl_jax.data.files.pictures import Pictures as Pictures
+from tl_jax.data.files.pictures import equal as equal
 
 
 class Examples(NamedTuple):

@@ -7,7 +7,7 @@ import numpy as np
 
 from tl_jax.core.errors import UserError, unknown
 from tl_jax.data.door import plain
-from tl_jax.data.door_names import class_list, of_classes, read_names, refuse_marks, remarks
+from tl_jax.data.door_names import class_list, far_off, of_classes, read_names, refuse_marks, remarks
 from tl_jax.data.files.marks import minus_one
 
 UNKNOWN = -1
@@ -58,7 +58,8 @@ def labels(
         _check_order(name, flat, names)
         found = {split: _numbered(f"{name}, {split} split", y, names) for split, y in flat.items()}
         return names, found, [*notes, *of_classes(names, found)]
-    return (), _values(name, flat), notes
+    values = _values(name, flat)
+    return (), values, [*notes, *far_off(np.concatenate(list(values.values())))]
 
 
 def _of_columns(where: str, y: np.ndarray, names: Sequence[str] | None, columns: list[str] | None) -> np.ndarray:

@@ -60,13 +60,28 @@ def refuse_marks(name: str, every: np.ndarray) -> None:
         raise UserError(f"{name}: the labels {twins} are one number written in two ways. Write them alike.")
 
 
+def far_off(values: np.ndarray) -> list[str]:
+    """A note of values [n] so far from the others (30 times the width of the middle half) that they may be marks."""
+    some = values[np.isfinite(values)] if np.issubdtype(values.dtype, np.floating) else values[:0]
+    if not len(some):
+        return []
+    low, middle, high = np.percentile(some, (25, 50, 75))
+    far = some[np.abs(some - middle) > 30 * (high - low)] if high > low else some[:0]
+    if not len(far):
+        return []
+    return [f"labels such as {far.min():g} are far from all others: a mark of a missing value?"]
+
+
 def of_classes(names: Sequence[str], y: Mapping[str, np.ndarray]) -> list[str]:
-    """Notes of classes that are spelled like another but for capitals, and of those that training has no example of."""
+    """Notes of classes that are spelled like another but for capitals, that have no example, or none in training."""
     folded = Counter(map(str.casefold, names))
     twins = [name for name in names if folded[name.casefold()] > 1]
     notes = [f"{len(twins)} classes differ by upper and lower case alone: {', '.join(twins[:4])}"] if twins else []
     held = {split: set(np.unique(part[part >= 0]).tolist()) for split, part in y.items()}
-    if held["train"] and (lacking := sorted(set().union(*held.values()) - held["train"])):
+    every = set[int]().union(*held.values())
+    if every and (absent := [name for number, name in enumerate(names) if number not in every]):
+        notes.append(f"{len(absent)} of {len(names)} classes have no example: {', '.join(absent[:4])}")
+    if held["train"] and (lacking := sorted(every - held["train"])):
         shown = ", ".join(names[int(c)] for c in lacking[:4])
         notes.append(f"{len(lacking)} of {len(names)} classes ({shown}) have examples to test on, and none in train")
     return notes

@@ -10,7 +10,7 @@ from tl_jax.data.domain import Domain
 from tl_jax.data.embedded import digit_domains, digit_tasks, digits
 from tl_jax.data.like import joined
 from tl_jax.data.readers import arrays, folder, images, sound, svmlight, tables, tfds
-from tl_jax.data.spec import CORRUPT, OWN, SCHEME_FREE, Spec, accept, parse, without
+from tl_jax.data.spec import ASKED, CORRUPT, OPTION, OWN, SCHEME_FREE, WHEN_READ, Spec, accept, parse, without
 from tl_jax.naming import calls
 
 DIGITS: Mapping[str, Callable[[], Domain]] = {
@@ -73,6 +73,10 @@ def _read(spec: Spec, data_dir: str) -> Domain:
     how = spec.options.get(CORRUPT, "")
     if CORRUPT in spec.options:
         named(how)  # before anything is read
+        if spec.options.get(OPTION) == WHEN_READ and not spec.whole:
+            raise UserError(
+                f"{spec.text}: {CORRUPT}={how} is of images that are there, before a run: leave {ASKED} out."
+            )
     domain = SCHEMES[spec.scheme](without(spec, CORRUPT), data_dir)
     return of_domain(domain, how) if how else domain
 
@@ -88,7 +92,7 @@ PATHS = {
     ".libsvm": "svmlight",
 }
 """{ending of a file: the scheme that reads it}; folders, archives and pictures are read as pictures, or as sound."""
-OF_ONE = ("x_val", "y_val", "x_test", "y_test", "test", CORRUPT)
+OF_ONE = ("x_val", "y_val", "x_test", "y_test", "test", CORRUPT, OPTION)
 """Options of one set, as which another is not read."""
 
 

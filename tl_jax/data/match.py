@@ -6,12 +6,15 @@ import numpy as np
 
 from tl_jax.core.errors import UserError, require
 from tl_jax.data.domain import UNKNOWN, Domain, Examples, changed, known
+from tl_jax.data.files.pictures import ASKED, Pictures
 
 LABEL_SPACES = ("closed", "partial", "open", "universal")
 """closed: equal sets of classes; partial: the target has some of the source's; open: it has others besides; universal:
 it has some of the source's, and may have others."""
 
 
+APART, ENOUGH = 10.0, 1000
+"""So many times the deviation of another domain is asked about; examples that tell it."""
 INDEX = "index "
 """Begins the names of columns that a sparse file numbers, where nobody says from where it counts."""
 
@@ -41,8 +44,26 @@ def matched(
     own = not same_task and set(target.classes) != set(first.classes)
     ready = [renamed(domain, first.classes) for domain in sources]
     ready.append(target if own else renamed(target, first.classes))
-    ready = alike(ready)
-    return tuple(ready[:-1]), ready[-1]
+    *ready, target = alike(ready)
+    said = [*_scales(first, target), *(note for source in ready for note in _shared(source, target))]
+    return tuple(ready), changed(target, notes=(*target.notes, *said))
+
+
+def _shared(source: Domain, target: Domain) -> list[str]:
+    """A note where a source and a target of another name have the same training examples."""
+    if source.name == target.name or not np.array_equal(source.train.x, target.train.x):
+        return []
+    return [f"its training examples are those of {source.name}: its labels reach training through them"]
+
+
+def _scales(first: Domain, other: Domain) -> list[str]:
+    """A note where numbers are so much larger in one of two domains that only one may have been normalised."""
+    if first.modality not in ("vector", "series"):
+        return []
+    ours, theirs = (float(domain.train.x[:ENOUGH].std(dtype=np.float64)) for domain in (first, other))
+    if min(ours, theirs) == 0 or max(ours, theirs) <= APART * min(ours, theirs):
+        return []
+    return [f"deviation {theirs:.3g}, that of {first.name} is {ours:.3g}: was only one of the two normalised?"]
 
 
 def named(domains: Sequence[Domain]) -> list[Domain]:
@@ -58,13 +79,25 @@ def named(domains: Sequence[Domain]) -> list[Domain]:
 
 
 def check_labelled(sources: Sequence[Domain]) -> None:
-    """Raises UserError for a source without a known label to train on."""
+    """Raises UserError for a source without a known label to train on, or with those of one class."""
     for source in sources:
+        check_several(source)
         if not known(source.train.y).any():
             raise UserError(
                 f"{source.name}: no training example has a label, and a source is what labels are learnt from. Give "
                 "its labels, or use it as the target: a domain without labels can be one."
             )
+
+
+def check_several(domain: Domain) -> None:
+    """Raises UserError where the known labels of training are all of one class."""
+    found = np.unique(domain.train.y[known(domain.train.y)])
+    if domain.classes and len(found) == 1:
+        named = [*domain.classes, "one that the source lacks"][int(found[0])]
+        raise UserError(
+            f"{domain.name}: its training examples with a label are all of one class ({named}); at least two are "
+            "needed."
+        )
 
 
 def alike(domains: Sequence[Domain]) -> list[Domain]:
@@ -220,6 +253,12 @@ def _resized(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Images [n, h, w, c] resized (bilinear), grey repeated to colour or colour made grey where the shapes differ."""
     from PIL import Image
 
+    if isinstance(x, Pictures):
+        sizes = ["x".join(map(str, each)) for each in (x.shape[1:], shape)]
+        raise UserError(
+            f"{x.name}: with {ASKED} its images are {sizes[0]} and stay so, but the other domains make it {sizes[1]}. "
+            f"Say size= and channels= so that all are alike, or leave {ASKED} out."
+        )
     h, w, c = shape
     if x.shape[1:3] == (h, w) and x.shape[3] <= c:
         return np.repeat(x, c, axis=-1)

@@ -9,6 +9,9 @@ from urllib.parse import unquote
 
 from tl_jax.core.errors import UserError, unknown
 from tl_jax.data.files.containers import refuse_html
+from tl_jax.data.files.pictures import ASKED as ASKED
+from tl_jax.data.files.pictures import OPTION as OPTION
+from tl_jax.data.files.pictures import WHEN_READ as WHEN_READ
 from tl_jax.naming.own_code import is_own, parts
 
 SCHEME_FREE = ""

@@ -30,8 +30,9 @@ def split(y: np.ndarray, fractions: Sequence[float] = FRACTIONS, *, groups=None,
         return _by_group(np.asarray(groups), fractions, rng)
     kinds = strata(y)
     parts, owed = ([], [], []), [0.0, 0.0]
-    for kind in np.unique(kinds):
-        rows = rng.permutation(np.flatnonzero(kinds == kind))
+    order = np.argsort(kinds, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(kinds[order])) + 1) if len(order) else []:
+        rows = rng.permutation(rows)
         free, taken = len(rows) - 1, []
         for i, share in enumerate((fractions[2], fractions[1])):
             # What rounding took from one class the next one gets, or ten classes of four would have no tenth.

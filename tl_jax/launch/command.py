@@ -37,6 +37,8 @@ def launch(main: Callable[..., None], about: str | None, words: bool = False) ->
             raise SystemExit(mistake(f"Unknown flag --{error.flagname}.{hint} --help lists all.")) from None
         except flags.Error as error:
             raise SystemExit(mistake(str(error))) from None
+        if twice := _twice(argv[1:]):
+            raise SystemExit(mistake(f"--{twice} is given more than once, and takes one value: leave the others out."))
         if len(rest) > 1 and not words:
             raise SystemExit(mistake(f"'{rest[1]}' is not a flag: flags begin with --, as in --method=mcc."))
         return rest
@@ -61,6 +63,21 @@ def launch(main: Callable[..., None], about: str | None, words: bool = False) ->
         # As in `... | head`: nobody reads any more, and what Python flushes in the end goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None  # what a shell says of SIGPIPE
+
+
+def _twice(given: Sequence[str]) -> str:
+    """The first flag of one value that is given several, of which absl would take the last; '' if there is none."""
+    seen: dict[str, str] = {}
+    for i, text in enumerate(given):
+        name, equals, value = text.lstrip("-").partition("=")
+        if text == "--":
+            break
+        if not text.startswith("-") or name not in FLAGS or isinstance(FLAGS[name], flags.MultiFlag):
+            continue
+        value = value if equals or FLAGS[name].boolean else "".join(given[i + 1 : i + 2])
+        if seen.setdefault(name, value) != value:
+            return name
+    return ""
 
 
 def _help(about: str) -> str:

@@ -69,7 +69,7 @@ def define(
         if values.get("label_fraction") and not FLAGS[named["labels_per_class"]].present:
             values["labels_per_class"] = ()  # the default gives way to what was asked for
         given = {name: value for name, value in values.items() if FLAGS[named[name]].present}
-        check_given(given)
+        check_given(given, [name for name, _ in values.get("sweep", ())])
         if "optimizer" in shown and FLAGS.recipe:
             sets, line = published(FLAGS.recipe, given, shown)
             print(line, file=sys.stderr if FLAGS.json or FLAGS.quiet else sys.stdout)

@@ -10,7 +10,7 @@
 The examples need no labels; where some are known their scores, each class's and the confusion matrix are printed. A
 path is read as the run's target was. The data of the run must be where they were: scale and classes are theirs. A model
 of several tasks has columns of each, or of --task alone. A spec has labels of one task; several specs with the same
-examples have those of several.
+examples have those of several. A model at test time predicts them in their order, a batch before it learns from it.
 """
 
 import sys

@@ -4,13 +4,15 @@
     tl-jax report runs --rows=method --columns=pair --best=lam --against=source_only
     tl-jax report sweeps/a --rows=method --columns=lam --where=network=cnn --format=latex --out=tables
     tl-jax report sweeps/a --best=lam --interval=0.95 --ranks --cd --commands --out=tables
+    tl-jax report sweeps/b --best=lr --choose=criterion,leave_one_domain_out,oracle
     tl-jax report sweeps/a --plot=lam --out=tables
     tl-jax report sweeps/a --export=tensorboard --to=exported
 
 A cell is the mean over seeds. Trials of several settings are never averaged: a name that takes several values is named
 in --rows, --columns or --best, or fixed by --where. --best chooses its value for every cell by the run's own criterion,
-which knows no test label. --out writes all trials (CSV, and Parquet where pyarrow is installed), the table in every
-format, and commands.txt: the line that remakes each cell.
+which knows no test label; with --choose also by domains left out of training (of a sweep with --choose), and by the
+target's validation labels, for comparison only. --out writes all trials (CSV, and Parquet where pyarrow is installed),
+the table in every format, and commands.txt: the line that remakes each cell.
 """
 
 from collections.abc import Sequence
@@ -25,6 +27,7 @@ from tl_jax.sweep.exporters.table import EXPORTERS, export
 from tl_jax.sweep.pictures.ablation import ablation, check
 from tl_jax.sweep.pictures.diagram import diagram
 from tl_jax.sweep.pictures.look import keep
+from tl_jax.sweep.tables.choose import CHOICES, serving
 from tl_jax.sweep.tables.collect import Row, collect, kept
 from tl_jax.sweep.tables.command import commands
 from tl_jax.sweep.tables.compare import TESTS, compare, sizes_of
@@ -45,6 +48,7 @@ def define() -> None:
     flags.DEFINE_list("rows", ["method"], "Names whose values are the rows.")
     flags.DEFINE_list("columns", ["pair"], "Names whose values are the columns.")
     flags.DEFINE_list("best", [], "Names whose values are chosen for each cell without test labels.")
+    flags.DEFINE_list("choose", [], f"By whom --best is chosen, side by side: {', '.join(CHOICES)}.")
     flags.DEFINE_multi_string("where", [], "Repeatable. name=value: only trials that have it; name!=value: all others.")
     flags.DEFINE_string("score", "", "As in last/target/accuracy; by default the selected step's accuracy (or R2).")
     flags.DEFINE_float("interval", 0.0, "Level of a confidence interval behind ±, as in 0.95; 0: the deviation.")
@@ -87,8 +91,12 @@ def report(roots: Sequence[Path]) -> None:
         return print(*found.notes, export(rows, FLAGS.export, FLAGS.to), sep="\n")
     if FLAGS.plot:
         return _plot(rows, [*found.notes, *differing(rows)])
-    pivoted = pivot(rows, Asked(tuple(FLAGS.rows), tuple(FLAGS.columns), tuple(FLAGS.best), FLAGS.score))
-    beside = _beside(pivoted, rows, [*found.notes, *differing(rows)])
+    choose = tuple(dict.fromkeys(FLAGS.choose))
+    inner = [] if choose else sorted({row["run_dir"] for row in serving(rows)})
+    said = f"{len(inner)} runs leave a source of the others out: with --choose they are no columns of their own."
+    notes = [*found.notes, *[said] * bool(inner)]
+    pivoted = pivot(rows, Asked(tuple(FLAGS.rows), tuple(FLAGS.columns), tuple(FLAGS.best), FLAGS.score, choose))
+    beside = _beside(pivoted, rows, [*notes, *differing(rows)])
     test = friedman(pivoted) if FLAGS.cd else None
     texts = {
         "text": table(pivoted, beside).text(),
@@ -124,6 +132,10 @@ def _check() -> None:
     """Raises UserError for flags that say nothing, before any file is read."""
     require("format", FLAGS.format, FORMATS)
     require("test", FLAGS.test, TESTS)
+    for by in FLAGS.choose:
+        require("--choose", by, CHOICES)
+    if FLAGS.choose and not FLAGS.best:
+        raise UserError("--choose says by whom --best is chosen: name what, as in --best=lr.")
     if not 0 <= FLAGS.interval < 1:
         raise UserError(f"--interval={FLAGS.interval:g}: a level between 0 and 1, as in 0.95.")
     for name in ("plot", "cd"):

@@ -1,6 +1,7 @@
 """The line of a sweep: its flags, besides those of its kind of transfer, and the plan that they ask for."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from tl_jax.run.plan.devices import setup as setup_devices
 from tl_jax.run.settings.config import Config
 from tl_jax.sweep import halving as rungs
 from tl_jax.sweep.asked import spec
+from tl_jax.sweep.asked.inner import LEFT_OUT, with_inner
 from tl_jax.sweep.asked.rungs import Halving, halving_of
 from tl_jax.sweep.asked.space import SETS, Asked, Point, points, studies
 from tl_jax.sweep.directory import Plan, SweepDirectory
@@ -23,15 +25,18 @@ from tl_jax.sweep.search import SEARCHES, Search, check, first, further, point, 
 
 def of_a_line() -> None:
     """Define them."""
-    several, string, whole = flags.DEFINE_multi_string, flags.DEFINE_string, flags.DEFINE_integer
+    several, string = flags.DEFINE_multi_string, flags.DEFINE_string
+    whole = functools.partial(flags.DEFINE_integer, lower_bound=0)
     several("over", [], "Repeatable. name=value, value, ...: crossed with all others.")
     several("together", [], "Repeatable. 'name, name = (value, value), (value, value)': values that go together.")
     several("only", [], "Repeatable. 'dann: lam=0.1, 1': values of a name for one method (network, ...) alone.")
     string("spec", "", "A Python file whose plan() gives the points, each a dictionary of names and values.")
     string("pairs", "", f"All ordered pairs of these domains: {', '.join(SETS)}, or domains in quotes.")
     string("leave_out", "", "Each of these domains in turn is the target of all the others; as in --pairs.")
+    text = "Train what it takes to choose settings so: with each source in turn as the target of the others."
+    flags.DEFINE_enum("choose", None, [LEFT_OUT], text)
     whole("draws", 0, "How many times random values are drawn.")
-    whole("draw_seed", 0, "Of the random values.")
+    flags.DEFINE_integer("draw_seed", 0, "Of the random values.")
     whole("halve", 0, "With --rungs: the best of so many settings goes on from each rung, by the label-free criterion.")
     string("rungs", "", "With --halve: the steps at which settings are compared, as in 100,300.")
     flags.DEFINE_enum("search", None, SEARCHES, "How random values are chosen from round to round, by the criterion.")
@@ -49,7 +54,8 @@ def asked() -> Asked:
 
 def said() -> list[Any]:
     """What the line says of which runs there are, as plain JSON: where it is the same, so are they."""
-    return [asked()._asdict(), FLAGS.most, spec.said(FLAGS.spec), halving(), FLAGS.search, FLAGS.rounds]
+    more = [FLAGS.choose] if FLAGS.choose else []
+    return [asked()._asdict(), FLAGS.most, spec.said(FLAGS.spec), halving(), FLAGS.search, FLAGS.rounds, *more]
 
 
 def halving() -> Halving | None:
@@ -79,17 +85,31 @@ def plan_of(sweep: SweepDirectory, base: Config) -> Plan:
     if (sweep.root / "plan.json").exists() and (kept := sweep.plan()).asked == line:
         return kept
     search, halved, rounds = searching(), halving(), ()
+    if FLAGS.choose and (search or halved):
+        raise UserError(
+            f"--choose={FLAGS.choose} compares settings that are all trained: leave out --halve or --search."
+        )
     if search:
         rounds = (first(search),)
         found = [point(search, one) for one in rounds[0]]
+        _check_given(found)
     else:
         found = spec.points_of(FLAGS.spec, asked()) if FLAGS.spec else points(asked())
+        _check_given(found)
+        found = with_inner(base, found) if FLAGS.choose else found
     plan = Plan(base, how, line, _runs(base, found, len(base.seeds) if halved else FLAGS.most), halved, rounds)
     if plan.halving:
         rungs.check(plan)
     if search:
         check(search, plan)
     return plan
+
+
+def _check_given(found: Sequence[Point]) -> None:
+    """Raises UserError for a flag of the run that every point gives another value to: it would say nothing."""
+    for name in sorted(set.intersection(*map(set, found))) if found else ():
+        if name in FLAGS and FLAGS[name].present:
+            raise UserError(f"--{name} is given, and every run of the sweep has a value of its own: leave it out.")
 
 
 def grown(sweep: SweepDirectory, plan: Plan) -> Plan:

@@ -2,7 +2,7 @@
 
 from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses.classes import supervised
-from tl_jax.losses.inverse_gram import inverse_gram_alignment
+from tl_jax.losses.spectra.inverse_gram import inverse_gram_alignment
 from tl_jax.methods.contract import Method, Own, Terms
 
 
@@ -10,8 +10,8 @@ def dare_gram(threshold: float = 0.9, angle: float = 0.05, scale: float = 1e-3) 
     """L = L_S + lam * (angle * mean_j |1 - cos(G_s^+[:, j], G_t^+[:, j])| + scale * ||l_s - l_t|| / k).
 
     G: the Gram matrix of a batch's features with a column of ones, G^+ its inverse in the k leading directions, l
-    their eigenvalues (losses/inverse_gram.py). Least squares is G^+ A^T y: where G^+ agrees, so does the head that a
-    domain would ask for. Made for values; works with classes too. The gradient is the exact derivative of the cut
+    their eigenvalues (losses/spectra/inverse_gram.py). Least squares is G^+ A^T y: where G^+ agrees, so does the head
+    that a domain asks for. Made for values; works with classes too. The gradient is the exact derivative of the cut
     inverse; the published code's takes what is cut as zero, and is .3 to .8 as long: angle and scale were tuned for it.
     Nejjar et al. 2023, arXiv 2303.13325.
     """

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses.classes import supervised
-from tl_jax.losses.subspaces import subspace_distance
+from tl_jax.losses.spectra.subspaces import subspace_distance
 from tl_jax.methods.contract import Method, Own, Terms
 
 
@@ -12,9 +12,9 @@ def rsd(bases: float = 0.01) -> Method:
     """L = L_S + lam * (sum_i sin theta_i + bases * || |P| - |Q| ||_F),  lam = 1e-3, bases = .01.
 
     theta: the principal angles between the spans of a batch's source and target features, P and Q how they weigh the
-    bases of singular vectors (losses/subspaces.py, which says where its gradient differs). The lengths of features,
-    which a regression lives by, are in none of it. Made for values; works with classes too. A batch has to be smaller
-    than the features are many; of several sources the mean over their distances to the target. TLLib has bases = .1.
+    bases of singular vectors (losses/spectra/subspaces.py, which says where its gradient differs). The lengths of
+    features, which a regression lives by, are in none of it. Made for values; works with classes too. A batch has to
+    be smaller than the features are many; of several sources the mean over their distances. TLLib has bases = .1.
     Chen et al. 2021 (ICML), "Representation Subspace Distance for Domain Adaptation Regression".
     """
 

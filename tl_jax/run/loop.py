@@ -3,14 +3,15 @@
 import contextlib
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tl_jax.core.processes import on_host, told
+from tl_jax.core.errors import MachineError, UserError
+from tl_jax.core.processes import on_host, several, told
 from tl_jax.run.execute import divergence
 from tl_jax.run.execute.pace import Pace
 from tl_jax.run.plan.types import Task
@@ -84,7 +85,9 @@ def _run_stage(work: Work, stage: Stage, now: Now, saved: Saved) -> Now:
     with contextlib.closing(work.feed(now.step)) as windows:
         while now.step < stage.end:
             # The next rows on the device: all of them, unless the set streams.
-            end, data = next(windows)
+            here = now._replace(progress=now.progress or idle)
+            keep = (lambda here=here: _keep_stop(work, stage, here, saved)) if now.step > stage.begin else None
+            end, data = _read(windows, keep)
             while now.step < min(end, stage.end):
                 # Memory over the whole target, renewed; `begin` has made it before step 0.
                 if refreshes and now.step % refreshes == 0 and now.step > 0:
@@ -107,6 +110,17 @@ def _run_stage(work: Work, stage: Stage, now: Now, saved: Saved) -> Now:
     return now
 
 
+def _read(windows: Generator[tuple[int, Data]], keep: Callable[[], None] | None) -> tuple[int, Data]:
+    """The next (first step after it, data); keep: saves what was trained where that cannot be read."""
+    try:
+        return next(windows)
+    except (UserError, MachineError) as error:
+        if keep is not None and not several():
+            keep()
+            error.args = (f"{error} What was trained until then is saved.",)
+        raise
+
+
 def _dispatch(stage: Stage, now: Now, ahead: tuple[int, Data], pace: Pace) -> Now:
     """Train up to a step, or for as many steps as a dispatch has at most; the device is done when this returns.
 
@@ -127,11 +141,16 @@ def _saves(work: Work, stage: Stage, step: int) -> bool:
     return step % work.task.every == 0 or step == stage.end
 
 
-def _stop(work: Work, stage: Stage, now: Now, saved: Saved) -> None:
-    """Save where it stands, unless that is where a checkpoint was due. Raises StoppedError."""
+def _keep_stop(work: Work, stage: Stage, now: Now, saved: Saved) -> None:
+    """Save where it stands, unless that is where a checkpoint was due."""
     saved.checkpoints.wait()
     if not _saves(work, stage, now.step):
         saved.stops.save(now.step, (now.states, now.progress))
+
+
+def _stop(work: Work, stage: Stage, now: Now, saved: Saved) -> None:
+    """Save where it stands. Raises StoppedError."""
+    _keep_stop(work, stage, now, saved)
     raise StoppedError(f"{work.job.name} at step {now.step} of {work.job.steps}")
 
 

@@ -11,6 +11,8 @@ from tl_jax.data.readers.folder import Listing
 
 IMBALANCE = 10.0
 _SHOWN = 12
+_AT_ONCE = 256
+"""Examples that are looked at together: a set may be larger than the memory."""
 
 
 class Findings(NamedTuple):
@@ -148,8 +150,8 @@ def _dead(domain: Domain) -> list[str]:
                 "standardise them (--standardise=source, or per_domain)."
             )
         return out
-    flat = x.reshape(len(x), -1)
-    empty = int((flat == flat[:, :1]).all(1).sum())
+    parts = (x[start : start + _AT_ONCE] for start in range(0, len(x), _AT_ONCE))
+    empty = sum(int((flat == flat[:, :1]).all(1).sum()) for flat in (part.reshape(len(part), -1) for part in parts))
     what = {"image": "images of one colour", "sound": "silent waves", "text": "texts without a known word"}
     kind = what.get(domain.modality, "constant series")
     return [f"{domain.name}: {empty} of {len(x)} training examples are {kind}."] if empty else []

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import time
 import zlib
 from collections.abc import Callable
@@ -39,6 +40,19 @@ class Kept(NamedTuple):
 def folder() -> Path:
     """Where decoded arrays are kept."""
     return user_cache() / "decoded"
+
+
+def there(name: str) -> bool:
+    """Whether something is kept under that name, whole or not."""
+    return (folder() / f"{name}.npy").exists()
+
+
+def room() -> int:
+    """Bytes that are free where arrays are kept."""
+    place = folder()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return shutil.disk_usage(place).free
 
 
 def key(*parts: Any) -> str:

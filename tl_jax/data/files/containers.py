@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from tl_jax.core.errors import UserError
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
@@ -32,6 +34,12 @@ def chosen(files: Files, names: Sequence[str]) -> Files:
     """Only these, in this order."""
     stamp = dict(zip(files.names, files.stamps, strict=True))
     return files._replace(names=tuple(names), stamps=tuple(stamp[name] for name in names))
+
+
+def at(files: Files, rows: np.ndarray) -> Files:
+    """Those of these numbers, in this order."""
+    names, stamps = ([of[row] for row in rows.tolist()] for of in (files.names, files.stamps))
+    return files._replace(names=tuple(names), stamps=tuple(stamps))
 
 
 def below(files: Files, folder: str) -> Files:
@@ -95,16 +103,13 @@ def refuse_html(path: Path) -> None:
 
 def hidden(name: str) -> bool:
     """Whether a name is one of those that systems leave behind: .DS_Store, __MACOSX, Thumbs.db."""
-    parts = name.split("/")
-    return any(part.startswith((".", "__MACOSX")) for part in parts) or parts[-1].lower() in (
-        "thumbs.db",
-        "desktop.ini",
-    )
+    whole = f"/{name}"
+    return "/." in whole or "/__MACOSX" in whole or whole.lower().endswith(("/thumbs.db", "/desktop.ini"))
 
 
 def readable(name: str) -> str:
     """A name that is no UTF-8 with its strange bytes written out: any terminal and any JSON file takes it."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def too_large(name: str, size: int, most: int = LARGEST) -> UserError:
@@ -114,23 +119,26 @@ def too_large(name: str, size: int, most: int = LARGEST) -> UserError:
 
 def _folder(root: Path) -> Files:
     """Links are followed, but neither to nowhere nor to a folder that they are in."""
-    found: dict[str, tuple[str, tuple[int, ...]]] = {}
+    found: dict[str, tuple[int, ...]] = {}
+    strange: dict[str, str] = {}
     lost, special, loops = [], [], []
     for folder, names in _walk(root, loops):
         above = "" if folder == str(root) else os.path.relpath(folder, root).replace(os.sep, "/") + "/"
         for name in names:
-            relative = readable(above + name)
+            relative, path = readable(above + name), f"{folder}{os.sep}{name}"
             if hidden(relative):
                 continue
             try:
-                state = os.stat(os.path.join(folder, name))
+                state = os.stat(path)
             except OSError:  # a link to nowhere, or to itself
                 lost.append(relative)
                 continue
             if not stat.S_ISREG(state.st_mode):  # reading a pipe would wait for ever
                 special.append(relative)
                 continue
-            found[relative] = (os.path.join(folder, name), _stamp(state))
+            found[relative] = _stamp(state)
+            if relative != above + name:
+                strange[relative] = path
     names = tuple(sorted(found))
     notes = (
         *counted(len(lost), "links lead nowhere and are left out", sorted(lost)),
@@ -138,19 +146,19 @@ def _folder(root: Path) -> Files:
         *counted(len(special), "pipes, sockets or devices are left out", sorted(special)),
     )
 
-    def read(name: str) -> bytes:
-        if name not in found:
-            raise UserError(f"{root}: there is no {name}.")
-        path, (size, *_) = found[name]
-        if size > LARGEST:
-            raise too_large(f"{root}/{name}", size)
+    def read(name: str) -> bytes:  # it holds no second list of names: there may be millions
         try:
-            with open(path, "rb") as file:
+            with open(strange.get(name) or os.path.join(root, name), "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                if size > LARGEST:
+                    raise too_large(f"{root}/{name}", size)
                 return file.read()
+        except FileNotFoundError:
+            raise UserError(f"{root}: there is no {name}.") from None
         except OSError as error:
             raise UserError(f"{root}/{name} cannot be read ({error.strerror}).") from None
 
-    return Files(str(root), names, tuple(found[name][1] for name in names), read, notes)
+    return Files(str(root), names, tuple(found[name] for name in names), read, notes)
 
 
 def _walk(root: Path, loops: list[str]) -> Iterator[tuple[str, list[str]]]:

@@ -1,20 +1,23 @@
 """One encoded image to pixels; run as a script, many of them through its pipes.
 
-As a script it is a worker process of `decode_all`: PIL holds Python's lock for most of the work, so threads would
-not help. It imports nothing of tl_jax, and so starts in a tenth of a second.
+As a script it is a process of `decoders.py`: PIL holds Python's lock for most of the work, so threads would not help.
+It imports nothing of tl_jax, and so starts in a tenth of a second.
 """
 
+import contextlib
 import io
 import re
+import signal
 import struct
-import sys
 import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 
-HEADER = struct.Struct("<Q")
-"""Before every message, in both directions: the number of bytes that follow."""
+QUESTION = struct.Struct("<QIIId")
+"""Before the bytes of an image: how many they are, and the look that is asked for (see `Look`)."""
+ANSWER = struct.Struct("<I")
+"""Before an answer: the bytes of a text. '!REASON', or '' or 'PEAK MARK MARK', behind which come the pixels."""
 BUFFER = 1 << 20
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 """What a file may be by its content, whatever its name says. PIL knows others that start programs (EPS)."""
@@ -168,23 +171,23 @@ def _cropped(image, how: Look) -> np.ndarray:
     return np.asarray(image).reshape(how.size, how.size, how.channels)
 
 
-def _serve(path: str, offset: int, how: Look, rows: range) -> None:
-    """Decode every image on standard input into its row of the file, and answer with what `answer` says of it."""
-    size = how.size * how.size * how.channels
-    with open(0, "rb", BUFFER) as source, open(1, "wb", BUFFER) as sink, open(path, "r+b", 0) as file:
-        for row in rows:
-            data = source.read(HEADER.unpack(source.read(HEADER.size))[0])
+def _serve() -> None:
+    """Answer every image on standard input by what is said of it and its pixels, until there are no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to answer, which closes the pipe when it ends
+    with open(0, "rb", BUFFER) as source, open(1, "wb", BUFFER) as sink:
+        while len(question := source.read(QUESTION.size)) == QUESTION.size:
+            size, *how = QUESTION.unpack(question)
+            pixels = b""
             try:
-                found = examined(data, how)
-                file.seek(offset + row * size)
-                file.write(found.pixels.data)
-                answer = f"{found.peak!r} {' '.join(found.marks)}" if found.marks else ""
+                found = examined(source.read(size), Look(*how))
+                text, pixels = f"{found.peak!r} {' '.join(found.marks)}" if found.marks else "", found.pixels.data
             except Exception as error:  # PIL raises OSError, SyntaxError, ValueError and its own for broken files
-                answer = "!" + reason(error)
-            sink.write(HEADER.pack(len(answer.encode())) + answer.encode())
+                text = "!" + reason(error)
+            sink.write(ANSWER.pack(len(text.encode())) + text.encode())
+            sink.write(pixels)
+            sink.flush()
 
 
 if __name__ == "__main__":
-    # the file, where its array begins, the look (4), and the rows (start, stop, step)
-    begin, size, resize, channels = map(int, sys.argv[2:6])
-    _serve(sys.argv[1], begin, Look(size, resize, channels, float(sys.argv[6])), range(*map(int, sys.argv[7:])))
+    with contextlib.suppress(BrokenPipeError):  # the run was killed
+        _serve()

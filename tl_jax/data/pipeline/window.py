@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tl_jax.core.types import Array
+from tl_jax.data.domain import Pictures
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,10 @@ class Stored(NamedTuple):
         np.take(x, rows, axis=0, out=out, mode="clip")
 
 
-def stored(x: np.ndarray) -> Stored:
+def stored(x: np.ndarray | Pictures) -> Stored | Pictures:
     """Where an array lies: in its file if it is a contiguous piece of a memory map, else in memory."""
+    if isinstance(x, Pictures):
+        return x
     whole = x
     while isinstance(whole.base, np.memmap):
         whole = whole.base

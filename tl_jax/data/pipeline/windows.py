@@ -17,6 +17,7 @@ import jax
 import numpy as np
 
 from tl_jax.core.errors import MachineError
+from tl_jax.data.domain import Pictures
 from tl_jax.data.pipeline.host_sampler import rows
 from tl_jax.data.pipeline.window import Stored
 
@@ -27,11 +28,11 @@ Read = dict[str, tuple[np.ndarray, np.ndarray]]
 class Streamed(NamedTuple):
     """A set whose rows are streamed, and who draws from it.
 
-    words [d, k]: the data of the random keys that draw; lists: for every key the rows it draws among [d, m], or
-    None for all; batch: how many each of them draws in a step.
+    stored: where its rows are taken from. words [d, k]: the data of the random keys that draw; lists: for every key the
+    rows it draws among [d, m], or None for all; batch: how many each of them draws in a step.
     """
 
-    stored: Stored
+    stored: Stored | Pictures
     words: np.ndarray
     lists: np.ndarray | None
     batch: int
@@ -71,14 +72,17 @@ class Windows:
     def __getitem__(self, index: int) -> Read:
         begin = int(index) * self.steps
         steps = np.arange(begin, min(begin + self.steps, self.total))
-        return {name: self._read(part, steps) for name, part in self.sets.items()}
+        return {name: self._held(part, part.drawn(steps)) for name, part in self.sets.items()}
+
+    def first_two(self) -> Read:
+        """A window, of the size of all, that has only the first two rows of each set: what gives shapes."""
+        return {name: self._held(part, np.arange(min(2, part.size))) for name, part in self.sets.items()}
 
     def capacity(self, part: Streamed) -> int:
         """Rows of a window of a set: the same for all, so that one compiled program takes them."""
         return len(part.words) * self.steps * part.batch + 2
 
-    def _read(self, part: Streamed, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        wanted = part.drawn(steps)
+    def _held(self, part: Streamed, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         held = np.full(self.capacity(part), part.size, np.int32)
         held[: len(wanted)] = wanted
         x = np.empty((len(held), *part.stored.shape[1:]), part.stored.dtype)
@@ -89,7 +93,12 @@ class Windows:
 
 def in_files(windows: Windows) -> bool:
     """Whether every set lies in a file, which worker processes can open."""
-    return all(part.stored.array is None for part in windows.sets.values())
+    return all(isinstance(part.stored, Stored) and part.stored.array is None for part in windows.sets.values())
+
+
+def decoders(windows: Windows) -> int:
+    """By how many processes pictures are decoded; 0 where there are none, which are read by other means."""
+    return max((x.stored.workers for x in windows.sets.values() if isinstance(x.stored, Pictures)), default=0)
 
 
 def read_ahead(windows: Windows, first: int, workers: int = 0) -> contextlib.closing[Any]:
@@ -103,7 +112,8 @@ def read_ahead(windows: Windows, first: int, workers: int = 0) -> contextlib.clo
     threads = grain.ReadOptions(num_threads=2, prefetch_buffer_size=2)
     one = grain.ReadOptions(num_threads=1, prefetch_buffer_size=1)
     processes = workers if in_files(windows) else 0
-    read = grain.MapDataset.source(windows)[first:].to_iter_dataset(one if processes else threads)
+    threads = one if processes or decoders(windows) else threads  # all of which decode one window after the other
+    read = grain.MapDataset.source(windows)[first:].to_iter_dataset(threads)
     if processes:
         if not flags.FLAGS.is_parsed():  # Grain reads flags of its own
             flags.FLAGS.mark_as_parsed()

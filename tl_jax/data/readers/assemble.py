@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tl_jax.core.errors import UserError
-from tl_jax.data.domain import UNKNOWN, Domain, Examples, known
+from tl_jax.data.domain import UNKNOWN, Domain, Examples, changed, known
 from tl_jax.data.files.columns import counters
 from tl_jax.data.files.marks import ask, is_nan, missing, same_number, stripped
 from tl_jax.data.splits import FRACTIONS, HELD_OUT, Rows, given, hold_out, split
@@ -136,6 +136,8 @@ def make(
     groups = None if groups is None else stripped(np.asarray(groups))[0]
     y, names, lost, said = _known(name, {r: pair[1] for r, pair in parts.items()}, called, (classes, task, unlabelled))
     said = [*notes, *said, *(counters(x, features) if modality == "vector" else [])]
+    if groups is not None and part is not None and (both := np.intersect1d(groups[part == 0], groups[part == 2])).size:
+        said.append(f"{len(both)} groups are in train and in test ({both[0]}, ...), as the given splits have them")
     kept = {r: np.flatnonzero(~lost[r] if unlabelled == "drop" else np.ones(len(y[r]), bool)) for r in parts}
     if whole:
         held = [
@@ -149,8 +151,17 @@ def make(
     if texts is not None:
         written = np.array(texts, object)
         extra["texts"] = {split: written[rows] for split, (_, rows) in zip(Rows._fields, held, strict=True)}
-    found = Domain(name, names, *taken, **extra, ids=named, notes=tuple(said))
-    return found if whole else checked(found)
+    kept = {**extra, "ids": named, "notes": tuple(said)}
+    return to_predict(name, names, *taken, **kept) if whole else checked(Domain(name, names, *taken, **kept))
+
+
+def to_predict(name: str, classes: tuple[str, ...], *parts: Examples, **kept: Any) -> Domain:
+    """A domain of examples that are predicted: they may all be of one class."""
+    if len(classes) != 1:
+        return Domain(name, classes, *parts, **kept)
+    bare = Domain(name, (), *(Examples(part.x) for part in parts), **kept)
+    numbered = {split: Examples(one.x, part.y) for (split, one), part in zip(bare.splits.items(), parts, strict=True)}
+    return changed(bare, classes=classes, **numbered)
 
 
 def _ids(role: str, n: int) -> np.ndarray:

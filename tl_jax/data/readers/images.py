@@ -1,40 +1,31 @@
 """Image files to one array, decoded by several processes and kept in the cache."""
 
 import json
+import math
 import os
-import subprocess
-import sys
-import threading
 from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
 from tl_jax.core.errors import UserError
+from tl_jax.core.files import say
 from tl_jax.data.domain import Domain, Examples
-from tl_jax.data.files import cache, decoder
+from tl_jax.data.files import cache, decoders
 from tl_jax.data.files.containers import Files
-from tl_jax.data.files.decoder import BUFFER, HEADER, REMARKS, Look, examined, fitted, reason
+from tl_jax.data.files.decoder import REMARKS, Look, fitted
+from tl_jax.data.files.pictures import ASKED, undecodable
 from tl_jax.data.spec import Spec, whole
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
 OPTIONS = ("size", "resize", "channels")
 FILE_OPTIONS = (*OPTIONS, "white")
 DEFAULT = Look()
+MUCH = 20 * 10**9
+"""Bytes of decoded images that are worth a word before they are made."""
 _VERSION = 2  # of the decoding: a change of its pixels must change this
-_LEAST = 200  # images for which starting a process pays
 _LARGEST = 16384  # pixels of a side
 _DARK = 1 / 64  # the share of white below which deep images would keep fewer than four of 256 levels
-
-
-class Answers(NamedTuple):
-    """Of image i: what is wrong with it, or its peak and the marks of what was done to it (see the decoder)."""
-
-    errors: dict[int, str]
-    marks: dict[int, tuple[float, tuple[str, ...]]]
 
 
 def look(spec: Spec, default: Look = DEFAULT) -> Look:
@@ -61,11 +52,6 @@ def is_image(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
-def workers() -> int:
-    """How many processes decode: one per processor this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def read_images(files: Files, how: Look) -> tuple[np.ndarray, tuple[str, ...]]:
     """uint8 [n, size, size, channels] of all files in their order, from the cache where it holds them; and notes.
 
@@ -75,19 +61,28 @@ def read_images(files: Files, how: Look) -> tuple[np.ndarray, tuple[str, ...]]:
     name = cache.key(_VERSION, os.path.abspath(files.root), files.names, files.stamps, tuple(how))
 
     def fill(out: np.ndarray) -> str:
-        errors, marks = decode_all(files, how, out)
+        errors, marks = decoders.decode(files, range(len(out)), how, out)
+        decoders.rest()
         if errors:
-            first = min(errors)
-            more = f" and {len(errors) - 1} more" if len(errors) > 1 else ""
-            raise UserError(
-                f"{files.root}/{files.names[first]}{more} cannot be decoded ({errors[first]}). "
-                "A file that was copied half-way looks like this: replace or remove it. "
-                "'tl-jax data check SPEC' lists every such file."
-            )
+            raise undecodable(files, errors)
         return json.dumps(_said(files, how, marks))
 
+    if (size := math.prod(shape)) > MUCH and not cache.there(name):
+        _check_room(files, size)
     array, _, remark = cache.kept(name, shape, np.uint8, fill)
     return array, tuple(json.loads(remark))
+
+
+def _check_room(files: Files, size: int) -> None:
+    """Say what decoding so many bytes takes. Raises UserError where the disk has no room for them."""
+    free, many = cache.room(), f"{files.root}: {len(files.names)} images decoded are {size / 1e9:.0f} GB"
+    if size > free:
+        raise UserError(
+            f"{many}, and {cache.folder()} has room for {free / 1e9:.0f}. As folder:PATH?{ASKED} (&{ASKED} after "
+            "another option) training images are decoded as they are drawn, and not kept. Or make room, name another "
+            "place by XDG_CACHE_HOME, or choose a smaller size=."
+        )
+    say(f"{many}, which are kept in {cache.folder()} before the first step. Without that: folder:PATH?{ASKED}.")
 
 
 def _said(files: Files, how: Look, marks: dict[int, tuple[float, tuple[str, ...]]]) -> list[str]:
@@ -129,72 +124,6 @@ def sized(domain: Domain, spec: Spec) -> Domain:
 
 def unreadable(files: Files, white: float = 0.0) -> list[str]:
     """'NAME: reason' of every image that cannot be decoded."""
-    errors = decode_all(files, Look(8, 8, white=white), np.empty((len(files.names), 8, 8, 3), np.uint8)).errors
+    rows, how = range(len(files.names)), Look(8, 8, white=white)
+    errors = decoders.decode(files, rows, how, np.empty((len(rows), 8, 8, 3), np.uint8)).errors
     return [f"{files.names[i]}: {errors[i]}" for i in sorted(errors)]
-
-
-def decode_all(files: Files, how: Look, out: np.ndarray) -> Answers:
-    """Write the pixels of file i to out[i]; what is wrong with those that cannot be decoded, what was done to others.
-
-    A worker that dies or cannot be started is replaced by this process. Raises UserError for a damaged archive.
-    """
-    n = len(files.names)
-    count = min(workers(), n // _LEAST)
-    if count <= 1 or not isinstance(out, np.memmap) or out.mode != "r+":
-        return _here(files, how, out, range(n))
-    with ThreadPoolExecutor(count) as pool:
-        parts = list(pool.map(lambda first: _there(files, how, out, range(first, n, count)), range(count)))
-    errors = {i: why for part in parts for i, why in part.errors.items()}
-    return Answers(errors, {i: what for part in parts for i, what in part.marks.items()})
-
-
-def _here(files: Files, how: Look, out: np.ndarray, rows: Sequence[int]) -> Answers:
-    found = Answers({}, {})
-    for i in rows:
-        data = files.read(files.names[i])
-        try:
-            out[i], marks, peak = examined(data, how)
-        except Exception as error:  # as in the decoder
-            found.errors[i] = reason(error)
-        else:
-            if marks:
-                found.marks[i] = peak, marks
-    return found
-
-
-def _there(files: Files, how: Look, out: np.memmap, rows: range) -> Answers:
-    """Those rows by a worker process, which writes to the file itself: one thread feeds it, this one listens."""
-    numbers = map(str, (out.offset, *how, rows.start, rows.stop, rows.step))
-    command = [sys.executable, "-P", decoder.__file__, str(out.filename), *numbers]
-    found = Answers({}, {})
-    failed: list[UserError] = []
-    done = 0
-    with subprocess.Popen(command, bufsize=BUFFER, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
-        feeder = threading.Thread(target=_feed, args=(files, rows, worker.stdin, failed))
-        feeder.start()
-        source = worker.stdout
-        while source and len(header := source.read(HEADER.size)) == HEADER.size:
-            answer = source.read(HEADER.unpack(header)[0]).decode(errors="replace")
-            if answer.startswith("!"):
-                found.errors[rows[done]] = answer[1:]
-            elif answer:
-                peak, *marks = answer.split()
-                found.marks[rows[done]] = float(peak), tuple(marks)
-            done += 1
-        feeder.join()
-    if failed:
-        raise failed[0]
-    rest = _here(files, how, out, rows[done:])
-    return Answers(found.errors | rest.errors, found.marks | rest.marks)
-
-
-def _feed(files: Files, rows: Sequence[int], sink, failed: list[UserError]) -> None:
-    try:
-        with sink:
-            for i in rows:
-                data = files.read(files.names[i])
-                sink.write(HEADER.pack(len(data)) + data)
-    except UserError as error:
-        failed.append(error)
-    except BrokenPipeError:  # the worker died: what it left undone is done here
-        pass

@@ -29,14 +29,19 @@ class Level(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+def folder_of(name: str) -> str:
+    """'train/cat' of 'train/cat/1.jpg'; '' of '1.jpg'."""
+    return name.rpartition("/")[0]
+
+
 def by_classes(found: list[str]) -> Level:
     """A folder a class; or no folder and no label."""
     flat = [n for n in found if "/" not in n]
     if len(flat) == len(found):
         return Level(found, [""] * len(found), None, ("no sub-folders: the labels are unknown",) if found else ())
     return Level(
-        [n for n in found if "/" in n],
-        [n.split("/")[0] for n in found if "/" in n],
+        [n for n in found if "/" in n] if flat else found,
+        [n.partition("/")[0] for n in found if "/" in n],
         None,
         counted(len(flat), "images beside the class folders are left out", flat),
     )
@@ -48,11 +53,15 @@ def by_splits(found: list[str], path: Path | None) -> Level | None:
     Folders of other names beside them are left out, and so are those for examples without labels. Without a test
     folder validation is the test, and a tenth of train is held out. A split without class folders has no labels.
     """
-    tops = Counter(n.split("/")[0] for n in found if "/" in n)
+    folders = Counter(map(folder_of, found))  # of which there are few, where there may be millions of names
+    tops = Counter()
+    for place, n in folders.items():
+        if place:
+            tops[place.split("/")[0]] += n
     marks = {top: SPLITS[top.lower()] for top in tops if top.lower() in SPLITS}
     parts = set(marks.values())
     beside = sorted(set(tops) - set(marks))
-    inner = {top: {n.split("/")[1] for n in found if n.startswith(top + "/") and n.count("/") > 1} for top in marks}
+    inner = {top: {place.split("/")[1] for place in folders if place.startswith(top + "/")} for top in marks}
     alike = set.intersection(*filter(None, inner.values())) if any(inner.values()) else set()
     strange = [top for top in beside if top.lower() not in _UNLABELLED]
     if 0 not in parts or len(parts) < 2 or (strange and not alike):
@@ -66,17 +75,21 @@ def by_splits(found: list[str], path: Path | None) -> Level | None:
             return None  # a test folder that is still empty
         marks = {top: part * 2 for top, part in marks.items()}
         notes.append("there is no test folder: validation is the test, and a tenth of train is held out for validation")
-    kept, labels = [], []
+    kept, labels, part, stray = [], [], [], []
+    label = {place: place.partition("/")[2].partition("/")[0] for place in folders}
+    split = {place: marks.get(place.split("/")[0]) for place in folders if label[place] or not inner.get(place)}
     for n in found:
-        top, *rest = n.split("/")
-        if top in marks and (len(rest) > 1 or not inner[top]):
+        place = folder_of(n)
+        if split.get(place) is not None:
             kept.append(n)
-            labels.append(rest[0] if len(rest) > 1 else "")
+            labels.append(label[place])
+            part.append(split[place])
+        elif place.split("/")[0] not in beside:
+            stray.append(n)
     bare = [top for top in marks if not inner[top]]
     notes += [f"{tops[top]} images in {top}/ are in no class folder: their labels are unknown" for top in bare]
-    stray = [n for n in found if n not in set(kept) and n.split("/")[0] not in beside]
     notes += counted(len(stray), "images beside the class folders are left out", stray)
-    return Level(kept, labels, np.array([marks[n.split("/")[0]] for n in kept]), tuple(notes))
+    return Level(kept, labels, np.array(part), tuple(notes))
 
 
 def labelled(spec: Spec, files: Files) -> tuple[Files, Sequence[str | None], np.ndarray | None, tuple[str, ...]]:

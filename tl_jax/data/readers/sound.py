@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from tl_jax.core.errors import UserError, unknown
 from tl_jax.data.domain import UNKNOWN, Domain, Examples
 from tl_jax.data.files.containers import Files, chosen, counted, inside, is_archive, open_files
 from tl_jax.data.files.waves import Wave, decode, resampled
-from tl_jax.data.readers.assemble import checked, numbered
+from tl_jax.data.readers.assemble import checked, numbered, to_predict
 from tl_jax.data.readers.levels import labelled, matches, search
 from tl_jax.data.spec import Spec, accept, find, whole
 from tl_jax.data.splits import Rows, given, split
@@ -80,8 +80,11 @@ def load(spec: Spec, data_dir: str) -> Domain:
     parts = [Examples(waves.x[part], y[waves.owner[part]]) for part in rows]
     ids = {name: _ids(files, waves, part, cut) for name, part in rows._asdict().items()}
     kept = {"modality": "sound", "rate": waves.rate, "ids": ids, "notes": (*notes, *waves.notes)}
-    found = Domain(spec.text, classes, *parts, **kept)
-    return found if spec.whole else checked(found)
+    return (to_predict if spec.whole else _checked)(spec.text, classes, *parts, **kept)
+
+
+def _checked(*given: Any, **kept: Any) -> Domain:
+    return checked(Domain(*given, **kept))
 
 
 def _sound_files(spec: Spec, data_dir: str) -> tuple[Files, tuple[str, ...]]:

@@ -14,8 +14,9 @@ No criterion is right always, so know how each one fails:
 - `bnm` and `mano` are of certainty as `entropy` is, with a reward for classes that differ; `class_ami` asks whether the
   predictions are the clusters of the features, which a method that clusters makes so; `rankme` says whether features
   have collapsed and nothing of the classes.
-- `mixval` asks whether predictions lie in clusters with room between them, which a method that trains on mixtures makes
-  so; a collapse into few classes keeps much of it.
+- `mixval` asks whether the classes lie apart in the inputs, which a method that trains on mixtures makes so. A network
+  that is nearly linear keeps the class of the greater part whatever it has learnt: beginnings of a training rank high.
+  The paper compares trained models, over hyperparameters.
 - `knn` says whether the domains' features lie alike, which a collapse does as well; `circular` whether the target's
   predictions explain the source, which classes that are swapped in both do.
 

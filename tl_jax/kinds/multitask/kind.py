@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tl_jax.data.domain import Domain
 from tl_jax.kinds.multitask import observe
-from tl_jax.kinds.multitask.tasks import task_jobs, task_problem
+from tl_jax.kinds.multitask.tasks import otherwise_split, task_jobs, task_problem
 from tl_jax.run.kind import Kind
 from tl_jax.run.plan.networks import resolved
 from tl_jax.run.plan.scaling import chosen, scaled
@@ -43,10 +43,11 @@ WITHOUT = (
 
 
 def _plan(config: Config, read: Callable[[str], Domain]) -> Plan:
-    problem = task_problem([read(spec) for spec in config.source])
+    domains = [read(spec) for spec in config.source]
+    problem = task_problem(domains)
     config = chosen(resolved(config, problem.domains, NETWORKS), problem)
     problem = scaled(config, problem, True)
-    return Plan(config, problem, task_jobs(config, problem))
+    return Plan(config, problem, task_jobs(config, problem), otherwise_split(domains, problem))
 
 
 MULTITASK = Kind(

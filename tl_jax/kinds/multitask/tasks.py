@@ -9,7 +9,7 @@ from tl_jax.balancing.contract import Balance
 from tl_jax.balancing.table import STRATEGIES
 from tl_jax.balancing.tasks import TaskHead
 from tl_jax.core.errors import UserError
-from tl_jax.data.domain import Domain, Examples, changed, known
+from tl_jax.data.domain import Domain, Examples, changed, equal, known
 from tl_jax.data.match import alike
 from tl_jax.methods.multitask import multitask
 from tl_jax.models.sharing import SHARING
@@ -49,6 +49,8 @@ def _problem(groups: list[list[Domain]], place: dict[str, tuple[int, int]], orde
         y = domain.train.y[known(domain.train.y)]
         if not len(y):
             raise UserError(f"{domain.name}: no training example has a label.")
+        if len(y) > 1 and (y == y[0]).all():
+            raise UserError(f"{domain.name}: every known label of the train split is {y[0]:g}: nothing to learn.")
         labels = "values" if not domain.classes else "binary" if len(domain.classes) == 2 else "classes"
         center, scale = (float(y.mean()), float(y.std()) or 1.0) if labels == "values" else (0.0, 1.0)
         tasks.append(TaskHead(domain.name, labels, domain.classes, *place[domain.name], begin, end, center, scale))
@@ -77,7 +79,23 @@ def answering(tasks: Sequence[TaskHead], values: Mapping[str, float]) -> Sequenc
 
 def _same_examples(a: Domain, b: Domain) -> bool:
     pairs = [(a.splits[name].x, b.splits[name].x) for name in a.splits]
-    return all(x is y or np.array_equal(x, y) for x, y in pairs)
+    return all(x is y or equal(x, y) for x, y in pairs)
+
+
+def otherwise_split(domains: Sequence[Domain], problem: Problem) -> tuple[str, ...]:
+    """Notes of tasks that have the same examples in other splits: what one is tested on another learns from."""
+    marks: dict[bytes, str] = {}
+    inputs = {task.name: task.input for task in problem.tasks}
+    notes = []
+    for domain in domains:
+        sums = [part.x.reshape(len(part.x), -1).sum(1, dtype=np.float64) for part in domain.splits.values()]
+        first = marks.setdefault(np.sort(np.concatenate(sums)).tobytes(), domain.name)
+        if inputs[first] != inputs[domain.name]:
+            notes.append(
+                f"{domain.name} has the examples of {first} in other splits, so they are two inputs, and what one is "
+                "tested on the other learns from: give both the same splits (&split=, or Domains of the same arrays)."
+            )
+    return tuple(notes)
 
 
 def task_jobs(config: Config, problem: Problem) -> list[Part]:

@@ -146,7 +146,7 @@ def _selectors(config: Config, problem: Problem, stored: Mapping[int, Evaluated]
     selected = {**at(chosen.step), "criterion": config.select, "score": chosen.score}
     if chosen.note:
         selected["note"] = chosen.note
-    oracle = {"oracle": {**at(best), "criterion": "target validation labels"}} if scored else {}
+    oracle = {"oracle": {**at(best), "criterion": "target validation labels", "score": scored[best]}} if scored else {}
     return {"last": last, "selected": selected, **oracle}
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from tl_jax.core.errors import UserError, require
 from tl_jax.data.domain import Domain, known
-from tl_jax.data.match import check_labelled, matched
+from tl_jax.data.match import check_labelled, check_several, matched
 from tl_jax.evaluation.label_free.criteria import CRITERIA, NEED_SOURCE, needs_mixtures
 from tl_jax.kinds.predicting.scoring import scoring, tried
 from tl_jax.kinds.predicting.table import is_open
@@ -51,6 +51,8 @@ def _with_labels(config: Config, target: Domain, todo: list[Job], needed: bool) 
     Raises UserError for what was asked for and needs a label where none is known.
     """
     if len(rows_known(target)):
+        if needed:
+            check_several(target)
         if config.select == TARGET_VAL and not known(target.validation.y).any():
             raise UserError(
                 f"--select={TARGET_VAL}: no validation example of {target.name} has a label. "

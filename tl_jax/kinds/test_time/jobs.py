@@ -36,6 +36,11 @@ class Streaming(Job):
 
     adapts: Method = STILL
 
+    @property
+    def plain(self) -> bool:
+        """Whether the source model says all of it: nothing is learnt, remembered, or said in another way."""
+        return not self.adapts.trained and self.adapts.after is None and self.adapts.predict is None
+
     def rules(self, config: Config, net: Layout) -> tuple[Rule, ...]:
         """As of any job, with the rules of the method that adapts."""
         return (*self.adapts.freeze, *config.freeze, *self.strategy.rules(net, self.steps))

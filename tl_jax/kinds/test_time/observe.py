@@ -37,9 +37,9 @@ SEEN_BEFORE = 2000
 
 
 class Streams(NamedTuple):
-    """The programs of a job: begin(model) -> states [T]; go(states, rows [T, n], x) -> (states, classes, their p)."""
+    """The programs of a job: begin(start) -> state; go(state, rows [n], x) -> (state, logits [n, c]), as they come."""
 
-    begin: Callable[[Any], State]
+    begin: Callable[[Start], State]
     go: Callable[..., Any]
 
 
@@ -64,8 +64,8 @@ def _streamed(task: Task, job: Streaming, states: State) -> dict[str, np.ndarray
     config, test = task.config, task.problem.target.test
     how, names = stream(config.stream), corruptions(config)
     parts = segments(how, names, test.y, [seed for seed, _ in job.trials])
-    programs = _programs(task, job, how.batch, sum(math.ceil(p.rows.shape[1] / how.batch) for p in parts))
-    first = programs.begin(here((states.params, states.stats)))
+    programs = _of_trials(streams(task, job, how.batch, sum(math.ceil(p.rows.shape[1] / how.batch) for p in parts)))
+    first = programs.begin(task.starts(here((states.params, states.stats))))
     now, found, seconds, go = first, {}, 0.0, None
     for segment in parts:
         x = jnp.asarray(np.concatenate([corrupted(test.x, name) for name in segment.corruptions]))
@@ -84,9 +84,20 @@ def _streamed(task: Task, job: Streaming, states: State) -> dict[str, np.ndarray
     return {**found, "seconds": np.full(len(job.trials), seconds / len(job.trials))}
 
 
-def _programs(task: Task, job: Streaming, batch: int, total: int) -> Streams:
-    """All trials at once. A method begins with its own parameters and memory, and with an optimiser that has seen
-    nothing; its learning rate stays as it is."""
+def _of_trials(one: Streams) -> Streams:
+    """All trials at once; go gives classes [T, n] and their probabilities in the place of logits."""
+
+    def go(state: State, rows: jax.Array, x: jax.Array):
+        state, logits = one.go(state, rows, x)
+        return state, logits.argmax(-1), jax.nn.softmax(logits).max(-1)
+
+    once = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else {}
+    return Streams(jax.jit(jax.vmap(one.begin), compiler_options=once), jax.vmap(go, (0, 0, None)))
+
+
+def streams(task: Task, job: Streaming, batch: int, total: int) -> Streams:
+    """Of one trial. A method begins with its own parameters and memory, and with an optimiser that has seen nothing;
+    its learning rate stays as it is. total: batches of the whole stream."""
     config = task.config
     recipe = Recipe(
         network=make_network(config, task.problem, job, "vmap"),
@@ -110,11 +121,9 @@ def _programs(task: Task, job: Streaming, batch: int, total: int) -> Streams:
 
     def go(state: State, rows: jax.Array, x: jax.Array):
         out = streamed(state, x[rows])
-        return out.state, out.logits.argmax(-1), jax.nn.softmax(out.logits).max(-1)
+        return out.state, out.logits
 
-    once = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else {}
-    start = jax.jit(jax.vmap(begin), compiler_options=once)
-    return Streams(lambda model: start(task.starts(model)), jax.vmap(go, (0, 0, None)))
+    return Streams(begin, go)
 
 
 def score(task: Task, observed: Mapping[str, np.ndarray]) -> dict[str, list[float | None]]:

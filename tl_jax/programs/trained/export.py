@@ -14,6 +14,7 @@ from tl_jax.core.files import write_atomically
 from tl_jax.core.types import Array, Model, Network, Tree
 from tl_jax.kinds.multitask.tasks import answering
 from tl_jax.kinds.table import prepare
+from tl_jax.kinds.test_time.jobs import Streaming
 from tl_jax.models.files.pretrained import load, save
 from tl_jax.models.networks import pixels_of
 from tl_jax.programs.trained.program import met_as, program, saying, shown
@@ -53,6 +54,8 @@ def export(root: Path, choice: Choice, out: Path, data_dir: str = "") -> list[Pa
     task = task_of(root, setup, choice.job)
     if not 0 <= choice.trial < len(task.job.trials):
         raise UserError(f"--trial={choice.trial}: {task.job.name} has trials 0 to {len(task.job.trials) - 1}.")
+    if isinstance(task.job, Streaming) and not task.job.plain:
+        raise UserError(f"{task.job.name} adapts to a stream as it predicts: no file does. Use tl-jax predict.")
     step, state = restored(root, task, setup.weights)
     one = jax.tree.map(lambda x: jnp.asarray(x[choice.trial]), state)
     return write(out, task, (choice, step), model_of(one))

@@ -11,8 +11,10 @@ from tl_jax.data.standardise import Scale, fitted
 from tl_jax.kinds.multitask import observe as of_tasks
 from tl_jax.kinds.predicting import observe
 from tl_jax.kinds.table import kind_of, prepare
+from tl_jax.kinds.test_time import observe as of_streams
 from tl_jax.naming.from_python import Handed
 from tl_jax.programs.trained.model import TrainedModel
+from tl_jax.programs.trained.streamed import StreamModel
 from tl_jax.programs.trained.tasks import TasksModel, asked
 from tl_jax.run.finished import config_of, task_of
 from tl_jax.run.plan.scaling import PER_DOMAIN
@@ -24,7 +26,7 @@ NAMED = ("methods", "network", "select", "strategies")
 """Settings in which objects from Python may stand."""
 NO_OBJECTS: Mapping[str, Handed] = MappingProxyType({})
 NO_DOMAINS: Mapping[str, Domain] = MappingProxyType({})
-Model = TrainedModel | TasksModel
+Model = TrainedModel | TasksModel | StreamModel
 
 
 def open_model(
@@ -43,15 +45,21 @@ def open_model(
     check_select(wanted)
     config = with_objects(config_of(root), objects)
     kind = kind_of(config)
-    if kind.observe not in (observe.observe, of_tasks.observe):
+    if kind.observe not in (observe.observe, of_tasks.observe, of_streams.observe):
         raise UserError(f"{root} is a run of {config.kind}: its models predict no classes or values of a target.")
     setup = _prepared(root, config, domains, data_dir)
     same_data(root, setup)
     wanted = asked(root, setup, wanted)
     task = task_of(root, setup, wanted.job)
+    if kind.observe is of_streams.observe and wanted.select != "last":
+        raise UserError(f"--select={wanted.select}: at test time nothing is chosen. Leave it out.")
     trial, step, state = state_of(root, kind, (task, setup.weights), wanted)
     found = (task, trial, step, state, _scales(setup, task))
-    return TasksModel(*found, only=wanted.task) if task.problem.tasks else TrainedModel(*found)
+    if task.problem.tasks:
+        return TasksModel(*found, only=wanted.task)
+    if kind.observe is of_streams.observe:
+        return StreamModel(task, trial, task.start.job.steps if task.start else step, *found[3:])
+    return TrainedModel(*found)
 
 
 def _prepared(root: Path, config: Config, domains: Mapping[str, Domain], data_dir: str) -> Setup:

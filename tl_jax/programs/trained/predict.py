@@ -63,7 +63,10 @@ def embeddings(found: Predicted) -> dict[str, np.ndarray]:
     """{"features" [n, d], "example" [n]} and, where labels of one task are known, "y" [n] and "classes", as npz:PATH
     reads them. Raises UserError where tasks differ in what they read."""
     if found.said.features is None:
-        raise UserError("--features: the tasks go by several statistics, so their features differ: --task names one.")
+        raise UserError(
+            "--features: there is not one set of them. Tasks that go by several statistics differ in theirs: --task "
+            "names one. At test time a model changes from batch to batch."
+        )
     arrays = {"features": found.said.features, "example": found.names.astype(np.str_)}
     labelled = [answer for answer in found.said.answers if answer.labelled]
     if len(labelled) != 1:

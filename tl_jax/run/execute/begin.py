@@ -13,7 +13,7 @@ from tl_jax.core.batching import sent_by_length
 from tl_jax.core.errors import UserError
 from tl_jax.core.files import keep_in_cache, say, user_cache
 from tl_jax.core.processes import on_host
-from tl_jax.data.domain import Examples, changed
+from tl_jax.data.domain import Examples, Pictures, changed
 from tl_jax.fine_tuning.strategies import full
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.setup import lengths, make_network, make_task, taken_over
@@ -120,6 +120,9 @@ def _digest(task: Task, params: Any, stats: Any, splits: dict[str, Examples]) ->
     made = hashlib.sha256(f"{task.config.network} {task.config.precision}".encode())
     trunk = {path: x for path, x in params.items() if not path.startswith("head/")}
     for leaf in jax.tree.leaves((trunk, stats, {name: part.x for name, part in splits.items()})):
+        if isinstance(leaf, Pictures):
+            made.update(leaf.digest.encode())
+            continue
         array = np.ascontiguousarray(leaf)
         made.update(f"{array.shape} {array.dtype}".encode())
         made.update(array.data)

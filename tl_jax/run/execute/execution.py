@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tl_jax.data.domain import Pictures
 from tl_jax.models.parts.remat import compiler_options
 from tl_jax.run.execute import streaming
 from tl_jax.run.execute.calibration import agreed, choose
@@ -110,15 +111,17 @@ def make_recipe(task: Task, mode: str, placement: Placement) -> Recipe:
 
 
 def check_bytes(task: Task, options: Options) -> None:
-    """Raises UserError where a job and the one that it begins from do not fit in --device_bytes."""
-    if options.device_bytes:
+    """Raises UserError where a job and the one that it begins from do not fit in --device_bytes, or cannot stream."""
+    if options.device_bytes or any(isinstance(x, Pictures) for x in streaming.named(task.data).values()):
         streaming.plan(task.data, draws(task), options.device_bytes)
-        if task.start is not None:
-            check_bytes(task.start, options)
+    if task.start is not None:
+        check_bytes(task.start, options)
 
 
 def draws(task: Task) -> streaming.Draws:
     """What decides which rows a job's trials draw."""
     seeds = np.array([seed for seed, _ in task.job.trials], np.uint32)
-    whole = task.job.method.refresh is not None
+    method, labelled = task.job.method, len(task.data.sources) - 1
+    whole = {"target": task.job.name} if method.refresh is not None else {}
+    whole |= {f"source{labelled}": task.job.name} if method.survey is not None else {}
     return streaming.Draws(seeds, task.rows, task.config.batches, task.job.steps, whole)

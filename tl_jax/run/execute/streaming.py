@@ -1,7 +1,7 @@
 """Training sets that are larger than the device's share: windows of their rows, sent while the device computes."""
 
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.processes import told
+from tl_jax.data.domain import Pictures
 from tl_jax.data.pipeline.window import Window, stored
-from tl_jax.data.pipeline.windows import Read, Streamed, Windows, in_files, lost_worker, read_ahead
+from tl_jax.data.pipeline.windows import Read, Streamed, Windows, decoders, in_files, lost_worker, read_ahead
 from tl_jax.training.state import Data
 from tl_jax.training.step import sampler_key
 
@@ -19,6 +20,8 @@ SHARE = 0.5
 """The share of the device's memory that training sets may take before they stream."""
 MOST = 64
 """Steps of a window at most: more would be read in vain when a run is stopped, and overlap no better."""
+DECODED = 256
+"""Pictures of a window at most, of one step at least: what has to be decoded before the first step."""
 Place = Callable[[Any], Any]
 
 
@@ -26,14 +29,14 @@ class Draws(NamedTuple):
     """What decides which rows a job's trials draw.
 
     seeds [T]; rows: labelled rows of the target by trial [T, L] or None; batch: examples of a step, of each source and
-    of what is unlabelled; total: steps; whole: the target must be on the device at once.
+    of what is unlabelled; total: steps; whole: {name of a set that must be on the device at once: for which job}.
     """
 
     seeds: np.ndarray
     rows: np.ndarray | None
     batch: tuple[int, int]
     total: int
-    whole: bool
+    whole: Mapping[str, str]
 
 
 def named(data: Data) -> dict[str, Any]:
@@ -62,25 +65,33 @@ def share_of_device() -> int:
 def plan(data: Data, draws: Draws, limit: int = 0) -> Windows | None:
     """The windows of the sets that stream, or None if all fit in `limit` bytes (0: half of the device's memory).
 
-    A set streams if two windows of it, the one in use and the one being sent, are smaller than the set. Raises
-    UserError if not even windows of one step fit.
+    A set streams if two windows of it, the one in use and the one being sent, are smaller than the set; pictures that
+    are decoded when they are read always do. Raises UserError if not even windows of one step fit, and for pictures
+    that a method looks at as a whole.
     """
     limit = limit or told(share_of_device)
     sets = named(data)
-    if sum(x.nbytes for x in sets.values()) <= limit:
+    pictures = {name for name, x in sets.items() if isinstance(x, Pictures)}
+    for name in sorted(pictures & set(draws.whole)):
+        raise sets[name].refusal(f"{draws.whole[name]} looks at all of them at once")
+    arrays = sum(x.nbytes for name, x in sets.items() if name not in pictures)
+    if not pictures and arrays <= limit:
         return None
-    large = {
-        name: _streamed(name, x, data, draws) for name, x in sets.items() if not (draws.whole and name == "target")
-    }
+    stays = arrays if pictures and arrays <= limit // 2 else 0  # if windows have room beside the arrays
+    sets = {name: x for name, x in sets.items() if name in pictures or not stays}
+    large = {name: _streamed(name, x, data, draws) for name, x in sets.items() if name not in draws.whole}
     one_step = sum(2 * len(part.words) * part.batch * part.row_bytes for part in large.values())
-    steps = min(MOST, limit // max(one_step, 1), draws.total)
+    steps = min(MOST, (limit - stays) // max(one_step, 1), draws.total)
+    if pictures and steps:
+        decoded = sum(len(large[name].words) * large[name].batch for name in pictures)
+        steps = min(steps, max(1, DECODED // decoded))
     if steps < 1:
         raise UserError(
             f"--device_bytes={limit}: two windows of one step take {one_step} ({len(draws.seeds)} trials of batch "
-            f"{draws.batch[0]}). Use --device_bytes={one_step} or more, or a smaller --batch_size."
+            f"{draws.batch[0]}). Use --device_bytes={one_step + stays} or more, or a smaller --batch_size."
         )
     windows = Windows(large, steps, draws.total)
-    smaller = {name: part for name, part in large.items() if 2 * windows.capacity(part) < part.size}
+    smaller = {n: part for n, part in large.items() if n in pictures or 2 * windows.capacity(part) < part.size}
     return Windows(smaller, steps, draws.total) if smaller else None
 
 
@@ -98,10 +109,11 @@ def described(windows: Windows, data: Data, workers: int) -> str:
     """One line: what streams, how, and what stays."""
     size = sum(windows.capacity(part) * part.row_bytes for part in windows.sets.values())
     stays = [name for name in named(data) if name not in windows.sets]
-    by = f"{workers} processes" if workers and in_files(windows) else "threads"
+    by = f"read by {workers} processes" if workers and in_files(windows) else "read by threads"
+    by = f"decoded by {decoders(windows)} processes" if decoders(windows) else by
     return (
         f"{', '.join(windows.sets)} streamed in windows of {windows.steps} steps ({size / 2**20:.1f} MB, two on the "
-        f"device), read by {by}" + (f"; {', '.join(stays)} on the device" if stays else "")
+        f"device), {by}" + (f"; {', '.join(stays)} on the device" if stays else "")
     )
 
 
@@ -111,8 +123,8 @@ def on_host(windows: Windows, data: Data, read: Read) -> Data:
 
 
 def begin(windows: Windows, data: Data) -> Data:
-    """The data with the first window of what streams, all of it here: for shapes and first states."""
-    return on_host(windows, data, windows[0])
+    """The data with a window of what streams, all of it here, its first two rows alone read: for shapes."""
+    return on_host(windows, data, windows.first_two())
 
 
 def settled(windows: Windows, data: Data, place: Place) -> Data:

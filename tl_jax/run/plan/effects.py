@@ -21,6 +21,7 @@ def without_effect(config: Config, tasks: Sequence[Task]) -> list[str]:
         *_no_blocks(config, tasks),
         *_not_augmented(config, tasks),
         *_kept(config, tasks),
+        *_no_trade_off(config, tasks),
         *_unsaid_rates(config, tasks),
     ]
 
@@ -125,6 +126,15 @@ def as_published(task: Task) -> tuple[Rule, ...]:
         return ()
     rules = as_recipe(network_call(task.config)()).freeze
     return tuple(rule for rule in rules if matches(rule, task.shapes))
+
+
+def _no_trade_off(config: Config, tasks: Sequence[Task]) -> list[str]:
+    """Whether it is said or not, L_S alone is minimised: no mistake of a run that is one of several."""
+    given = [f"--{name}={value}" for name in ("lam", "lam_schedule") if (value := getattr(config, name)) is not None]
+    if not given or any(one.job.method.lam is not None for one in _all(tasks)):
+        return []
+    named = ", ".join(task.job.name for task in tasks)
+    return [f"{' and '.join(given)} changes nothing: {named} has no trade-off."]
 
 
 def _kept(config: Config, tasks: Sequence[Task]) -> list[str]:

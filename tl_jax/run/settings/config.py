@@ -256,8 +256,11 @@ class Config:
         return hashlib.sha256(json.dumps(self.given(), sort_keys=True).encode()).hexdigest()[:8]
 
 
-def check_given(given: Collection[str]) -> None:
-    """Raises UserError for settings that were given and say the same twice."""
+def check_given(given: Collection[str], swept: Collection[str] = ()) -> None:
+    """Raises UserError for settings that were given and say the same twice, as a value or as those of a sweep."""
+    for name in swept:
+        if name in given:
+            raise UserError(f"--{name} and --sweep={name} both say what it is, and the sweep would count: give one.")
     if "steps" in given and "epochs" in given:
         raise UserError("--steps and --epochs both say how long a run is: give one of them.")
 

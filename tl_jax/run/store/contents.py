@@ -16,7 +16,7 @@ import numpy as np
 from tl_jax.balancing.tasks import TaskHead
 from tl_jax.core.files import keep_in_cache, user_cache
 from tl_jax.core.sealed import digest, opened, seal
-from tl_jax.data.domain import Domain
+from tl_jax.data.domain import Domain, Pictures
 from tl_jax.data.pipeline.window import stored
 from tl_jax.models.sequences.tokens import digests
 from tl_jax.naming import own_code
@@ -80,13 +80,15 @@ def of_tree(tree: Any) -> str:
     return digest([(jax.tree_util.keystr(path), of_array(np.asarray(leaf))) for path, leaf in leaves])
 
 
-def of_array(x: np.ndarray) -> str:
+def of_array(x: np.ndarray | Pictures) -> str:
     """'float32 60x8 3f2a...': type, shape and a digest of all its content, read by several threads where it lies.
 
     What is large and lies in a file is read once, and again when the file was touched: device, inode, size and times
-    are compared, that of its status included, which no copying forges.
+    are compared, that of its status included, which no copying forges. Of pictures this is so of every file.
     """
     shape = f"{x.dtype.str} {'x'.join(map(str, x.shape))} "
+    if isinstance(x, Pictures):
+        return shape + x.digest
     if x.nbytes < REMEMBERED or not (place := stored(x)).path:
         return shape + _read(x)
     try:

@@ -115,7 +115,12 @@ def _crossed(axes: Sequence[Axis], conditions: Sequence[tuple[str, Axis]], i: in
     deciding = [axis for axis in axes if not axis.random and any(_has(row, t) for row in axis.rows(i) for t in texts)]
     others = [axis for axis in axes if axis not in deciding]
     for rows in itertools.product(*(axis.rows(i) for axis in deciding)):
-        own = {axis.names: axis for text, axis in conditions if any(_has(row, text) for row in rows)}
+        own: dict[tuple[str, ...], Axis] = {}
+        for text, axis in conditions:
+            if any(_has(row, text) for row in rows) and own.setdefault(axis.names, axis) is not axis:
+                raise UserError(
+                    f"--only gives '{axis.names[0]}' two sets of values where '{text}' is: name it once there."
+                )
         rest = [own.pop(axis.names, axis) for axis in others] + list(own.values())
         for more in itertools.product(*(axis.rows(i) for axis in rest)):
             pairs = zip([*deciding, *rest], [*rows, *more], strict=True)

@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 from scipy.stats import t as student
 
 from tl_jax.core.errors import UserError, unknown
-from tl_jax.sweep.tables.collect import IDENTITY, Row, columns
+from tl_jax.sweep.tables.choose import BY, CRITERION, NO_SETTING, best, chosen_by
+from tl_jax.sweep.tables.collect import Row, columns
 
-NO_SETTING = {*IDENTITY, "seed", "diverged", "source", "target"}
-"""Columns that do not tell one setting from another; `pair` stands for source and target."""
 USUAL = ("target/accuracy", "target/r2", "target/knn_accuracy")
 LOWER = ("rmse", "mae", "loss", "ece", "nll", "brier", "error", "ms", "alignment", "uniformity")
 """Metrics of which less is better, and so are errors under each corruption, "error/fog@5"."""
@@ -20,12 +19,14 @@ Key = tuple[Any, ...]
 
 class Asked(NamedTuple):
     """What a table is to show; score: "selected/target/accuracy", or "" for the usual one; best: names whose values are
-    chosen for each cell by the run's own criterion."""
+    chosen for each cell, choose: by whom (see `choose.py`; none: the run's criterion), each in rows of its own where
+    they are several."""
 
     rows: tuple[str, ...] = ("method",)
     columns: tuple[str, ...] = ("pair",)
     best: tuple[str, ...] = ()
     score: str = ""
+    choose: tuple[str, ...] = ()
 
 
 class Cell(NamedTuple):
@@ -68,8 +69,7 @@ class Pivot(NamedTuple):
     @property
     def higher(self) -> bool:
         """Whether more is better."""
-        of, metric = ["", *self.asked.score.split("/")][-2:]
-        return metric not in LOWER and not (of == "error" and ("@" in metric or metric == "none"))
+        return _higher(self.asked.score)
 
 
 def pivot(rows: Sequence[Row], asked: Asked) -> Pivot:
@@ -83,6 +83,9 @@ def pivot(rows: Sequence[Row], asked: Asked) -> Pivot:
         if name not in known or "/" in name:
             raise unknown("name of a setting", name, [name for name in known if "/" not in name])
     asked = asked._replace(score=_score(asked.score, known))
+    if asked.choose:
+        rows = chosen_by(rows, asked.choose, asked.score, _higher(asked.score))
+        asked = asked._replace(rows=(*asked.rows, *[BY] * (len(asked.choose) > 1)))
     groups: dict[tuple[Key, Key], list[Row]] = {}
     for row in rows:
         at = (_key(row, asked.rows), _key(row, asked.columns))
@@ -103,6 +106,11 @@ def _score(score: str, known: Sequence[str]) -> str:
     return score
 
 
+def _higher(score: str) -> bool:
+    of, metric = ["", *score.split("/")][-2:]
+    return metric not in LOWER and not (of == "error" and ("@" in metric or metric == "none"))
+
+
 def _key(row: Mapping[str, Any], names: Iterable[str]) -> Key:
     return tuple(row.get(name) for name in names)
 
@@ -118,7 +126,8 @@ def _cell(where: str, group: Sequence[Row], asked: Asked) -> Cell:
         settings.setdefault(_key(row, asked.best), []).append(row)
     for trials in settings.values():
         _check_one_setting(where, trials)
-    chosen = _chosen(where, settings) if len(settings) > 1 else next(iter(settings))
+    by = group[0].get(BY, CRITERION)
+    chosen = best(where, by, settings) if len(settings) > 1 else next(iter(settings))
     trials = settings[chosen]
     scores = {row["seed"]: row[asked.score] for row in trials if row.get(asked.score) is not None}
     dead = sum("diverged" in row for row in trials)
@@ -142,30 +151,6 @@ def _check_one_setting(where: str, trials: Sequence[Row]) -> None:
             where = f"{where}: seed {row['seed']} is there twice, in {other['run_dir']} and {row['run_dir']}"
             raise UserError(f"{where}. Name one of them.")
         seeds[row["seed"]] = row
-
-
-def _chosen(where: str, settings: Mapping[Key, Sequence[Row]]) -> Key:
-    """The setting with the greatest mean of its criterion's own scores, which know no test label.
-
-    One of which a trial diverged, or was refused by the criterion, is chosen only where all are so.
-    """
-    means: dict[Key, tuple[bool, float]] = {}
-    criteria = set()
-    for key, trials in settings.items():
-        found = [row["selected/score"] for row in trials if row.get("selected/score") is not None]
-        criteria |= {row["selected/criterion"] for row in trials if "selected/criterion" in row}
-        if found:
-            means[key] = (len(found) == len(trials), statistics.mean(found))
-    if len(criteria) > 1:
-        raise UserError(
-            f"{where}: runs that selected by different criteria ({', '.join(sorted(criteria))}) cannot be "
-            "ranked by one of them. Collect them apart."
-        )
-    if not means and all("diverged" in row for trials in settings.values() for row in trials):
-        return next(iter(settings))
-    if not means:
-        raise UserError(f"{where}: no criterion without test labels has scored these trials, so --best cannot choose.")
-    return max(means, key=lambda key: means[key])
 
 
 def mean_of(pivoted: Pivot, row: Key) -> float | None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tl_jax.run.report.table import Table
+from tl_jax.sweep.tables.choose import CHOICES, CRITERION
 from tl_jax.sweep.tables.compare import Compared
 from tl_jax.sweep.tables.pivot import Cell, Key, Pivot, mean_of
 from tl_jax.sweep.tables.ranks import Ranked
@@ -99,10 +100,9 @@ def _note(pivoted: Pivot, usual: int, beside: Beside) -> str:
             tried.setdefault(row, set()).add(cell.tried)
         between, end = (" ", ", ") if len(pivoted.asked.rows) == 1 else (": ", "; ")
         counts = end.join(f"{said(row)}{between}{'/'.join(map(str, sorted(n)))}" for row, n in tried.items())
-        lines.append(
-            f"{', '.join(pivoted.asked.best)}: chosen for each cell by the mean of the criterion's own score over the "
-            f"seeds, without test labels; settings tried: {counts}."
-        )
+        choose = pivoted.asked.choose or (CRITERION,)
+        by = CHOICES[choose[0]] if len(choose) == 1 else "; by ".join(f"{one}: {CHOICES[one]}" for one in choose)
+        lines.append(f"{', '.join(pivoted.asked.best)}: chosen for each cell by {by}; settings tried: {counts}.")
     dead = sum(cell.diverged for cell in pivoted.cells.values())
     if dead:
         lines.append(f"{dead} trials diverged; no mean has them, and no average or rank has their cells.")

@@ -75,8 +75,8 @@ def _derivative(primals: tuple[Array, Array], tangents: tuple[Array, Array]):
     sines, outwards = _sines(found)
     slope = lambda basis, out, weights: -((basis.v / basis.s[None]) @ (weights * found.cos[None])) @ out.T
     slopes = [slope(*of) for of in zip(bases, outwards, (found.p, found.q), strict=True)]
-    change = sum((g * df).sum() for g, df in zip(slopes, tangents, strict=True))
-    return sines.sum(), change
+    change = [(g * df).sum() for g, df in zip(slopes, tangents, strict=True)]
+    return sines.sum(), change[0] + change[1]
 
 
 class _Basis(NamedTuple):
