@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tl_jax
-from tl_jax.core.floats import accepting_bytes
+from tl_jax.core.inputs import accepting_bytes
 from tl_jax.kinds.table import prepare
 from tl_jax.methods.dann import dann
 from tl_jax.models.networks import build, mlp

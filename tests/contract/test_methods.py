@@ -15,7 +15,7 @@ import pytest
 from helpers import network, problem, with_noisy_target_labels
 from quick import QUICK
 
-from tl_jax.core.floats import accepting_bytes
+from tl_jax.core.inputs import accepting_bytes
 from tl_jax.core.trees import size_of
 from tl_jax.core.types import At, Batch, Labeled, Labelling, Model, Network, Output, Unlabeled
 from tl_jax.methods import METHODS

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tl_jax.core.floats import accepting_bytes
+from tl_jax.core.inputs import accepting_bytes
 from tl_jax.core.types import Output
 from tl_jax.methods.contract import Method, Own, Terms
 from tl_jax.methods.source_only import source_only

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.balancing.solvers import cosines, minimise, quadratic, utility
+from tl_jax.core.matrices import eigh
 from tl_jax.core.types import Array
 
 
@@ -120,7 +121,7 @@ def aligned_mtl(gramian: Array) -> Array:
     zero: of two gradients in float32 a singular value under 1/650 of the other.
     Senushkin et al. 2023, arXiv 2305.19000.
     """
-    values, vectors = jnp.linalg.eigh(gramian)
+    values, vectors = eigh(gramian)
     # eigh leaves errors of eps lambda_max in every eigenvalue: ten times that is where rank ends.
     kept = (values > 10 * len(values) * jnp.finfo(values.dtype).eps * values[-1]) & (values > 0)
     smallest = jnp.min(jnp.where(kept, values, jnp.inf))
@@ -140,7 +141,7 @@ def imtl_g(gramian: Array) -> Array:
     Liu et al. 2021, ICLR (IMTL).
     """
     c, d = cosines(gramian)
-    values, vectors = jnp.linalg.eigh(c)
+    values, vectors = eigh(c)
     kept = values > 30 * len(d) * jnp.finfo(c.dtype).eps * values[-1]
     inverse = jnp.where(kept, 1 / jnp.where(kept, values, 1.0), 0.0)
     moves = jnp.diagonal(gramian) > 0

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from tl_jax.core.matrices import solve
 from tl_jax.core.types import Array
 
 
@@ -44,7 +45,7 @@ def minimise(derivatives: Callable[[Array], tuple[Array, Array]], start: Array, 
         x, s = now
         gradient, hessian = derivatives(x)
         target = jnp.maximum(0.1 * (x @ s) / k, least) / x
-        dx = jnp.linalg.solve(hessian + jnp.diag(s / x), target - gradient)
+        dx = solve(hessian + jnp.diag(s / x), target - gradient)
         ds = target - s - s / x * dx
         step = jnp.minimum(1.0, 0.95 / jnp.maximum(jnp.max(-dx / x), jnp.max(-ds / s)).clip(1e-3))
         moved = (x + step * dx, s + step * ds)
@@ -78,7 +79,7 @@ def utility(c: Array, a: Array, power: float, iterations: int = 40) -> Array:
 
     def body(_: Array, x: Array) -> Array:
         gradient = c @ x - a * x**-power
-        dx = -jnp.linalg.solve(c + jnp.diag(power * a * x ** (-power - 1)), gradient)
+        dx = -solve(c + jnp.diag(power * a * x ** (-power - 1)), gradient)
         steps = halves * jnp.minimum(1.0, 0.95 / jnp.max(-dx / x).clip(1e-3))
         now, tried = value(x), jax.vmap(lambda t: value(x + t * dx))(steps)
         # The slack lets full steps through at the end, where values differ by rounding alone.

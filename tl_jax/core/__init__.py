@@ -4,8 +4,8 @@ In: nothing of this package; a file here imports its neighbours at most.
 Out: the values of a step (`types.py`: Batch, Output, Model, At, Network), the one error that is a message and no
 traceback (`errors.py`), names that become objects (`calls.py`, `own_code.py`, `from_python.py`), files that are whole
 or not there (`files.py`, `sealed.py`), parameter trees as flat dicts (`trees.py`), random keys by purpose (`keys.py`),
-schedules as functions of progress (`schedules.py`), images in patches (`patches.py`),
-several processes that are one run (`processes.py`).
+schedules as functions of progress (`schedules.py`), stored examples as floats and in patches (`inputs.py`), matrices
+that are taken apart (`matrices.py`), several processes that are one run (`processes.py`).
 
 There is no way in: each file stands alone and is named by what it holds.
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import optax
 
 from tl_jax.core.errors import UserError
+from tl_jax.core.matrices import solve_positive
 from tl_jax.core.types import Array
 
 
@@ -51,9 +52,9 @@ def ridge_probe(x: Array, y: Array, classes: int, l2: float | Array = 1.0) -> Li
     n, d = x.shape
     product = partial(jnp.matmul, precision="highest")
     if d > n:
-        kernel = product(z.T, _solve(product(z, z.T) + l2 * jnp.eye(n, dtype=x.dtype), centred))
+        kernel = product(z.T, solve_positive(product(z, z.T) + l2 * jnp.eye(n, dtype=x.dtype), centred))
     else:
-        kernel = _solve(product(z.T, z) + l2 * jnp.eye(d, dtype=x.dtype), product(z.T, centred))
+        kernel = solve_positive(product(z.T, z) + l2 * jnp.eye(d, dtype=x.dtype), product(z.T, centred))
     return Linear(mean, scale, kernel, bias)
 
 
@@ -123,10 +124,6 @@ def _statistics(x: Array) -> tuple[Array, Array]:
 
 def _scaled(x: Array, mean: Array, scale: Array) -> Array:
     return (x - mean[None, :]) / scale[None, :]
-
-
-def _solve(matrix: Array, right: Array) -> Array:
-    return jax.scipy.linalg.solve(matrix, right, assume_a="pos")
 
 
 def _halves(x: Array, key: Array) -> tuple[Array, Array]:

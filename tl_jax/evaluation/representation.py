@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from tl_jax.core.batching import in_batches
 from tl_jax.core.errors import UserError
+from tl_jax.core.matrices import singular_values
 from tl_jax.core.types import Array
 from tl_jax.evaluation.neighbours import unit
 from tl_jax.losses.discrepancy import squared_distances
@@ -24,7 +25,7 @@ def rankme(embeddings: Array) -> Array:
     Args: embeddings [n, d], not centred. Returns a scalar near [1, min(n, d)], 1 of zeros alone. Garrido et al. 2023,
     arXiv 2210.02885.
     """
-    sigma = jnp.linalg.svd(embeddings, compute_uv=False)
+    sigma = singular_values(embeddings)
     whole = sigma.sum()
     p = sigma / jnp.where(whole > 0, whole, 1.0) + 1e-7
     return jnp.exp(-(p * jnp.log(p)).sum())

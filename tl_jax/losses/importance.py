@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
+from tl_jax.core.matrices import solve
 from tl_jax.core.types import Array
 from tl_jax.losses.discrepancy import squared_distances
 
@@ -33,7 +34,7 @@ def by_confusion(joint: Array, predicted: Array, ridge: float = 1e-4) -> Array:
     joint = joint / joint.sum()
     a, b, eye = c * joint, c * predicted, jnp.eye(c, dtype=joint.dtype)
     product = lambda x, y: jnp.matmul(x, y, precision="highest")
-    w = jnp.maximum(jnp.linalg.solve(product(a.T, a) + ridge * eye, product(a.T, b) + ridge), 0.0)
+    w = jnp.maximum(solve(product(a.T, a) + ridge * eye, product(a.T, b) + ridge), 0.0)
     return w / product(joint.sum(0), w)
 
 
@@ -91,7 +92,7 @@ def ratio_by_least_squares(moment_s: Array, mean_t: Array, ridge: float | Array)
     Args: moment_s H [b, b]; mean_t h [b]; ridge > 0. Returns [b]. Kanamori et al. 2009 (JMLR 10).
     """
     eye = jnp.eye(len(mean_t), dtype=moment_s.dtype)
-    return jnp.maximum(jnp.linalg.solve(moment_s + ridge * eye, mean_t), 0.0)
+    return jnp.maximum(solve(moment_s + ridge * eye, mean_t), 0.0)
 
 
 def density_ratio(x: Array, centres: Array, width: Array, a: Array) -> Array:

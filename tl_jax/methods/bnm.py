@@ -1,8 +1,8 @@
 """Batch nuclear-norm maximisation: predictions that are certain and diverse."""
 
 import jax
-import jax.numpy as jnp
 
+from tl_jax.core.matrices import singular_values
 from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses.classes import supervised
 from tl_jax.methods.contract import Method, Own, Terms
@@ -16,7 +16,7 @@ def bnm() -> Method:
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         p = jax.nn.softmax(out["target"].logits)
-        nuclear = jnp.linalg.svd(p, compute_uv=False).sum() / len(p)
+        nuclear = singular_values(p).sum() / len(p)
         return Terms({"source": supervised(out["source"].logits, batch.y, at), "nuclear": -nuclear})
 
     return Method(terms)

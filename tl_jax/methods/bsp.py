@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 
+from tl_jax.core.matrices import singular_values
 from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import mlp
 from tl_jax.losses.classes import domain_logistic, gradient_reversal, supervised
@@ -22,7 +23,7 @@ def bsp(penalty: float = 1e-4, hidden: int = 256) -> Method:
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         f_s, f_t = out["source"].features, out["target"].features
         score = lambda x: mlp.apply(own.params["discriminator"], gradient_reversal(x, at.lam))[:, 0]
-        largest = lambda x: jnp.square(jnp.linalg.svd(x, compute_uv=False)[0])
+        largest = lambda x: jnp.square(singular_values(x)[0])
         return Terms(
             {
                 "source": supervised(out["source"].logits, batch.y, at),

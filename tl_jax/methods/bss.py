@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 
+from tl_jax.core.matrices import singular_values
 from tl_jax.core.types import At, Batch, Outputs
 from tl_jax.losses.classes import supervised
 from tl_jax.methods.contract import Method, Own, Terms, View
@@ -16,7 +17,7 @@ def bss(smallest: int = 1) -> Method:
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         o = out["source"]
-        values = jnp.linalg.svd(o.features, compute_uv=False)  # in falling order
+        values = singular_values(o.features)  # in falling order
         shrinkage = jnp.square(values[-smallest:]).sum()
         return Terms({"source": supervised(o.logits, batch.y, at), "shrinkage": shrinkage})
 

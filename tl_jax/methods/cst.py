@@ -2,8 +2,8 @@
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import solve
 
+from tl_jax.core.matrices import inverse
 from tl_jax.core.types import Array, At, Batch, Outputs
 from tl_jax.losses.classes import entropy, pseudo_label_loss, supervised
 from tl_jax.losses.neighbours import unit
@@ -49,7 +49,7 @@ def cycle(features: tuple[Array, Array], y_s: Array, logits_t: Array, ridge: flo
     (f_s, f_t), c = map(unit, features), logits_t.shape[1]
     labels = lambda y: jax.nn.one_hot(y, c, dtype=f_s.dtype) - 1 / c
     kernel = f_t @ f_t.T + ridge * jnp.eye(len(f_t), dtype=f_t.dtype)
-    found = f_s @ f_t.T @ solve(kernel, labels(logits_t.argmax(1)), assume_a="pos")
+    found = f_s @ f_t.T @ (inverse(kernel) @ labels(logits_t.argmax(1)))
     return jnp.square(found - labels(y_s)).mean()
 
 

@@ -3,9 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core.floats import to_float
+from tl_jax.core.inputs import hidden, patch_grid, patches, to_float
 from tl_jax.core.keys import named
-from tl_jax.core.patches import hidden, patch_grid, patches
 from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import mlp
 from tl_jax.methods.contract import HEAD_FROZEN, Example, Method, Own, Terms, View

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.batching import in_batches
+from tl_jax.core.matrices import singular_values
 from tl_jax.core.trees import moving_average
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
 from tl_jax.losses import mlp
@@ -73,7 +74,7 @@ def spectrum(f: Array) -> Array:
     d = squared_distances(f, f)
     off = ~jnp.eye(len(f), dtype=bool) & (d > 0)
     a = jnp.where(~jnp.eye(len(f), dtype=bool), jnp.exp(-jnp.sqrt(jnp.where(off, d, 1e-12)) / 4.5), 0.0)
-    return jnp.linalg.svd(a / jnp.maximum(a.sum(1, keepdims=True), 1e-30), compute_uv=False)
+    return singular_values(a / jnp.maximum(a.sum(1, keepdims=True), 1e-30))
 
 
 def apart(one: Array, other: Array) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 
 from tl_jax.core.batching import sent_in_batches
 from tl_jax.core.errors import UserError
-from tl_jax.core.floats import accepting_bytes
+from tl_jax.core.inputs import accepting_bytes
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Network
 from tl_jax.data import domain

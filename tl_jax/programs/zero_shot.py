@@ -11,7 +11,7 @@ import numpy as np
 
 from tl_jax.core.errors import UserError, require
 from tl_jax.core.files import write_atomically
-from tl_jax.core.floats import accepting_bytes
+from tl_jax.core.inputs import accepting_bytes
 from tl_jax.data.domain import Domain, Examples, known
 from tl_jax.evaluation.metrics import evaluate, log_softmax, predictions
 from tl_jax.models.networks import build

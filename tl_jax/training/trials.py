@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from tl_jax.core.batching import sent_by_length, sent_in_batches
-from tl_jax.core.floats import to_float
+from tl_jax.core.inputs import to_float
 from tl_jax.core.types import Array, Output, Tree
 from tl_jax.training.create import create, refreshed
 from tl_jax.training.predict import predicted, with_average

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core.floats import to_float
+from tl_jax.core.inputs import to_float
 from tl_jax.core.types import Array
 from tl_jax.data.views import images as image_views
 from tl_jax.data.views import sequences as sequence_views

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from tl_jax.core.patches import hidden, patch_grid
+from tl_jax.core.inputs import hidden, patch_grid
 from tl_jax.core.types import Array
 
 

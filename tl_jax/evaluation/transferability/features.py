@@ -9,6 +9,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from tl_jax.core.matrices import cholesky, svd
 from tl_jax.core.types import Array
 
 _LEAST = 1e-10
@@ -29,7 +30,7 @@ def logme(features: Array, y: Array, classes: int, *, steps: int = 30) -> Array:
     Returns a scalar, nats. Where the fit is exact, r is floored at 1e-10 ||y||^2. Classes without examples are left
     out of the mean. You et al. 2021, arXiv 2102.11005.
     """
-    u, s, _ = jnp.linalg.svd(features, full_matrices=False)
+    u, s, _ = svd(features)
     s = s / _positive(jnp.sqrt((s * s).mean()))
     targets = jax.nn.one_hot(y, classes, dtype=features.dtype)
     evidence = jax.vmap(lambda target: _evidence(u, s, target, steps), in_axes=1)(targets)
@@ -74,7 +75,7 @@ def h_score(features: Array, y: Array, classes: int) -> Array:
     """
     n, d = features.shape
     x = features - features.mean(0, keepdims=True)
-    u, s, _ = jnp.linalg.svd(x, full_matrices=False)
+    u, s, _ = svd(x)
     variance = s * s / n
     average = variance.sum() / d
     squares = jnp.square(variance).sum()
@@ -101,7 +102,7 @@ def gbc(features: Array, y: Array, classes: int, *, variances: str = "diagonal",
     floored at 1e-4 of their mean over components.
     Returns a scalar in [-classes (classes - 1), 0]. Pandy et al. 2022, arXiv 2111.12780.
     """
-    u, s, _ = jnp.linalg.svd(features - features.mean(0, keepdims=True), full_matrices=False)
+    u, s, _ = svd(features - features.mean(0, keepdims=True))
     z = (u * s[None, :])[:, :dims]
     means, share = _class_means(z, y, classes)
     second = _class_means(jnp.square(z - means[y]), y, classes)[0]
@@ -134,7 +135,7 @@ def transrate(features: Array, y: Array, classes: int, *, distortion: float = 1e
     Returns a scalar, nats, >= 0. Huang et al. 2022, arXiv 2106.09457.
     """
     n = len(features)
-    u, s, _ = jnp.linalg.svd(features - features.mean(0, keepdims=True), full_matrices=False)
+    u, s, _ = svd(features - features.mean(0, keepdims=True))
     z = u * (s / _positive(jnp.sqrt(jnp.square(s).sum() / n)))[None, :]
     identity = jnp.eye(len(s), dtype=z.dtype)
 
@@ -142,7 +143,7 @@ def transrate(features: Array, y: Array, classes: int, *, distortion: float = 1e
         member = (y == c).astype(z.dtype)
         size = member.sum()
         scatter = jnp.matmul((z * member[:, None]).T, z, precision="highest") / jnp.maximum(size, 1)
-        factor = jnp.linalg.cholesky(identity + scatter / distortion)
+        factor = cholesky(identity + scatter / distortion)
         return size / n * jnp.log(jnp.diagonal(factor)).sum()
 
     whole = jnp.log1p(jnp.square(z).mean(0) / distortion).sum() / 2

@@ -2,8 +2,8 @@
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import solve_triangular
 
+from tl_jax.core.matrices import cholesky, solve_lower
 from tl_jax.core.types import Array
 
 LEAST = 1e-6
@@ -22,14 +22,14 @@ def responsibilities(x: Array, weights: Array, spread: Array | None = None) -> A
     v, eye = weights if spread is None else spread, jnp.eye(x.shape[1], dtype=x.dtype)
 
     def factor(cov: Array) -> Array:
-        first = jnp.linalg.cholesky(cov + LEAST * eye)
-        return jnp.where(jnp.isfinite(first).all(), first, jnp.linalg.cholesky(cov + 101 * LEAST * eye))
+        first = cholesky(cov + LEAST * eye)
+        return jnp.where(jnp.isfinite(first).all(), first, cholesky(cov + 101 * LEAST * eye))
 
     def one(of_class: tuple[Array, Array]) -> Array:
         w, v = of_class
         away = x - (w @ x / jnp.maximum(w.sum(), 1e-12))[None]
         chol = factor((v[:, None] * away).T @ away / jnp.maximum(v.sum(), 1e-12))
-        scaled = solve_triangular(chol, away.T, lower=True)
+        scaled = solve_lower(chol, away.T)
         log_det = 2 * jnp.log(jnp.diag(chol)).sum()
         return -(jnp.square(scaled).sum(0) + log_det) / 2 + jnp.log(jnp.maximum(w.sum(), 1e-30))
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from tl_jax.core.matrices import eigh
 from tl_jax.core.types import Array
 
 NEGLIGIBLE = 1e-10
@@ -76,7 +77,7 @@ def _gram(f: Array) -> Array:
 
 def _spectrum(gram: Array) -> tuple[Array, Array]:
     """Eigenvalues, the largest first and 0 where they are rounding, and their vectors."""
-    values, vectors = jnp.linalg.eigh(gram)
+    values, vectors = eigh(gram)
     values, vectors = values[::-1], vectors[:, ::-1]
     rounding = len(values) * jnp.finfo(values.dtype).eps * values[0]
     return jnp.where(values > rounding, values, 0.0), vectors

@@ -6,10 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.errors import UserError
+from tl_jax.core.matrices import svd
 from tl_jax.core.types import Array
-
-TIE = 1e-3
-"""A gap between two squared singular values, as a share of their sum, of which half the derivative is left."""
 
 
 class Distance(NamedTuple):
@@ -110,35 +108,6 @@ def _sines(angles: _Angles) -> tuple[Array, tuple[Array, Array]]:
     some = angles.counted & (sines > len(angles.a) * jnp.finfo(sines.dtype).eps)
     unit = jnp.where(some, 1 / jnp.where(some, sines, 1.0), 0.0)[None]
     return jnp.where(some, sines, 0.0), (left[0] * unit, left[1] * unit)
-
-
-@jax.custom_jvp
-def svd(x: Array) -> tuple[Array, Array, Array]:
-    """x [n, m] = u diag(s) v^T, u [n, k], v [m, k], k = min(n, m), with a derivative that is finite everywhere.
-
-    1 / (s_j^2 - s_i^2) in it is gap / (gap^2 + TIE^2 (s_i^2 + s_j^2)^2).
-    """
-    u, s, vt = jnp.linalg.svd(x, full_matrices=False)
-    return u, s, vt.T
-
-
-@svd.defjvp
-def _svd_derivative(primals: tuple[Array], tangents: tuple[Array]):
-    u, s, v = svd(*primals)
-    dx = tangents[0]
-    square = jnp.square(s)
-    gap, both = square[None, :] - square[:, None], square[None, :] + square[:, None]
-    below = jnp.square(gap) + jnp.square(TIE * both)
-    f = gap / jnp.where(below > 0, below, 1.0)
-    inside = u.T @ dx @ v
-    turned = lambda y: f * (y * s[None] + s[:, None] * y.T)
-    # What lies outside of the k vectors of the longer side; where s is rounding there is no such direction.
-    kept = s > max(primals[0].shape) * jnp.finfo(s.dtype).eps * s[0]
-    inverse = jnp.where(kept, 1 / jnp.where(kept, s, 1.0), 0.0)[None]
-    outside = lambda basis, y: (y - basis @ (basis.T @ y)) * inverse
-    du = u @ turned(inside) + outside(u, dx @ v)
-    dv = v @ turned(inside.T) + outside(v, dx.T @ u)
-    return (u, s, v), (du, jnp.diagonal(inside), dv)
 
 
 def _product(a: Array, b: Array) -> Array:

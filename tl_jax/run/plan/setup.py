@@ -8,7 +8,7 @@ import numpy as np
 
 from tl_jax.core.batching import ladder
 from tl_jax.core.errors import UserError
-from tl_jax.core.floats import accepting_bytes
+from tl_jax.core.inputs import accepting_bytes
 from tl_jax.core.types import Labelling, Network
 from tl_jax.data.pipeline.rows import balanced, balanced_weights, labelled_rows, repeated
 from tl_jax.data.views.augment import VIEWS
