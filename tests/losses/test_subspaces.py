@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tl_jax.core.errors import UserError
-from tl_jax.losses.spectra.subspaces import TIE, subspace_distance, sum_of_sines, svd
+from tl_jax.core.matrices import TIE, svd
+from tl_jax.losses.spectra.subspaces import subspace_distance, sum_of_sines
 
 pytestmark = pytest.mark.usefixtures("double")
 
