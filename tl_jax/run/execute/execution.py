@@ -64,7 +64,7 @@ def execution(task: Task, options: Options, remembered: str | None) -> Execution
 
     # Which of them. They agree only to rounding, so a run that goes on keeps its own, whatever would be faster now.
     if not task.job.method.trained:
-        mode, reason = "map", "its one step trains nothing"
+        mode, reason = "map", "nothing is trained before the evaluation"
     elif remembered or options.trials != "auto":
         mode = remembered or options.trials
         reason = f"{trials} trials, {mode} as {'before' if remembered else 'asked for'}"
