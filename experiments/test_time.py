@@ -1,6 +1,6 @@
 """Corrupted handwriting as a stream: every method of test time, from one source model a seed.
 
-    python -m experiments.test_time        # some four minutes of processor time; writes the page below
+    python -m experiments.test_time        # some fifteen minutes of processor time; writes the page below
 
 Every setting is the default of `python -m launch.test_time`: network `cnn`, 400 steps of 64 examples, AdamW at 3e-3;
 three seeds (of the source model and of the order), nothing tuned per method: learning rates and thresholds are those
@@ -23,7 +23,9 @@ too: compare its columns, not its size.
 
 A corruption is seven batches here. `tent`, `eata`, `sar` and `cotta` all normalise by the batch alone and agree within
 .001 in the mean: seven steps at the published rates hardly move them, and the page does not tell them apart. `lame` is
-made for streams whose classes come in runs; in random order it loses, as here."""
+made for streams whose classes come in runs; in random order it loses, as here. `rotta` and `note` are made for such
+streams, too: their statistics move by a share of a batch a step, and seven steps are few; `memo` begins anew with every
+example, and one step at its rate turns hardly any prediction."""
 
 
 def main() -> None:
