@@ -17,6 +17,7 @@ from tl_jax.data.match import matched
 from tl_jax.data.pipeline.host_sampler import rows
 from tl_jax.data.readers import images
 from tl_jax.data.readers.folder import DRAWN as NOTE
+from tl_jax.kinds.multitask.tasks import otherwise_split, task_problem
 from tl_jax.run.execute import streaming
 from tl_jax.run.store.contents import of_domain
 from tl_jax.training.state import Data
@@ -65,6 +66,14 @@ def late(x):
     words = np.asarray(jax.random.key_data(sampler_key(0, "source0")))
     early, then = (rows(words, np.arange(*steps), 8, len(x)) for steps in ((0, 8), (8, 12)))
     return file_of(x, next(row for row in then if row not in early))
+
+
+def test_such_sets_are_tasks_and_one_under_two_names_is_said(shops):
+    near, far = map(load, drawn(shops))
+    problem = task_problem([near, far])
+    assert otherwise_split([near, far], problem) == ()
+    again = load(drawn(shops)[0].replace("size=8", "size=8&resize=8"))
+    assert any("its training examples are those of" in note for note in matched([near], again)[1].notes)
 
 
 @pytest.mark.exact

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tl_jax.core.errors import UserError, require
-from tl_jax.data.domain import UNKNOWN, Domain, Examples, changed, known
+from tl_jax.data.domain import UNKNOWN, Domain, Examples, changed, equal, known
 from tl_jax.data.files.pictures import ASKED, Pictures
 
 LABEL_SPACES = ("closed", "partial", "open", "universal")
@@ -51,7 +51,7 @@ def matched(
 
 def _shared(source: Domain, target: Domain) -> list[str]:
     """A note where a source and a target of another name have the same training examples."""
-    if source.name == target.name or not np.array_equal(source.train.x, target.train.x):
+    if source.name == target.name or not equal(source.train.x, target.train.x):
         return []
     return [f"its training examples are those of {source.name}: its labels reach training through them"]
 

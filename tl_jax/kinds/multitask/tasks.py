@@ -9,7 +9,7 @@ from tl_jax.balancing.contract import Balance
 from tl_jax.balancing.table import STRATEGIES
 from tl_jax.balancing.tasks import TaskHead
 from tl_jax.core.errors import UserError
-from tl_jax.data.domain import Domain, Examples, changed, equal, known
+from tl_jax.data.domain import Domain, Examples, Pictures, changed, equal, known
 from tl_jax.data.match import alike
 from tl_jax.methods.multitask import multitask
 from tl_jax.models.sharing import SHARING
@@ -83,11 +83,16 @@ def _same_examples(a: Domain, b: Domain) -> bool:
 
 
 def otherwise_split(domains: Sequence[Domain], problem: Problem) -> tuple[str, ...]:
-    """Notes of tasks that have the same examples in other splits: what one is tested on another learns from."""
+    """Notes of tasks that have the same examples in other splits: what one is tested on another learns from.
+
+    Of one input there is nothing to say; images that are decoded when they are drawn are not looked at for this.
+    """
+    if len(problem.sources) < 2:
+        return ()
     marks: dict[bytes, str] = {}
     inputs = {task.name: task.input for task in problem.tasks}
     notes = []
-    for domain in domains:
+    for domain in (one for one in domains if not isinstance(one.train.x, Pictures)):
         sums = [part.x.reshape(len(part.x), -1).sum(1, dtype=np.float64) for part in domain.splits.values()]
         first = marks.setdefault(np.sort(np.concatenate(sums)).tobytes(), domain.name)
         if inputs[first] != inputs[domain.name]:
