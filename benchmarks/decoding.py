@@ -23,6 +23,9 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 SIZE, RESIZE, BATCH, WORKERS = 224, 256, 64, 2
 CONTENDERS = ("first", "cached", "mapped", "same", "usual")
 
@@ -50,11 +53,20 @@ def ours(folder: str, copy: bool) -> tuple[int, Callable[[], None]]:
     return len(list(Path(folder).rglob("*.jpg"))), go
 
 
+def by_pil(path: str | Path) -> np.ndarray:
+    """An image as one usually writes it: opened, converted, resized and cropped."""
+    with Image.open(path) as image:
+        whole = image.convert("RGB")
+    scale = RESIZE / min(whole.size)
+    w, h = (round(side * scale) for side in whole.size)
+    left, top = (w - SIZE) // 2, (h - SIZE) // 2
+    small = whole.resize((w, h), Image.Resampling.BILINEAR)
+    return np.array(small.crop((left, top, left + SIZE, top + SIZE)))
+
+
 def peer(folder: str, usual: bool) -> tuple[int, Callable[[], None]]:
     """The same by PyTorch: batches of bytes, each left on the device (here the host) until the next comes."""
-    import numpy as np
     import torch
-    from PIL import Image
 
     from tl_jax.data.files.decoder import Look, decode
 
@@ -62,15 +74,7 @@ def peer(folder: str, usual: bool) -> tuple[int, Callable[[], None]]:
     look = Look(SIZE, RESIZE, 3)
 
     def read(path: Path) -> np.ndarray:
-        if not usual:
-            return decode(path.read_bytes(), look)
-        with Image.open(path) as image:
-            whole = image.convert("RGB")
-        scale = RESIZE / min(whole.size)
-        w, h = (round(side * scale) for side in whole.size)
-        left, top = (w - SIZE) // 2, (h - SIZE) // 2
-        small = whole.resize((w, h), Image.Resampling.BILINEAR)
-        return np.array(small.crop((left, top, left + SIZE, top + SIZE)))
+        return by_pil(path) if usual else decode(path.read_bytes(), look)
 
     class Images(torch.utils.data.Dataset):
         def __len__(self) -> int:

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from decoding import RESIZE, SIZE, WORKERS, memory, tree
+from decoding import RESIZE, SIZE, WORKERS, by_pil, memory, tree
 
 BATCH, IMAGES, EACH, DIFFERENT, HELD = 64, 4096, 1000, 40, 500
 
@@ -86,16 +86,6 @@ def ours(folder: str) -> Iterator[int]:
 def loader(folder: str) -> Iterator[int]:
     """The same of a DataLoader: how many images each batch has."""
     import torch
-    from PIL import Image
-
-    def read(path: str) -> np.ndarray:
-        with Image.open(path) as image:
-            whole = image.convert("RGB")
-        scale = RESIZE / min(whole.size)
-        w, h = (round(side * scale) for side in whole.size)
-        left, top = (w - SIZE) // 2, (h - SIZE) // 2
-        small = whole.resize((w, h), Image.Resampling.BILINEAR)
-        return np.array(small.crop((left, top, left + SIZE, top + SIZE)))
 
     class Images(torch.utils.data.Dataset):
         def __init__(self):
@@ -106,7 +96,7 @@ def loader(folder: str) -> Iterator[int]:
             return len(self.paths)
 
         def __getitem__(self, i: int) -> torch.Tensor:
-            return torch.from_numpy(read(self.paths[i]))
+            return torch.from_numpy(by_pil(self.paths[i]))
 
     yield -1
     images = Images()

@@ -27,7 +27,7 @@ from tl_jax.sweep.exporters.table import EXPORTERS, export
 from tl_jax.sweep.pictures.ablation import ablation, check
 from tl_jax.sweep.pictures.diagram import diagram
 from tl_jax.sweep.pictures.look import keep
-from tl_jax.sweep.tables.choose import CHOICES, serving
+from tl_jax.sweep.tables.choose import CHOICES, apart
 from tl_jax.sweep.tables.collect import Row, collect, kept
 from tl_jax.sweep.tables.command import commands
 from tl_jax.sweep.tables.compare import TESTS, compare, sizes_of
@@ -92,7 +92,7 @@ def report(roots: Sequence[Path]) -> None:
     if FLAGS.plot:
         return _plot(rows, [*found.notes, *differing(rows)])
     choose = tuple(dict.fromkeys(FLAGS.choose))
-    inner = [] if choose else sorted({row["run_dir"] for row in serving(rows)})
+    inner = [] if choose else sorted({row["run_dir"] for row in apart(rows)[1]})
     said = f"{len(inner)} runs leave a source of the others out: with --choose they are no columns of their own."
     notes = [*found.notes, *[said] * bool(inner)]
     pivoted = pivot(rows, Asked(tuple(FLAGS.rows), tuple(FLAGS.columns), tuple(FLAGS.best), FLAGS.score, choose))

@@ -1,7 +1,9 @@
 """What every model of a run has: which it is, the door its examples come through, and what its network says of them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
@@ -33,7 +35,7 @@ class Outputs(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Loaded:
+class Loaded(ABC):
     """A job's model of one seed, at one step. scales: {domain that it tells apart: the scale of its features}."""
 
     task: Task
@@ -41,12 +43,6 @@ class Loaded:
     step: int
     state: State
     scales: Mapping[str, Scale | None]
-    _apply: Any = field(init=False)
-
-    def __post_init__(self) -> None:
-        recipe = make_recipe(self.task, "map", place(1, 1, self.task.config.batches, False))
-        run = jax.jit(lambda state, x, domain: predicted(recipe, state, x, domain), static_argnums=2)
-        object.__setattr__(self, "_apply", run)
 
     def __repr__(self) -> str:
         return f"<{self.described}, of {self.step} steps>"
@@ -92,10 +88,15 @@ class Loaded:
             x = pieces(of, list(x), self.first.train.x.shape[1])[0]
         return given(x, self.first).train.x
 
+    @abstractmethod
     def said(self, found: Sequence[Domain], domain: str = "target") -> Said:
         """What the model says of the examples of train, in its form already; several domains are one set of examples
         with labels of several tasks. Raises UserError where it can be asked nothing of the kind."""
-        raise NotImplementedError
+
+    @cached_property
+    def _apply(self) -> Callable[..., Any]:
+        recipe = make_recipe(self.task, "map", place(1, 1, self.task.config.batches, False))
+        return jax.jit(lambda state, x, domain: predicted(recipe, state, x, domain), static_argnums=2)
 
     def outputs(self, x: np.ndarray, domain: str = "target") -> Outputs:
         """What the network says of x in the form of the training examples, not standardised yet."""

@@ -27,9 +27,6 @@ class StreamModel(Loaded):
     Every call begins with the source model, of which `step` is. The last batch may be smaller.
     """
 
-    def __post_init__(self) -> None:
-        """Nothing is predicted but a stream."""
-
     @property
     def classes(self) -> tuple[str, ...]:
         """What it tells apart."""

@@ -34,7 +34,6 @@ class TasksModel(Loaded):
     only: str = ""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if not self.heads:
             trained = answering(self.task.problem.tasks, self.values)[0].name
             raise UserError(f"--task={self.only}: trial {self.trial} of {self.task.job.name} is of the task {trained}.")

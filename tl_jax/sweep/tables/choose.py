@@ -66,10 +66,14 @@ LACKING: Mapping[str, str] = {
 }
 
 
-def serving(rows: Sequence[Row]) -> list[Row]:
-    """The rows of runs whose domains are the sources of another: one of them was left out, and is the target."""
+def apart(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """The rows, and those of runs that serve others: their domains are the sources of one, of which one was left out
+    and is the target."""
     trained = {frozenset(_sources(row)) for row in rows}
-    return [row for row in rows if frozenset((*_sources(row), row["target"])) in trained]
+    found: tuple[list[Row], list[Row]] = [], []
+    for row in rows:
+        found[frozenset((*_sources(row), row["target"])) in trained].append(row)
+    return found
 
 
 def _with_left_out(rows: Sequence[Row], score: str, sign: int) -> list[Row]:
@@ -77,12 +81,12 @@ def _with_left_out(rows: Sequence[Row], score: str, sign: int) -> list[Row]:
     is one for each of the sources, all finite."""
     names = [name for name in columns(rows) if "/" not in name and name not in NO_SETTING - {"seed"} | {"pair"}]
     key = lambda row, domains: (frozenset(domains), *(str(row.get(name)) for name in names))
-    inner = serving(rows)
+    outer, inner = apart(rows)
     said: dict[Key, dict[str, float | None]] = {}
     for row in inner:
         said.setdefault(key(row, (*_sources(row), row["target"])), {})[row["target"]] = row.get(score)
     found = []
-    for row in (row for row in rows if row not in inner):
+    for row in outer:
         each = [said.get(key(row, _sources(row)), {}).get(source) for source in _sources(row)]
         whole = [sign * one for one in each if one is not None]
         found.append({**row, SCORES[LEFT_OUT]: statistics.mean(whole)} if len(whole) == len(each) > 1 else row)
