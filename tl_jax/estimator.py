@@ -11,13 +11,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from tl_jax.api import fit, load
-from tl_jax.core.batching import sent_in_batches
+from tl_jax.core.batching import batch_of, sent_in_batches
 from tl_jax.data.domain import Domain, Examples
 from tl_jax.evaluation.metrics import log_softmax
 from tl_jax.methods import ADAPTATION, named_method
 from tl_jax.programs.trained.program import program
 from tl_jax.training.state import model_of
-from tl_jax.training.trials import EVALUATION_BATCH
 
 
 class Adapted(ClassifierMixin, BaseEstimator):
@@ -103,8 +102,8 @@ class Adapted(ClassifierMixin, BaseEstimator):
         """The softmax of X [n, ...], taken as examples of the target: [n, c], in the order of `classes_`."""
         check_is_fitted(self)
         x = _like(_examples(self._checked(X)), self.form_)
-        batch = min(EVALUATION_BATCH, 1 << (len(x) - 1).bit_length())
-        return np.exp(log_softmax(np.asarray(sent_in_batches(_opened(self.program_), x, batch=batch))))
+        said = sent_in_batches(_opened(self.program_), x, batch=batch_of(len(x)))
+        return np.exp(log_softmax(np.asarray(said)))
 
     def predict(self, X: Any) -> np.ndarray:
         """The class of every example, as y had it: [n]."""

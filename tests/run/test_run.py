@@ -7,10 +7,11 @@ import pytest
 from tiny import FAST, SOURCE, TARGET, domain, records, stop
 
 import tl_jax
+from tl_jax.core.batching import usual_batch
 from tl_jax.core.types import Output
 from tl_jax.evaluation.label_free.record import Seen
 from tl_jax.kinds.predicting import records as stored
-from tl_jax.training.trials import EVALUATION_BATCH, Programs, predict_all
+from tl_jax.training.trials import Programs, predict_all
 
 
 def fit(run_dir, methods="mcc", target=TARGET, **change):
@@ -140,8 +141,9 @@ def test_bfloat16_computes_and_float32_is_kept(tmp_path):
     assert floats == {np.dtype(np.float32)}
 
 
-@pytest.mark.parametrize("n", [1, EVALUATION_BATCH - 1, EVALUATION_BATCH, EVALUATION_BATCH + 1])
-def test_evaluation_sees_every_example_once(n):
+@pytest.mark.parametrize("beside", [None, -1, 0, 1])
+def test_evaluation_sees_every_example_once(beside):
+    n = 1 if beside is None else usual_batch() + beside
     x = np.arange(n, dtype=np.float32).reshape(n, 1)
     echo = lambda states, part, domain: Output(part[None], part[None] * 2)
     stub = Programs(*[None] * 5, predict=echo, by_domain=False)  # pyright: ignore

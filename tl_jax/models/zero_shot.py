@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tl_jax.core.batching import sent_in_batches
+from tl_jax.core.batching import batch_of, sent_in_batches
 from tl_jax.core.errors import UserError
 from tl_jax.core.types import Network
 from tl_jax.models.files.pretrained import load
@@ -18,7 +18,6 @@ from tl_jax.models.sequences.tokens import pieces
 
 TEXTS = {"clip": clip_text, "siglip": siglip_text}
 """The text towers, by the network of their images."""
-BATCH = 256
 PLACE = "{}"
 """Where the name of a class stands in a prompt."""
 
@@ -63,7 +62,7 @@ def tower_features(of: Pair, network: Network, x: np.ndarray) -> np.ndarray:
     empty = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
     params, stats, _ = load(of.place, *empty, file=of.file)
     run = jax.jit(lambda x: network.apply(params, stats, x)[0].features)
-    return np.asarray(sent_in_batches(run, x, batch=min(BATCH, len(x))), np.float32)
+    return np.asarray(sent_in_batches(run, x, batch=batch_of(len(x))), np.float32)
 
 
 def class_features(of: Pair, prompts: Sequence[str], classes: Sequence[str]) -> np.ndarray:

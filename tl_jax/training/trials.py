@@ -15,7 +15,6 @@ from tl_jax.training.recipe import Recipe
 from tl_jax.training.state import Data, Start, State, with_optimizer
 from tl_jax.training.step import Progress, make_run, make_step, no_progress
 
-EVALUATION_BATCH = 256
 Trials = tuple[tuple[int, tuple[tuple[str, float], ...]], ...]
 """(seed, ((name, value), ...)) of every trial."""
 
@@ -123,7 +122,7 @@ def predict_all(programs: Programs, states: State, x: np.ndarray, domain: str) -
     if not programs.by_domain:
         domain = "target"
     predict = lambda part: programs.predict(states, part, domain)
-    return sent_by_length(predict, x, programs.lengths, batch=EVALUATION_BATCH, axis=1)
+    return sent_by_length(predict, x, programs.lengths, axis=1)
 
 
 def predict_mixed(programs: Programs, states: State, x: np.ndarray, others: np.ndarray, share: float) -> np.ndarray:
@@ -134,7 +133,7 @@ def predict_mixed(programs: Programs, states: State, x: np.ndarray, others: np.n
     of_batch = programs.mixed
     assert of_batch is not None
     mixed = lambda rows: of_batch(states, others[:, rows], rows, x, np.float32(share)).logits
-    return sent_in_batches(mixed, np.arange(len(x)), batch=EVALUATION_BATCH, axis=1)
+    return sent_in_batches(mixed, np.arange(len(x)), axis=1)
 
 
 def stack(trees: list[Tree]) -> Tree:

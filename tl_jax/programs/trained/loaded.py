@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from tl_jax.core.batching import sent_by_length
+from tl_jax.core.batching import batch_of, sent_by_length
 from tl_jax.core.errors import UserError, require
 from tl_jax.data.domain import Domain
 from tl_jax.data.like import given
@@ -23,7 +23,6 @@ from tl_jax.run.plan.types import Task
 from tl_jax.run.plan.words import brought
 from tl_jax.training.predict import predicted
 from tl_jax.training.state import State
-from tl_jax.training.trials import EVALUATION_BATCH
 
 
 class Outputs(NamedTuple):
@@ -101,9 +100,8 @@ class Loaded(ABC):
     def outputs(self, x: np.ndarray, domain: str = "target") -> Outputs:
         """What the network says of x in the form of the training examples, not standardised yet."""
         x = self.standardised(x, domain)
-        batch = min(EVALUATION_BATCH, 1 << (len(x) - 1).bit_length())
         apply = lambda part: self._apply(self.state, part, domain)
-        found = sent_by_length(apply, x, lengths(self.task), batch=batch)
+        found = sent_by_length(apply, x, lengths(self.task), batch=batch_of(len(x)))
         unknown = None if found.unknown is None else np.asarray(found.unknown, np.float32)
         return Outputs(np.asarray(found.features, np.float32), np.asarray(found.logits, np.float32), unknown)
 
