@@ -56,6 +56,7 @@ def fit(
     needs the guard `if __name__ == "__main__"`). Raises UserError with the message that the launch script would print.
     """
     require("kind", kind, PAIRS)
+    check_given(settings, sweep if isinstance(sweep, Mapping) else ())
     _follow_recipe(kind, settings, quiet)
     options = _options(settings)
     if settings.get("label_fraction"):
@@ -86,6 +87,7 @@ def fit_tasks(
     tasks: specs or Domains, those with equal examples sharing one input. strategies: names or calls
     ("cagrad(c=0.2)"); "single" trains each task alone, and Delta_m needs it.
     """
+    check_given(settings, sweep if isinstance(sweep, Mapping) else ())
     _follow_recipe("multitask", settings, quiet)
     options = _options(settings)
     names, domains = domain_names(several(tasks, "task"))
@@ -135,7 +137,6 @@ def load(
 
 def _follow_recipe(kind: str, settings: dict[str, Any], quiet: bool) -> None:
     """Put what a published recipe says in the place of `recipe`, where it is not given."""
-    check_given(settings)
     if name := settings.pop("recipe", ""):
         has = settings_of(Config).keys() - set(KINDS[kind].planning.without)
         sets, line = published(name, settings, has)

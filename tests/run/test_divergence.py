@@ -12,6 +12,7 @@ from tl_jax.run.execute import divergence
 from tl_jax.training.step import Progress
 
 HOW = {**FAST, "steps": 12, "eval_every": 6, "seeds": 1, "optimizer": "sgd", "trials": "map"}
+HOW.pop("lr")  # it is swept here
 
 
 def progress(bad_steps, finite, **terms):

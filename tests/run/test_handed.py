@@ -32,11 +32,11 @@ def test_settings_come_in_the_types_people_have():
         eval_every=2.0,
         seeds=np.arange(2),
         methods=("mcc",),
-        sweep={"lam": np.array([0.5, 1.0]), "lr": 1},
+        sweep={"lam": np.array([0.5, 1.0]), "weight_decay": 1},
         freeze=["backbone/*=0.1", ("head/*", 1.0)],
     ).config
     assert (config.lr, config.steps, config.eval_every, config.seeds, config.methods) == (0.5, 7, 2, (0, 1), ("mcc",))
-    assert config.sweep == (("lam", (0.5, 1.0)), ("lr", (1.0,)))
+    assert config.sweep == (("lam", (0.5, 1.0)), ("weight_decay", (1.0,)))
     assert config.freeze == (("backbone/*", "0.1"), ("head/*", "1.0"))
     kinds = {type(value) for value in (config.lr, config.steps, *config.seeds, *config.sweep[0][1])}
     assert kinds == {int, float}
@@ -140,6 +140,11 @@ def test_a_swept_name_is_given_once():
     config = api.Config(sweep=(("lam", (0.1,)), ("lam", (3.0,))))
     with pytest.raises(UserError, match=r"given 2 times: write --sweep=lam=0.1,3\."):
         prepare(config, api.Options(), {})
+
+
+def test_a_value_beside_its_own_sweep_is_refused():
+    with pytest.raises(UserError, match="--lr and --sweep=lr both say"):
+        asked(lr=0.1, sweep={"lr": [0.1, 1.0]})
 
 
 def test_columns_one_a_class_and_names_are_labels():
