@@ -19,7 +19,7 @@ import tl_jax
 from experiments.page import finished, script, write
 from tl_jax.data.domain import Domain, changed
 from tl_jax.data.load import load
-from tl_jax.data.match import matched
+from tl_jax.data.match.match import matched
 from tl_jax.data.readers.assemble import make
 from tl_jax.run.report.table import Table
 

@@ -12,7 +12,7 @@ from sklearn.datasets import dump_svmlight_file
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import known
 from tl_jax.data.load import load
-from tl_jax.data.match import matched
+from tl_jax.data.match.match import matched
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(40, 5)).astype(np.float32), np.arange(40) % 2

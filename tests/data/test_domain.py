@@ -7,7 +7,7 @@ import pytest
 
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain, Examples, changed
-from tl_jax.data.match import matched
+from tl_jax.data.match.match import matched
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(9, 4)).astype(np.float32)

@@ -9,9 +9,9 @@ import pytest
 import tl_jax
 from tl_jax import handed
 from tl_jax.core.errors import UserError
-from tl_jax.data.like import labels_like
 from tl_jax.data.load import everything, load
-from tl_jax.data.match import matched
+from tl_jax.data.match.like import labels_like
+from tl_jax.data.match.match import matched
 from tl_jax.data.spec import parse
 
 Domain: Any = tl_jax.Domain  # what is handed over is often of another type than they take

@@ -10,7 +10,8 @@ from tl_jax.core.errors import UserError
 from tl_jax.data.check.domain import single
 from tl_jax.data.domain import Domain, Examples
 from tl_jax.data.load import load
-from tl_jax.data.match import check_labelled, matched
+from tl_jax.data.match.classes import check_labelled
+from tl_jax.data.match.match import matched
 from tl_jax.run.plan.problem import describe
 
 

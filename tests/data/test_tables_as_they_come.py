@@ -7,7 +7,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.data.check.pair import pair
 from tl_jax.data.domain import known
 from tl_jax.data.load import load
-from tl_jax.data.match import matched
+from tl_jax.data.match.match import matched
 from tl_jax.data.readers import text
 from tl_jax.run.plan.problem import describe
 

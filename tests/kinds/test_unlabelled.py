@@ -14,7 +14,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.data.check import domain as check
 from tl_jax.data.check.pair import pair
 from tl_jax.data.domain import Domain, Examples
-from tl_jax.data.match import matched
+from tl_jax.data.match.match import matched
 from tl_jax.evaluation.protocols import Sets, near
 from tl_jax.kinds.multitask.tasks import task_problem
 from tl_jax.kinds.predicting.predictions import plain

@@ -14,8 +14,8 @@ import tl_jax
 from tl_jax import Domain, Examples
 from tl_jax.core.errors import UserError
 from tl_jax.core.printable import printable
-from tl_jax.data.like import given, joined, labels_like, like
 from tl_jax.data.load import everything
+from tl_jax.data.match.like import given, joined, labels_like, like
 from tl_jax.evaluation.metrics import log_softmax
 from tl_jax.handed import named_objects
 from tl_jax.methods import ADAPTATION, named_method

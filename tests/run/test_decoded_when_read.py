@@ -13,7 +13,7 @@ from tl_jax.core.errors import MachineError, UserError
 from tl_jax.data.domain import Pictures, equal
 from tl_jax.data.files import cache, decoder, decoders, pictures
 from tl_jax.data.load import everything, load
-from tl_jax.data.match import matched
+from tl_jax.data.match.match import matched
 from tl_jax.data.pipeline.host_sampler import rows
 from tl_jax.data.readers import images
 from tl_jax.data.readers.folder import DRAWN as NOTE

@@ -10,8 +10,8 @@ from tiny import FAST, SOURCE
 import tl_jax
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain
-from tl_jax.data.like import like
 from tl_jax.data.load import everything
+from tl_jax.data.match.like import like
 from tl_jax.kinds.table import KINDS, prepare
 from tl_jax.programs.trained.predict import predict
 from tl_jax.run.plan.types import Options

@@ -2,7 +2,7 @@
 
 In: a spec such as "digits:printed" or "folder:/data/shop?size=224", or a user's own arrays.
 Out: a `Domain` (`domain.py`) that was checked once at the door, and sources and target that fit each other
-(`match.py`).
+(`match/`).
 
 The one way in is `load(spec)` (`load.py`), which asks the rooms below it:
 
@@ -12,8 +12,8 @@ The one way in is `load(spec)` (`load.py`), which asks the rooms below it:
     corruptions/ those of ImageNet-C, on the images of any of them (?corrupt=fog@3)
     files/       bytes, archives, caches: what readers have in common
 
-and what is done with domains, in rooms beside it: check/ looks at them before a run, pipeline/ draws the rows of a
-step, views/ varies examples on the device.
+and what is done with domains, in rooms beside it: match/ brings sources and target together, check/ looks at them
+before a run, pipeline/ draws the rows of a step, views/ varies examples on the device.
 
 Open first: `domain.py`. `door.py` and `door_labels.py` say what is refused and what is converted; an unknown class is
 -1, an unknown value NaN, and `known(y)` the one question about it.

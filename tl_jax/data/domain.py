@@ -16,6 +16,9 @@ from tl_jax.data.door_labels import labels
 from tl_jax.data.files.pictures import Pictures as Pictures
 from tl_jax.data.files.pictures import equal as equal
 
+INDEX = "index "
+"""Begins the names of columns that a sparse file numbers, where nobody says from where it counts."""
+
 
 class Examples(NamedTuple):
     """x [n, ...] as its modality says, and y [n]: int32 classes, or float32 values where there are no classes.

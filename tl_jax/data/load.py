@@ -8,7 +8,7 @@ from tl_jax.data.benchmarks import table
 from tl_jax.data.corruptions.table import named, of_domain
 from tl_jax.data.domain import Domain
 from tl_jax.data.embedded import digit_domains, digit_tasks, digits
-from tl_jax.data.like import joined
+from tl_jax.data.match.like import joined
 from tl_jax.data.readers import arrays, folder, images, sound, svmlight, tables, tfds
 from tl_jax.data.spec import ASKED, CORRUPT, OPTION, OWN, SCHEME_FREE, WHEN_READ, Spec, accept, parse, without
 from tl_jax.naming import calls

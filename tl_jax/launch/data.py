@@ -21,7 +21,7 @@ from tl_jax.data.check import where
 from tl_jax.data.check.pair import pair
 from tl_jax.data.check.prefetch import prefetch
 from tl_jax.data.load import load
-from tl_jax.data.match import named, renamed
+from tl_jax.data.match.classes import named, renamed
 from tl_jax.data.readers import folder, images
 from tl_jax.data.spec import CORRUPT, SCHEME_FREE, parse, without
 from tl_jax.run.report import plots

@@ -8,7 +8,8 @@ import numpy as np
 from tl_jax.core.errors import UserError
 from tl_jax.data.check.domain import Findings, first_of, hashes
 from tl_jax.data.domain import Domain, known
-from tl_jax.data.match import alike, fitting
+from tl_jax.data.match.classes import fitting
+from tl_jax.data.match.shapes import alike
 
 BEYOND = 0.05
 """The share of the target's values outside the source's range from which a warning is due."""

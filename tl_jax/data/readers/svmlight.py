@@ -4,10 +4,9 @@ import zlib
 from pathlib import Path
 
 from tl_jax.core.errors import UserError
-from tl_jax.data.domain import Domain
+from tl_jax.data.domain import INDEX, Domain
 from tl_jax.data.files import array_files
 from tl_jax.data.files.marks import POLICIES
-from tl_jax.data.match import INDEX
 from tl_jax.data.readers.assemble import TASKS, make
 from tl_jax.data.spec import Spec, accept, choice, data_file, whole
 

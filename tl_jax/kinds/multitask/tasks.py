@@ -10,7 +10,7 @@ from tl_jax.balancing.table import STRATEGIES
 from tl_jax.balancing.tasks import TaskHead
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain, Examples, Pictures, changed, equal, known
-from tl_jax.data.match import alike
+from tl_jax.data.match.shapes import alike
 from tl_jax.methods.multitask import multitask
 from tl_jax.models.sharing import SHARING
 from tl_jax.naming.calls import Call, parse

@@ -7,7 +7,8 @@ import numpy as np
 
 from tl_jax.core.errors import UserError, require
 from tl_jax.data.domain import Domain, known
-from tl_jax.data.match import check_labelled, check_several, matched
+from tl_jax.data.match.classes import check_labelled, check_several
+from tl_jax.data.match.match import matched
 from tl_jax.evaluation.label_free.criteria import CRITERIA, NEED_SOURCE, needs_mixtures
 from tl_jax.kinds.predicting.scoring import scoring, tried
 from tl_jax.kinds.predicting.table import is_open

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from tl_jax.core.errors import UserError
 from tl_jax.data.corruptions.table import NONE
 from tl_jax.data.domain import Domain, known
-from tl_jax.data.match import check_labelled, matched
+from tl_jax.data.match.classes import check_labelled
+from tl_jax.data.match.match import matched
 from tl_jax.kinds.test_time import observe
 from tl_jax.kinds.test_time.jobs import streaming
 from tl_jax.kinds.test_time.streams import stream

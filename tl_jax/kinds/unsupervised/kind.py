@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from tl_jax.data.domain import Domain
-from tl_jax.data.match import matched
+from tl_jax.data.match.match import matched
 from tl_jax.kinds.predicting.observe import features
 from tl_jax.kinds.predicting.plan import of_jobs
 from tl_jax.kinds.unsupervised import observe, views

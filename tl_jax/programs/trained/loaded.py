@@ -12,7 +12,7 @@ import numpy as np
 from tl_jax.core.batching import batch_of, sent_by_length
 from tl_jax.core.errors import UserError, require
 from tl_jax.data.domain import Domain
-from tl_jax.data.like import given
+from tl_jax.data.match.like import given
 from tl_jax.data.standardise import Scale, scaled
 from tl_jax.models.sequences.tokens import pieces
 from tl_jax.programs.trained.answer import Said

@@ -8,7 +8,7 @@ import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain
-from tl_jax.data.like import labels_like
+from tl_jax.data.match.like import labels_like
 from tl_jax.evaluation.metrics import log_softmax, predictions
 from tl_jax.evaluation.open_set import rejected
 from tl_jax.kinds.predicting.scoring import scoring

@@ -7,8 +7,8 @@ import numpy as np
 
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain
-from tl_jax.data.like import like
 from tl_jax.data.load import everything
+from tl_jax.data.match.like import like
 from tl_jax.evaluation.metrics import predictions
 from tl_jax.programs.trained.answer import Answer, Said
 from tl_jax.programs.trained.loaded import Loaded

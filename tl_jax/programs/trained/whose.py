@@ -8,7 +8,7 @@ import numpy as np
 from tl_jax.balancing.tasks import TaskHead
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain, changed, known
-from tl_jax.data.like import labels_like
+from tl_jax.data.match.like import labels_like
 from tl_jax.programs.trained.answer import as_they_came
 
 

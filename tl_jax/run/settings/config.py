@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.schedules import LAM_SCHEDULES, LR_SCHEDULES
-from tl_jax.data.match import LABEL_SPACES
+from tl_jax.data.match.classes import LABEL_SPACES
 from tl_jax.evaluation.label_free.criteria import CRITERIA
 from tl_jax.methods.aligned import ALIGNMENTS
 from tl_jax.models.networks import NETWORKS, network

@@ -7,7 +7,8 @@ import numpy as np
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain, Examples, changed, known
 from tl_jax.data.door import inputs
-from tl_jax.data.match import brought, in_order, renamed, same_kind
+from tl_jax.data.match.classes import renamed
+from tl_jax.data.match.shapes import brought, in_order, same_kind
 
 NONE = np.zeros(0, object)
 
