@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tl_jax.core.batching import ends, ladder, sent_by_length, sent_in_batches, some
+from tl_jax.core.batching import batch_of, ends, in_batches, ladder, sent_by_length, sent_in_batches, some, usual_batch
 
 
 def test_some_rows_are_different_rows_in_one_order_and_all_of_a_small_set():
@@ -46,3 +46,22 @@ def test_short_examples_go_first_in_shorter_batches_and_come_back_in_their_order
     seen.clear()
     sent_by_length(f, x, (), batch=5, axis=1)
     assert {length for _, length in seen} == {64}
+
+
+def test_a_small_set_has_a_batch_of_its_own_size_and_a_large_one_the_usual():
+    assert [batch_of(n) for n in (1, 2, 3, 16, 17)] == [1, 2, 4, 16, 32]
+    assert batch_of(10_000) == usual_batch()
+
+
+def test_without_a_size_batches_are_the_usual_ones():
+    x = np.arange(3.0 * usual_batch() - 5, dtype=np.float32)[:, None]
+    sizes = []
+
+    def f(part):
+        sizes.append(len(part))
+        return 2 * part
+
+    np.testing.assert_array_equal(sent_in_batches(f, x), 2 * x)
+    assert sizes == 3 * [usual_batch()]
+    np.testing.assert_array_equal(in_batches(f, x), 2 * x)
+    assert sizes[3:] == [usual_batch()]

@@ -22,8 +22,7 @@ def some(size: int, most: int) -> np.ndarray:
 def usual_batch() -> int:
     """Examples that pass at once where nothing is differentiated: 256, on a CPU 32.
 
-    A CPU's cache then holds what a layer gives: up to twice as fast as 256 with the networks here, and never slower by
-    a tenth (benchmarks/evaluating.py).
+    A CPU's cache then holds what a layer gives (benchmarks/evaluating.py: half the time of 256 for small networks).
     """
     return 32 if jax.default_backend() == "cpu" else 256
 
