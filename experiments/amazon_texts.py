@@ -52,8 +52,8 @@ over them, the trunk unchanged; then `mlp(hidden=(256,), dropout=0.5)`, 300 step
 the whole review. The reviews are those of Blitzer et al. 2007.
 
 DANN on counts of words is published at 76.3 in the mean of the twelve pairs (other splits): the trunk as it is stays
-under that. It was not fine-tuned here (`--strategy=lora` or `full`): a step on 16 texts of 128 pieces takes 2.6 s of
-processor time, an epoch of each source four minutes, and a trained trunk its features anew.
+under that. A trunk that is fine-tuned on the source (LoRA, 100 steps) has 86.0 without any adaptation:
+[the other page](amazon_texts_tuned.md).
 
 """
 
