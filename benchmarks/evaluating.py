@@ -7,12 +7,12 @@ user and system time of the process, the least of the repeats. Prints the rows o
 """
 
 import sys
-import time
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from predicting import least
 
 from tl_jax.models.networks import build, network
 
@@ -53,13 +53,7 @@ def main() -> None:
     for name in names:
         for trials in NETWORKS[name][2]:
             works = [evaluation(name, trials, batch) for batch in BATCHES]
-            spent: list[list[float]] = [[] for _ in works]
-            for _ in range(repeats):
-                for work, seconds in zip(works, spent, strict=True):
-                    began = time.process_time()
-                    work()
-                    seconds.append(time.process_time() - began)
-            each = [1e3 * min(seconds) / (NETWORKS[name][1] * trials) for seconds in spent]
+            each = [1e3 * seconds / (NETWORKS[name][1] * trials) for seconds in least(works, repeats)]
             cells = [f"{ms:.3g}" for ms in each]
             print(
                 f"| {name.partition('(')[0]} | {trials} | {' | '.join(cells)} | {each[1] / each[0]:.2f} |", flush=True

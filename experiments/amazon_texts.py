@@ -75,6 +75,13 @@ def texts(product: str) -> Domain:
     return load(f"csv:{table}?text=review&label=sentiment")
 
 
+def encoder_folder() -> str:
+    """Where all-MiniLM-L6-v2 is. Raises UserError where nobody says it."""
+    if folder := os.environ.get("TL_JAX_MINILM", ""):
+        return folder
+    raise UserError("TL_JAX_MINILM names the folder of all-MiniLM-L6-v2; docs/networks.md says how to get it.")
+
+
 def encoder(folder: str):
     """(what texts are read by, ids -> features of a published folder)."""
     recipe = network(f"minilm(from={folder!r}, length={LENGTH}, bottleneck=0)")()
@@ -157,9 +164,7 @@ def body(found: Mapping[tuple[str, str], Mapping[str, list[float]]]) -> str:
 
 def main() -> None:
     """Compute the features, run (or resume) the pairs and write the page."""
-    folder = os.environ.get("TL_JAX_MINILM", "")
-    if not folder:
-        raise UserError("TL_JAX_MINILM names the folder of all-MiniLM-L6-v2; docs/networks.md says how to get it.")
+    folder = encoder_folder()
     read = {product: features(product, folder) for product in PRODUCTS}
     counted = {product: counts(product) for product in PRODUCTS}
     found = {

@@ -8,16 +8,14 @@ RoBERTa base: 4e-4 to 5e-4). Another strategy is a line in RATES: `lp_ft` at 5e-
 tried; Devlin et al. 2019, arXiv:1810.04805) has not been run.
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from experiments.amazon_texts import PRODUCTS, RUNS, texts
+from experiments.amazon_texts import PRODUCTS, RUNS, encoder_folder, texts
 from experiments.page import finished, script, write
 from tl_jax import Domain, fit, load
-from tl_jax.core.errors import UserError
 
 PAGE = Path("docs/results/amazon_texts_tuned.md")
 COMMAND = "python -m experiments.amazon_texts_tuned"
@@ -75,9 +73,7 @@ def body(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
 
 def main() -> None:
     """Fine-tune (or go on with) the encoders and write the page."""
-    folder = os.environ.get("TL_JAX_MINILM", "")
-    if not folder:
-        raise UserError("TL_JAX_MINILM names the folder of all-MiniLM-L6-v2; docs/networks.md says how to get it.")
+    folder = encoder_folder()
     read = {product: texts(product) for product in PRODUCTS}
     found = {s: {product: scores(s, product, read, folder) for product in PRODUCTS} for s in RATES}
     about = ABOUT.format(rates=", ".join(f"{name} {rate:g}" for name, rate in RATES.items()))

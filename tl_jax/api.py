@@ -56,8 +56,7 @@ def fit(
     needs the guard `if __name__ == "__main__"`). Raises UserError with the message that the launch script would print.
     """
     require("kind", kind, PAIRS)
-    check_given(settings, sweep if isinstance(sweep, Mapping) else ())
-    _follow_recipe(kind, settings, quiet)
+    _follow_recipe(kind, settings, sweep, quiet)
     options = _options(settings)
     if settings.get("label_fraction"):
         settings.setdefault("labels_per_class", ())  # the default gives way to what was asked for
@@ -87,8 +86,7 @@ def fit_tasks(
     tasks: specs or Domains, those with equal examples sharing one input. strategies: names or calls
     ("cagrad(c=0.2)"); "single" trains each task alone, and Delta_m needs it.
     """
-    check_given(settings, sweep if isinstance(sweep, Mapping) else ())
-    _follow_recipe("multitask", settings, quiet)
+    _follow_recipe("multitask", settings, sweep, quiet)
     options = _options(settings)
     names, domains = domain_names(several(tasks, "task"))
     config = dataclasses.replace(
@@ -135,8 +133,12 @@ def load(
         return open_model(Path(run), wanted, domain_names(handed)[1], data_dir, named_objects(objects))
 
 
-def _follow_recipe(kind: str, settings: dict[str, Any], quiet: bool) -> None:
-    """Put what a published recipe says in the place of `recipe`, where it is not given."""
+def _follow_recipe(kind: str, settings: dict[str, Any], sweep: Any, quiet: bool) -> None:
+    """Put what a published recipe says in the place of `recipe`, where it is not given.
+
+    Raises UserError for what was given and says the same twice; what a recipe says may be swept.
+    """
+    check_given(settings, [name for name, _ in setting("sweep", sweep)])
     if name := settings.pop("recipe", ""):
         has = settings_of(Config).keys() - set(KINDS[kind].planning.without)
         sets, line = published(name, settings, has)

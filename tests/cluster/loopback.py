@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from side_by_side import free_ports
+
 INSTALL = "apt-get install --no-install-recommends slurm-wlm munge"
 NODES = ("near", "far")
 CPUS = 4
@@ -38,7 +40,7 @@ class Cluster:
 
     def __init__(self, root: Path):
         self.root, self.conf = root, root / "slurm.conf"
-        self._ports = dict(zip(("ctld", *NODES), _free(1 + len(NODES)), strict=True))
+        self._ports = dict(zip(("ctld", *NODES), free_ports(1 + len(NODES)), strict=True))
 
     def start(self) -> None:
         """Returns when all nodes are idle."""
@@ -131,12 +133,3 @@ class Cluster:
             "PartitionName=high Nodes=ALL State=UP PriorityTier=10 PreemptMode=OFF",
             "",
         ])  # fmt: skip
-
-
-def _free(count: int) -> list[int]:
-    """Ports that nothing listens on."""
-    with contextlib.ExitStack() as stack:
-        found = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in found:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in found]

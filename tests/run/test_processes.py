@@ -2,13 +2,12 @@
 
 import json
 import os
-import socket
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from side_by_side import finished, free_ports
 from tiny import FAST, domain, records
 
 import tl_jax
@@ -64,24 +63,13 @@ def test_a_process_alone_decides_and_writes_for_itself():
 def two(tmp_path_factory) -> tuple[Path, list[list]]:
     """The directory of the runs of pair.py, and what each of its two processes said."""
     runs = tmp_path_factory.mktemp("pair")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        coordinator = f"127.0.0.1:{free.getsockname()[1]}"
+    coordinator = f"127.0.0.1:{free_ports(1)[0]}"
     here = {**os.environ, "JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "1"}
     words = [sys.executable, str(Path(__file__).with_name("pair.py")), str(runs), coordinator]
-    out = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    both = [subprocess.Popen([*words, this], env=here, **out) for this in ("0", "1")]
     said = []
-    try:
-        for process in both:
-            printed, errors = process.communicate(timeout=600)
-            assert process.returncode == 0, errors[-3000:]
-            lines = [line.removeprefix("said ") for line in printed.splitlines() if line.startswith("said ")]
-            said.append([json.loads(line) for line in lines])
-    finally:
-        for process in both:
-            process.kill()
-            process.communicate()
+    for printed in finished([[*words, this] for this in ("0", "1")], here):
+        lines = [line.removeprefix("said ") for line in printed.splitlines() if line.startswith("said ")]
+        said.append([json.loads(line) for line in lines])
     return runs, said
 
 

@@ -1,12 +1,11 @@
 """Every kind of transfer as two processes on one machine: the files of one process with as many devices."""
 
 import os
-import socket
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from side_by_side import finished, free_ports
 
 KINDS = {
     "transductive": ["--method=dann"],
@@ -18,26 +17,18 @@ KINDS = {
 }
 
 
-def started(root: Path, kind: str, *words: str, devices: int) -> subprocess.Popen:
-    line = [sys.executable, "-m", "tl_jax.launch.main", kind, *KINDS[kind], *words, f"--run_dir={root}"]
-    settings = ["--steps=20", "--seeds=2", "--pictures=false"]
-    here = {**os.environ, "JAX_NUM_CPU_DEVICES": str(devices)}
-    return subprocess.Popen([*line, *settings], env=here, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+def trained(root: Path, kind: str, words: list[list[str]], devices: int) -> dict[Path, bytes]:
+    """The metrics of the runs below root, one process for each of `words`."""
+    line = [sys.executable, "-m", "tl_jax.launch.main", kind, *KINDS[kind], "--steps=20", "--seeds=2"]
+    line += ["--pictures=false", f"--run_dir={root}"]
+    finished([[*line, *more] for more in words], {**os.environ, "JAX_NUM_CPU_DEVICES": str(devices)})
+    return {path.relative_to(root): path.read_bytes() for path in root.rglob("metrics.jsonl")}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_two_processes_train_what_one_does(kind, tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    both = [started(tmp_path / "two", kind, f"--distributed={address},2,{i}", devices=1) for i in (0, 1)]
-    ended = [process.communicate(timeout=600)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], ended[0][-2000:]
-    alone = started(tmp_path / "one", kind, "--devices=2", devices=2)
-    assert (alone.communicate(timeout=600), alone.returncode)[1] == 0
-    runs = sorted(path.parent.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("metrics.jsonl"))
-    assert runs
-    for run in runs:
-        two, one = (tmp_path / side / run / "metrics.jsonl" for side in ("two", "one"))
-        assert two.read_bytes() == one.read_bytes()
+def test_two_processes_write_what_one_does(kind, tmp_path):
+    address = f"127.0.0.1:{free_ports(1)[0]}"
+    two = trained(tmp_path / "two", kind, [[f"--distributed={address},2,{i}"] for i in (0, 1)], devices=1)
+    assert two
+    assert two == trained(tmp_path / "one", kind, [["--devices=2"]], devices=2)

@@ -5,5 +5,5 @@ Out: sources and target with one shape of examples and one order of classes (`ma
 differs and what would fit.
 
 Open first: `match.py`; then `classes.py` (label spaces, labels by the names of classes) and `shapes.py` (columns by
-name, sizes of images, lengths).
+name, sizes of images, lengths). `like.py` brings new examples into the form of those that a model was trained on.
 """
