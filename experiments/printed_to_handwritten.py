@@ -22,12 +22,10 @@ OTHERWISE = {
     "labels that are values": ("dd", "dare_gram", "rsd"),
 }
 """What methods that are not here are made for."""
-LATER = ("can", "cst", "spa", "noisy_student")
-"""Not run yet."""
 METHODS = tuple(
     {"cdan": "cdan(entropy=True)"}.get(name, name)
     for name in ADAPTATION
-    if not any(name in names for names in (*OTHERWISE.values(), LATER))
+    if not any(name in names for names in OTHERWISE.values())
 )
 OTHERS = "\n".join(f"- {why}: {', '.join(of)}" for why, of in OTHERWISE.items())
 SETTINGS = {"seeds": 5, "trials": "vmap", "keep": "records", "pictures": False}
@@ -40,9 +38,7 @@ sees nothing of the target; `target_only` is trained on its labels, and is the b
 
 Methods made for something else are not here:
 
-{OTHERS}
-
-Not run yet (two to three minutes of processor time each): {", ".join(LATER)}."""
+{OTHERS}"""
 
 
 def main() -> None:
