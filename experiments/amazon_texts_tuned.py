@@ -24,9 +24,9 @@ RATES = {"lora": 5e-4, "lp_ft": 5e-5}
 """Learning rates by strategy; the new head's is ten times as large."""
 ABOUT = f""" Accuracy in per cent on 400 reviews of each product, at the last step, seed {SEED} alone. A row is
 what was trained on: all-MiniLM-L6-v2 with a new head, {STEPS} steps of {BATCH} of its 1400 labelled reviews, the first
-{LENGTH} word pieces each, AdamW along a cosine, learning rate {{rates}} as in the paper, the head's ten times that,
-nothing tuned. The other three products are not seen before the test; in brackets the product itself. `mean` is
-of the twelve pairs.
+{LENGTH} word pieces each, AdamW along a cosine, the learning rate {{rates}} (its paper's for LoRA, the
+largest that BERT's authors tried for LP-FT, whose head is trained alone at first), the head's ten times that, nothing
+tuned. The other three products are not seen before the test; in brackets the product itself. `mean` is of the pairs.
 
 With the trunk as it is, and the target's reviews without labels, the best of [the other page](amazon_texts.md) is
 75.8 (`mcc`, 256 pieces, five seeds); DANN on counts is published at 76.3 (other splits).

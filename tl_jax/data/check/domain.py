@@ -1,12 +1,12 @@
 """What is in a domain, and what is wrong with it, in words."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from tl_jax.data.domain import Domain, known
+from tl_jax.data.match.copies import ALL, first_of, hashes
 from tl_jax.data.readers.folder import Listing
 
 IMBALANCE = 10.0
@@ -31,11 +31,6 @@ def single(domain: Domain, found: Listing | None = None) -> Findings:
         names = {s: [found.files.names[i] for i in rows] for s, rows in found.rows._asdict().items()}
     warnings += [*_balance(domain), *_doubles(domain, names), *_dead(domain)]
     return Findings(facts, warnings)
-
-
-def hashes(x: np.ndarray) -> list[bytes]:
-    """A content hash of each example [n, ...]."""
-    return [hashlib.blake2b(row.tobytes(), digest_size=12).digest() for row in x]
 
 
 def _counts(domain: Domain) -> tuple[list[str], list[str]]:
@@ -121,17 +116,12 @@ def _doubles(domain: Domain, names: Mapping[str, Sequence[str]]) -> list[str]:
         out.append(f"{domain.name}: {len(within)} of {n} examples are copies within their split ({first_of(within)}).")
     if across:
         why = "the test is not independent of what was trained on. Remove them, or split by group=."
-        if domain.name.endswith(("@all", "-all")):
+        if domain.name.endswith(ALL):
             why = "this protocol tests on every example, so its target_only means nothing."
         out.append(f"{domain.name}: {len(across)} examples stand in two splits ({first_of(across)}): {why}")
     if quarrel:
         out.append(f"{domain.name}: {len(quarrel)} equal examples have different labels ({first_of(quarrel)}).")
     return out
-
-
-def first_of(found: Sequence[str]) -> str:
-    """The first three of them in one line."""
-    return "; ".join(found[:3]) + (", ..." if len(found) > 3 else "")
 
 
 def _dead(domain: Domain) -> list[str]:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tl_jax.core.errors import UserError
-from tl_jax.data.check.domain import Findings, first_of, hashes
+from tl_jax.data.check.domain import Findings
 from tl_jax.data.domain import Domain, known
 from tl_jax.data.match.classes import fitting
+from tl_jax.data.match.copies import first_of, hashes
 from tl_jax.data.match.shapes import alike
 
 BEYOND = 0.05

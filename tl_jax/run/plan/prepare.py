@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from tl_jax.core.errors import UserError, require
 from tl_jax.data.domain import Domain
 from tl_jax.data.load import load
+from tl_jax.data.match.copies import seen_before
 from tl_jax.evaluation.label_free.criteria import CRITERIA, criterion
 from tl_jax.models.files.weights import File
 from tl_jax.naming.own_code import is_own
@@ -56,6 +57,7 @@ def prepare(
     # Each job with the data that it sees. A freezing rule without effect anywhere is a mistake: it would be believed.
     tasks = [make_task(part) for part in parts]
     without_effect(config, tasks)
+    notes += seen_before([read(spec) for spec in config.source], read(config.target) if config.target else None)
     return Setup(config, options, problem, tasks, weights, notes)
 
 
