@@ -32,13 +32,20 @@ def test_what_is_apart_has_no_note():
 
 def test_a_copy_in_its_own_training_split_is_counted_and_named():
     (note,) = seen_before([NEAR], with_test_rows(FAR, FAR.train.x[[3, 5]]))
-    assert note.startswith("2 of 8 test examples of far stand in its own training split (test 0 = train 3; test 1 =")
+    assert note.startswith("2 of 8 test examples of far stand in a training split, its own (test 0 = train 3; test 1 =")
 
 
 def test_a_copy_in_the_training_split_of_a_source_is_found_but_not_one_of_the_source_in_the_target_s():
     (note,) = seen_before([NEAR, domain("second", 2)], with_test_rows(FAR, NEAR.train.x[:1]))
-    assert "1 of 8 test examples of far stand in the training split of near" in note
+    assert "1 of 8 test examples of far stand in a training split, that of near (" in note
     assert seen_before([with_test_rows(NEAR, FAR.train.x[:1])], FAR) == ()
+
+
+def test_many_places_are_one_note():
+    near = [changed(NEAR, name=f"near {i}") for i in range(5)]
+    (note,) = seen_before(near, with_test_rows(FAR, np.concatenate([NEAR.train.x[:1], FAR.train.x[1:2]])))
+    assert "2 of 8 test examples of far stand in a training split, that of near 0, that of near 1," in note
+    assert "that of near 2 and 3 more (test 0 = train 0; test 1 = train 1):" in note
 
 
 @pytest.mark.parametrize("name", ["surf@all", "sums-all"])
@@ -73,4 +80,4 @@ def test_a_run_says_it_under_its_table():
     far = with_test_rows(FAR, FAR.train.x[:2])
     settings = {**FAST, "steps": 1, "seeds": 1, "network": "mlp(bottleneck=4, hidden=())"}
     table = tl_jax.fit(NEAR, far, "mcc", **settings).table
-    assert "2 of 8 test examples of far stand in its own training split" in table
+    assert "2 of 8 test examples of far stand in a training split, its own" in table

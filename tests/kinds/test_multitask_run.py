@@ -16,9 +16,10 @@ from tl_jax.balancing.table import STRATEGIES
 from tl_jax.balancing.tasks import TaskHead
 from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain, Examples
+from tl_jax.data.match.copies import seen_before
 from tl_jax.evaluation.metrics import log_softmax
 from tl_jax.kinds.multitask.observe import metrics
-from tl_jax.kinds.multitask.tasks import otherwise_split, task_problem
+from tl_jax.kinds.multitask.tasks import task_problem
 from tl_jax.programs.trained import predict as program
 from tl_jax.programs.trained.export import Choice, export
 from tl_jax.programs.trained.opened import open_model
@@ -91,9 +92,11 @@ def test_examples_that_two_tasks_split_otherwise_are_said_to_leak():
     first, second = (
         handed.one_domain((every, y), name) for name, y in (("a", every[:, 0] > 0), ("b", every[:, 1] > 0))
     )
-    (note,) = otherwise_split([first, FAR, second], task_problem([first, FAR, second]))
-    assert note.startswith("b has the examples of a in other splits")
-    assert otherwise_split(TASKS, task_problem(TASKS)) == ()
+    assert len(task_problem([first, FAR, second]).sources) == 3
+    a, b = seen_before([first, FAR, second], None)
+    assert "test examples of a stand in a training split, that of b (test" in a
+    assert "test examples of b stand in a training split, that of a (test" in b
+    assert seen_before(TASKS, None) == ()
 
 
 def test_a_task_of_one_label_is_refused():

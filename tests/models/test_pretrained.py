@@ -1,5 +1,6 @@
 """Loading and saving weights: what is loaded, reported, refused."""
 
+import json
 import os
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.models.files.pretrained import load, save
+from tl_jax.models.files.weights import read
 from tl_jax.models.names import NAMINGS
 from tl_jax.models.networks import NETWORKS, build
 
@@ -114,6 +116,32 @@ def test_npz_and_a_folder(file, tmp_path):
     assert_equal(load(str(tmp_path / "model.npz"), zeros(params), zeros(stats))[0], params)
     Path(file).rename(tmp_path / "model.safetensors")
     assert_equal(load(str(tmp_path), zeros(params), zeros(stats))[1], stats)
+
+
+def test_shards_are_read_as_their_index_says(file, tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    arrays, place = load_file(file), tmp_path / "folder"
+    names, index = sorted(arrays), place / "model.safetensors.index.json"
+    place.mkdir()
+    parts = {f"model-0000{i + 1}-of-00002.safetensors": names[i::2] for i in range(2)}
+    for shard, held in parts.items():
+        save_file({name: arrays[name] for name in held}, place / shard)
+    places = {name: shard for shard, held in parts.items() for name in held}
+    index.write_text(json.dumps({"metadata": {}, "weight_map": places}))
+    found, whole = read(str(place)).arrays, read(file).arrays
+    assert found.keys() == whole.keys()
+    for name, array in whole.items():
+        np.testing.assert_array_equal(found[name], array)
+    index.write_text(json.dumps({"weight_map": {**places, "more": "model-00001-of-00002.safetensors"}}))
+    with pytest.raises(UserError, match=r"the shards lack 1 arrays of model.safetensors.index.json, such as more"):
+        read(str(place))
+    (place / "model-00002-of-00002.safetensors").unlink()
+    with pytest.raises(UserError, match=r"names model-00002-of-00002.safetensors, which is not there"):
+        read(str(place))
+    index.write_text("{")
+    with pytest.raises(UserError, match="Is it complete"):
+        read(str(place))
 
 
 def test_another_number_of_classes_keeps_the_new_head(file):

@@ -13,11 +13,12 @@ from tl_jax.core.errors import MachineError, UserError
 from tl_jax.data.domain import Pictures, equal
 from tl_jax.data.files import cache, decoder, decoders, pictures
 from tl_jax.data.load import everything, load
+from tl_jax.data.match.copies import seen_before
 from tl_jax.data.match.match import matched
 from tl_jax.data.pipeline.host_sampler import rows
 from tl_jax.data.readers import images
 from tl_jax.data.readers.folder import DRAWN as NOTE
-from tl_jax.kinds.multitask.tasks import otherwise_split, task_problem
+from tl_jax.kinds.multitask.tasks import task_problem
 from tl_jax.run.execute import streaming
 from tl_jax.run.store.contents import of_domain
 from tl_jax.training.state import Data
@@ -71,7 +72,8 @@ def late(x):
 def test_such_sets_are_tasks_and_one_under_two_names_is_said(shops):
     near, far = map(load, drawn(shops))
     problem = task_problem([near, far])
-    assert otherwise_split([near, far], problem) == ()
+    assert [task.name for task in problem.tasks] == [near.name, far.name]
+    assert seen_before([near, far], None) == ()
     again = load(drawn(shops)[0].replace("size=8", "size=8&resize=8"))
     assert any("its training examples are those of" in note for note in matched([near], again)[1].notes)
 

@@ -18,6 +18,7 @@ from tl_jax.models.networks import build
 from tl_jax.models.networks import network as named
 from tl_jax.programs.rank import Candidate, labelled, score_all, table
 from tl_jax.programs.trained.export import Choice, export
+from tl_jax.run.finished import config_of, restored
 from tl_jax.run.plan import prepare
 from tl_jax.run.plan.types import Options
 from tl_jax.run.plan.weights import read_weights, tensorflow_hint
@@ -126,6 +127,30 @@ def test_mistakes_are_named_before_anything_is_written(trained, tmp_path):
 def test_a_model_of_a_run_that_is_not_there_is_named(trained, asked, message):
     with pytest.raises(UserError, match=message):
         tl_jax.fit(SOURCE, TARGET, "mcc", **FAST, init_from=f"{trained.run_dir}{asked}")
+
+
+def test_tasks_share_the_trunk_of_a_file_under_heads_of_their_own(trained, tmp_path, domains_by_name):
+    """After one step at learning rate 0 the trunk is that of the file, of each task alone and of all together."""
+    settings = {**FAST, "steps": 1, "lr": 0.0, "seeds": 1, "devices": 1, "trials": "map", "network": "auto"}
+    settings |= {"init_from": f"{trained.run_dir}?job=mcd", "run_dir": str(tmp_path / "run")}
+    result = tl_jax.fit_tasks([SOURCE, OTHER], ["single", "equal"], **settings)
+    assert f"Network {NETWORK}" in result.table
+    assert f"The trunk begins from {trained.run_dir}?job=mcd." in result.table
+    want = load_file(trained.run_dir / "mcd" / "weights.safetensors")
+    setup = kinds.prepare(config_of(tmp_path / "run"), Options(), DOMAINS)
+    assert [task.job.name for task in setup.tasks] == ["single near", "single other", "equal"]
+    for task in setup.tasks:
+        _, state = restored(tmp_path / "run", task, setup.weights)
+        for part in ("backbone", "bottleneck"):
+            kernel, bias = state.params[f"{part}/dense1/kernel"][0], state.params[f"{part}/dense1/bias"][0]
+            np.testing.assert_array_equal(kernel.T, want[f"{part}.dense1.weight"])
+            np.testing.assert_array_equal(bias, want[f"{part}.dense1.bias"])
+
+
+def test_several_trunks_begin_from_no_file(trained):
+    settings = {**FAST, "init_from": str(trained.run_dir / "mcd"), "sharing": "cross_stitch"}
+    with pytest.raises(UserError, match="of one trunk, which several would have to begin from"):
+        tl_jax.fit_tasks([SOURCE, OTHER], ["equal"], **settings)
 
 
 @pytest.mark.parametrize("job", ["simclr", "equal", "tent"])

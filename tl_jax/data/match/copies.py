@@ -19,7 +19,7 @@ def hashes(x: np.ndarray) -> list[bytes]:
 
 
 def seen_before(sources: Sequence[Domain], target: Domain | None) -> tuple[str, ...]:
-    """A note for each domain whose test examples stand in its own training split, or in that of a source.
+    """A note for each domain whose test examples stand in its own training split, or in that of a source (a task).
 
     Not where images are decoded as they are read, or the sets are large; nor where rows are equal by their nature (most
     of a training split being so): a few columns with a few values each.
@@ -32,19 +32,23 @@ def seen_before(sources: Sequence[Domain], target: Domain | None) -> tuple[str, 
     trains = [(domain, {code: row for row, code in enumerate(_hashed(domain, "train"))}) for domain in domains]
     notes = []
     for domain in domains:
-        test = _hashed(domain, "test")
+        test, places, both = _hashed(domain, "test"), [], {}
         for other, rows in trains:
             own = other is domain
             if (own and domain.name.endswith(ALL)) or (other is target and not own):
                 continue
             if len(rows) <= len(other.train.x) / 2:
                 continue
-            if both := [f"test {row} = train {rows[code]}" for row, code in enumerate(test) if code in rows]:
-                where = "its own training split" if own else f"the training split of {other.name}"
-                notes.append(
-                    f"{len(both)} of {len(test)} test examples of {domain.name} stand in {where} ({first_of(both)}): "
-                    "figures on them are not of unseen examples."
-                )
+            if hits := {row: f"test {row} = train {rows[code]}" for row, code in enumerate(test) if code in rows}:
+                places.append("its own" if own else f"that of {other.name}")
+                both = hits | both
+        if both:
+            some = first_of([both[row] for row in sorted(both)])
+            where = ", ".join(places[:3]) + f" and {len(places) - 3} more" * (len(places) > 3)
+            notes.append(
+                f"{len(both)} of {len(test)} test examples of {domain.name} stand in a training split, {where} "
+                f"({some}): figures on them are not of unseen examples. Remove them, or split alike (&split=, &group=)."
+            )
     return tuple(dict.fromkeys(notes))
 
 

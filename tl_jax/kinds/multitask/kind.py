@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
+from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain
 from tl_jax.kinds.multitask import observe
-from tl_jax.kinds.multitask.tasks import otherwise_split, task_jobs, task_problem
+from tl_jax.kinds.multitask.tasks import task_jobs, task_problem
 from tl_jax.run.kind import Kind
 from tl_jax.run.plan.networks import resolved
 from tl_jax.run.plan.scaling import chosen, scaled
@@ -24,11 +25,8 @@ DEFAULTS = Config(
 NETWORKS = {"image": "mlp(dropout=0.0, hidden=(256,))", "vector": "mlp(dropout=0.0, hidden=(256,))"}
 LABELS = ("labels_per_class", "label_fraction", "label_space", "balanced")
 WITHOUT = (
-    "init_from",
-    "allow_mismatch",
     "lam",
     "lam_schedule",
-    "lr_new",
     "accumulate",
     "target_batch_size",
     "label_smoothing",
@@ -42,19 +40,27 @@ WITHOUT = (
 )
 
 
+def _check(config: Config) -> None:
+    """Raises UserError for weights to begin from where there are several trunks: none of them is the file's."""
+    if config.init_from and not config.sharing.startswith("hard"):
+        raise UserError(
+            f"--sharing={config.sharing}: weights (--init_from, or from= of the network) are of one trunk, which "
+            "several would have to begin from. Use --sharing=hard."
+        )
+
+
 def _plan(config: Config, read: Callable[[str], Domain]) -> Plan:
-    domains = [read(spec) for spec in config.source]
-    problem = task_problem(domains)
+    problem = task_problem([read(spec) for spec in config.source])
     config = chosen(resolved(config, problem.domains, NETWORKS), problem)
     problem = scaled(config, problem, True)
-    return Plan(config, problem, task_jobs(config, problem), otherwise_split(domains, problem))
+    return Plan(config, problem, task_jobs(config, problem))
 
 
 MULTITASK = Kind(
     "How to weigh several tasks that share a trunk, and does any of them lose?",
     DEFAULTS,
     {},
-    Planning(_plan, without=WITHOUT, networks=NETWORKS, pair=False),
+    Planning(_plan, _check, WITHOUT, NETWORKS, pair=False, new_head=True),
     observe.observe,
     observe.score,
     observe.features,

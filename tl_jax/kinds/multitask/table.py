@@ -126,6 +126,8 @@ def _footnote(config: Config, compared: bool) -> str:
         f"{config.steps}, {spread(config)}. Network {config.network}, sharing {config.sharing}, forward plan "
         f"{config.forward_plan}{scale_of(config)}."
     )
+    if config.init_from:
+        text += f" The trunk begins from {config.init_from}."
     if not compared:
         return text
     return text + (

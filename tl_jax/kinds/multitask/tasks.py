@@ -9,7 +9,7 @@ from tl_jax.balancing.contract import Balance
 from tl_jax.balancing.table import STRATEGIES
 from tl_jax.balancing.tasks import TaskHead
 from tl_jax.core.errors import UserError
-from tl_jax.data.domain import Domain, Examples, Pictures, changed, equal, known
+from tl_jax.data.domain import Domain, Examples, changed, equal, known
 from tl_jax.data.match.shapes import alike
 from tl_jax.methods.multitask import multitask
 from tl_jax.models.sharing import SHARING
@@ -80,27 +80,6 @@ def answering(tasks: Sequence[TaskHead], values: Mapping[str, float]) -> Sequenc
 def _same_examples(a: Domain, b: Domain) -> bool:
     pairs = [(a.splits[name].x, b.splits[name].x) for name in a.splits]
     return all(x is y or equal(x, y) for x, y in pairs)
-
-
-def otherwise_split(domains: Sequence[Domain], problem: Problem) -> tuple[str, ...]:
-    """Notes of tasks that have the same examples in other splits: what one is tested on another learns from.
-
-    Of one input there is nothing to say; images that are decoded when they are drawn are not looked at for this.
-    """
-    if len(problem.sources) < 2:
-        return ()
-    marks: dict[bytes, str] = {}
-    inputs = {task.name: task.input for task in problem.tasks}
-    notes = []
-    for domain in (one for one in domains if not isinstance(one.train.x, Pictures)):
-        sums = [part.x.reshape(len(part.x), -1).sum(1, dtype=np.float64) for part in domain.splits.values()]
-        first = marks.setdefault(np.sort(np.concatenate(sums)).tobytes(), domain.name)
-        if inputs[first] != inputs[domain.name]:
-            notes.append(
-                f"{domain.name} has the examples of {first} in other splits, so they are two inputs, and what one is "
-                "tested on the other learns from: give both the same splits (&split=, or Domains of the same arrays)."
-            )
-    return tuple(notes)
 
 
 def task_jobs(config: Config, problem: Problem) -> list[Part]:

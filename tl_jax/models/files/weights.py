@@ -1,4 +1,4 @@
-"""Files of named arrays: .safetensors, .npz, a folder with model.safetensors, a name on the hub."""
+"""Files of named arrays: .safetensors, .npz, a folder with model.safetensors, whole or in shards, a name on the hub."""
 
 import json
 from pathlib import Path
@@ -23,8 +23,11 @@ def read(path: str) -> File:
     Raises UserError for a file that is not there, is of another kind, or is damaged.
     """
     file = _find(path)
+    readers = {".npz": _npz, ".json": _sharded}
     try:
-        arrays, about = _npz(file) if file.suffix == ".npz" else _safetensors(file)
+        arrays, about = readers.get(file.suffix, _safetensors)(file)
+    except UserError:
+        raise
     except Exception as error:  # each reader has exceptions of its own for a damaged file
         raise UserError(f"init_from {file}: cannot be read as {file.suffix[1:]} ({error}). Is it complete?") from error
     floats = {_renamed(name): np.asarray(a, np.float32) for name, a in arrays.items() if a.dtype.kind not in "biuOSU"}
@@ -34,6 +37,8 @@ def read(path: str) -> File:
     return File(floats, tuple(notes), _classes(file, about))
 
 
+INDEX = "model.safetensors.index.json"
+"""Says in which of the files beside it each array is, as Hugging Face writes what is larger than 5 GB."""
 SILENT = ("format", "classes")
 """What a file says of itself that is no news."""
 OLD = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
@@ -57,6 +62,22 @@ def _safetensors(file: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         return {name: opened.get_tensor(name) for name in opened.keys()}, opened.metadata() or {}  # noqa: SIM118
 
 
+def _sharded(index: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The arrays of all shards that an index names. Raises UserError where one is not there or lacks an array."""
+    places = json.loads(index.read_text())["weight_map"]
+    arrays: dict[str, np.ndarray] = {}
+    for shard in sorted(set(places.values())):
+        file = index.parent / shard
+        if not file.is_file():
+            raise UserError(f"init_from {index.parent}: {index.name} names {shard}, which is not there. Fetch it, too.")
+        arrays |= _safetensors(file)[0]
+    if lost := [name for name in places if name not in arrays]:
+        raise UserError(
+            f"init_from {index.parent}: the shards lack {len(lost)} arrays of {index.name}, such as {lost[0]}."
+        )
+    return arrays, {}
+
+
 def _classes(file: Path, about: dict[str, str]) -> tuple[str, ...]:
     """From the file itself, model.json of an export, or the config.json of timm and Hugging Face; () if unknown."""
     try:
@@ -65,7 +86,7 @@ def _classes(file: Path, about: dict[str, str]) -> tuple[str, ...]:
         beside = {name: file.parent / name for name in ("model.json", "config.json")}
         if file.name == "weights.safetensors" and beside["model.json"].is_file():
             return tuple(map(str, json.loads(beside["model.json"].read_text())["classes"]))
-        if file.name == "model.safetensors" and beside["config.json"].is_file():
+        if file.name in ("model.safetensors", INDEX) and beside["config.json"].is_file():
             config = json.loads(beside["config.json"].read_text())
             names = config.get("label_names") or [
                 name for _, name in sorted(config.get("id2label", {}).items(), key=lambda item: int(item[0]))
@@ -80,6 +101,8 @@ def _classes(file: Path, about: dict[str, str]) -> tuple[str, ...]:
 def _find(path: str) -> Path:
     file = Path(path).expanduser()
     if file.is_dir():
+        if (file / INDEX).is_file() and not (file / "model.safetensors").is_file():
+            return file / INDEX
         found = sorted(file.glob("*.safetensors"))
         if len(found) > 1 and file / "model.safetensors" not in found:
             raise UserError(f"init_from {file}: which of {', '.join(one.name for one in found)}? Give the file's path.")

@@ -53,7 +53,8 @@ def prepare(
         config, weights = _begun(config, problem, (first, how.new_head), file)
         if any(part.job.strategy.context for part in parts):
             weights = with_texts(config, weights)
-        parts = [part._replace(config=config, loaded=frozenset(weights.params)) for part in parts]
+        with_network = lambda own: dataclasses.replace(own, network=config.network)
+        parts = [part._replace(config=with_network(part.config), loaded=frozenset(weights.params)) for part in parts]
     # Each job with the data that it sees. A freezing rule without effect anywhere is a mistake: it would be believed.
     tasks = [make_task(part) for part in parts]
     without_effect(config, tasks)
