@@ -31,10 +31,10 @@ def seen_before(sources: Sequence[Domain], target: Domain | None) -> tuple[str, 
         return ()
     trains = [(domain, {code: row for row, code in enumerate(_hashed(domain, "train"))}) for domain in domains]
     notes = []
-    for domain in domains:
+    for domain, mine in trains:
         test, places, both = _hashed(domain, "test"), [], {}
         for other, rows in trains:
-            own = other is domain
+            own = rows == mine  # also that of another task with the same examples
             if (own and domain.name.endswith(ALL)) or (other is target and not own):
                 continue
             if len(rows) <= len(other.train.x) / 2:
@@ -43,6 +43,7 @@ def seen_before(sources: Sequence[Domain], target: Domain | None) -> tuple[str, 
                 places.append("its own" if own else f"that of {other.name}")
                 both = hits | both
         if both:
+            places = list(dict.fromkeys(places))
             some = first_of([both[row] for row in sorted(both)])
             where = ", ".join(places[:3]) + f" and {len(places) - 3} more" * (len(places) > 3)
             notes.append(
