@@ -129,10 +129,11 @@ def test_a_model_of_a_run_that_is_not_there_is_named(trained, asked, message):
         tl_jax.fit(SOURCE, TARGET, "mcc", **FAST, init_from=f"{trained.run_dir}{asked}")
 
 
-def test_tasks_share_the_trunk_of_a_file_under_heads_of_their_own(trained, tmp_path, domains_by_name):
-    """After one step at learning rate 0 the trunk is that of the file, of each task alone and of all together."""
+@pytest.mark.parametrize(("sharing", "trunks"), [("hard", [""]), ("cross_stitch", ["tower_0/", "tower_1/"])])
+def test_tasks_share_the_trunk_of_a_file_under_heads_of_their_own(trained, tmp_path, domains_by_name, sharing, trunks):
+    """After one step at learning rate 0 the trunk, or each, is that of the file, of each task alone and of all."""
     settings = {**FAST, "steps": 1, "lr": 0.0, "seeds": 1, "devices": 1, "trials": "map", "network": "auto"}
-    settings |= {"init_from": f"{trained.run_dir}?job=mcd", "run_dir": str(tmp_path / "run")}
+    settings |= {"init_from": f"{trained.run_dir}?job=mcd", "run_dir": str(tmp_path / "run"), "sharing": sharing}
     result = tl_jax.fit_tasks([SOURCE, OTHER], ["single", "equal"], **settings)
     assert f"Network {NETWORK}" in result.table
     assert f"The trunk begins from {trained.run_dir}?job=mcd." in result.table
@@ -141,16 +142,10 @@ def test_tasks_share_the_trunk_of_a_file_under_heads_of_their_own(trained, tmp_p
     assert [task.job.name for task in setup.tasks] == ["single near", "single other", "equal"]
     for task in setup.tasks:
         _, state = restored(tmp_path / "run", task, setup.weights)
-        for part in ("backbone", "bottleneck"):
-            kernel, bias = state.params[f"{part}/dense1/kernel"][0], state.params[f"{part}/dense1/bias"][0]
-            np.testing.assert_array_equal(kernel.T, want[f"{part}.dense1.weight"])
-            np.testing.assert_array_equal(bias, want[f"{part}.dense1.bias"])
-
-
-def test_several_trunks_begin_from_no_file(trained):
-    settings = {**FAST, "init_from": str(trained.run_dir / "mcd"), "sharing": "cross_stitch"}
-    with pytest.raises(UserError, match="of one trunk, which several would have to begin from"):
-        tl_jax.fit_tasks([SOURCE, OTHER], ["equal"], **settings)
+        each = trunks if task.job.name == "equal" else [""]
+        for part, place in ((part, f"{part}/{trunk}dense1") for part in ("backbone", "bottleneck") for trunk in each):
+            np.testing.assert_array_equal(state.params[f"{place}/kernel"][0].T, want[f"{part}.dense1.weight"])
+            np.testing.assert_array_equal(state.params[f"{place}/bias"][0], want[f"{part}.dense1.bias"])
 
 
 @pytest.mark.parametrize("job", ["simclr", "equal", "tent"])

@@ -3,7 +3,8 @@
 Every task has a head of its own under "head/<task>" (see MANY); their outputs stand side by side in Output.logits.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -18,6 +19,7 @@ from tl_jax.models.networks import Classifier
 from tl_jax.models.parts.pure import as_network
 from tl_jax.models.parts.recipe import Frozen, Pixels, Recipe, as_recipe, features
 
+ONE_TRUNK = "hard"
 MANY = 16
 """Linear heads of more tasks are one matrix, "head/kernel": arrays of their own would take minutes to compile."""
 
@@ -126,6 +128,19 @@ def mmoe(*, experts: int = 4) -> int:
 
 SHARING: Mapping[str, Callable[..., int]] = {"hard": hard, "cross_stitch": cross_stitch, "mmoe": mmoe}
 """Each gives its number of trunks: 0 one without gates, -1 one a task."""
+
+
+def of_one_trunk(path: str) -> str:
+    """The parameter of a single trunk that one of several trunks is like: 'backbone/tower_1/conv1/kernel' ->
+    'backbone/conv1/kernel'. Others are as they are."""
+    return re.sub(r"^(backbone|bottleneck)/tower_\d+/", r"\1/", path)
+
+
+def in_each_trunk(stats: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
+    """Statistics of a single trunk for a network with parameters at these paths, each of its trunks the same."""
+    trunks = {tuple(path.split("/")[:2]) for path in paths if path != of_one_trunk(path)}
+    names = lambda group: sorted(name for where, name in trunks if where == group)
+    return {group: dict.fromkeys(names(group), tree) if names(group) else tree for group, tree in stats.items()}
 
 
 def build_tasks(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from tl_jax.core.errors import UserError
 from tl_jax.data.domain import Domain
 from tl_jax.kinds.multitask import observe
 from tl_jax.kinds.multitask.tasks import task_jobs, task_problem
@@ -40,15 +39,6 @@ WITHOUT = (
 )
 
 
-def _check(config: Config) -> None:
-    """Raises UserError for weights to begin from where there are several trunks: none of them is the file's."""
-    if config.init_from and not config.sharing.startswith("hard"):
-        raise UserError(
-            f"--sharing={config.sharing}: weights (--init_from, or from= of the network) are of one trunk, which "
-            "several would have to begin from. Use --sharing=hard."
-        )
-
-
 def _plan(config: Config, read: Callable[[str], Domain]) -> Plan:
     problem = task_problem([read(spec) for spec in config.source])
     config = chosen(resolved(config, problem.domains, NETWORKS), problem)
@@ -60,7 +50,7 @@ MULTITASK = Kind(
     "How to weigh several tasks that share a trunk, and does any of them lose?",
     DEFAULTS,
     {},
-    Planning(_plan, _check, WITHOUT, NETWORKS, pair=False, new_head=True),
+    Planning(_plan, without=WITHOUT, networks=NETWORKS, pair=False, new_head=True),
     observe.observe,
     observe.score,
     observe.features,

@@ -15,6 +15,7 @@ from tl_jax.core.files import keep_in_cache, say, user_cache
 from tl_jax.core.processes import on_host
 from tl_jax.data.domain import Examples, Pictures, changed
 from tl_jax.fine_tuning.strategies import full
+from tl_jax.models.sharing import in_each_trunk, of_one_trunk
 from tl_jax.run.plan.problem import Problem
 from tl_jax.run.plan.setup import lengths, make_network, make_task, taken_over
 from tl_jax.run.plan.types import Part, Task
@@ -49,14 +50,16 @@ def from_file(task: Task, weights: Weights | None) -> Any:
     """The (params, stats) [T, ...] of --init_from for a task that does not begin at random, else None."""
     if weights is None or not task.job.strategy.pretrained:
         return None
-    params = {path: x for path, x in weights.params.items() if path in task.shapes}
+    given = weights.params
+    params = {path: given[of] for path in task.shapes if (of := of_one_trunk(path)) in given}
     if task.job.method.source_head:
         if not weights.source_head:
             raise UserError(
                 f"{task.job.name} needs a linear head of the source task, which {weights.report.path} lacks."
             )
         params |= weights.source_head
-    model = params, initial_stats(task.config.forward_plan, weights.stats, domains_of(task.data))
+    stats = in_each_trunk(weights.stats, task.shapes)
+    model = params, initial_stats(task.config.forward_plan, stats, domains_of(task.data))
     return for_trials(len(task.job.trials), jax.tree.map(lambda x: np.asarray(x)[None], model))
 
 

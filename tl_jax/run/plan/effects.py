@@ -125,6 +125,7 @@ def as_published(task: Task) -> tuple[Rule, ...]:
     if not task.job.strategy.pretrained:
         return ()
     rules = as_recipe(network_call(task.config)()).freeze
+    rules += tuple((pattern.replace("/", "/tower_*/", 1), action) for pattern, action in rules)  # of several trunks
     return tuple(rule for rule in rules if matches(rule, task.shapes))
 
 

@@ -11,6 +11,7 @@ from tl_jax.data.load import load
 from tl_jax.data.match.copies import seen_before
 from tl_jax.evaluation.label_free.criteria import CRITERIA, criterion
 from tl_jax.models.files.weights import File
+from tl_jax.models.sharing import ONE_TRUNK
 from tl_jax.naming.own_code import is_own
 from tl_jax.run.plan.devices import place
 from tl_jax.run.plan.effects import without_effect
@@ -98,7 +99,7 @@ def _begun(config: Config, problem: Problem, of: tuple[Job, bool], file: File | 
     """
     job, new_head = of
     classes = () if problem.values or problem.tasks else problem.target.classes
-    form = lambda config: make_network(config, problem, job, "map")
+    form = lambda config: make_network(dataclasses.replace(config, sharing=ONE_TRUNK), problem, job, "map")
     read = lambda config: read_weights(config, form(config), example(problem), classes, new_head=new_head, file=file)
     weights = read(config)
     new = {path for path in weights.report.reinitialised if path.startswith("bottleneck/")}

@@ -19,7 +19,7 @@ from tl_jax.models.networks import build
 from tl_jax.models.parts.conv import conv_form
 from tl_jax.models.parts.recipe import as_recipe
 from tl_jax.models.parts.remat import recomputing
-from tl_jax.models.sharing import SHARING, build_tasks
+from tl_jax.models.sharing import SHARING, build_tasks, of_one_trunk
 from tl_jax.naming.calls import parse
 from tl_jax.run.plan.effects import as_published, faster
 from tl_jax.run.plan.jobs import Job
@@ -79,7 +79,7 @@ def _varied(job: Job, config: Config, problem: Problem) -> Job:
 def _new(task: Task, loaded: frozenset[str] | None) -> tuple[str, ...] | None:
     """The parameters that the task begins at random, in order; None where all are."""
     given = taken_over(task) if task.start is not None else loaded if task.job.strategy.pretrained else None
-    return None if given is None else tuple(path for path in task.shapes if path not in given)
+    return None if given is None else tuple(path for path in task.shapes if of_one_trunk(path) not in given)
 
 
 def taken_over(task: Task) -> frozenset[str]:
