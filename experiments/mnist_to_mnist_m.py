@@ -4,7 +4,7 @@
     TL_JAX_DATA=DIR python -m experiments.mnist_to_mnist_m 1/2      # every second run; without an argument what is left
 
 DIR holds the folders mnist and mnist_m. Network `cnn` at 32 px, 3000 steps of 64 + 64, AdamW at 3e-3 along a cosine;
-`shot` begins from a source model of 3000 steps. Two seeds, nothing tuned per method. With an accelerator raise SEEDS.
+Two seeds, nothing tuned per method. With an accelerator raise SEEDS and add methods.
 """
 
 from experiments.page import script
@@ -19,17 +19,18 @@ METHODS = (
     "mcc",
     "adamatch",
     "cdan(entropy=True)",
-    "shot",
-    "adabn",
-    "fixmatch",
-    "mean_teacher",
 )
 TRANSFERS = [Transfer("MNIST to MNIST-M", ["mnist"], "mnist_m@5000", SETTINGS)]
 COMMAND = "TL_JAX_DATA=DIR python -m experiments.mnist_to_mnist_m"
 ABOUT = f"""
 
 Accuracy on the 9001 test images, mean ± sample standard deviation over {SEEDS} seeds. Published with all 59001 training
-images: DANN .767, source alone .523 (Ganin et al. 2016). `target_only` is the bound of the 5000 images."""
+images: DANN .767, source alone .523 (Ganin et al. 2016). `target_only` is the bound of the 5000 images.
+
+The published figures are missed: DANN by .18, and by the best here by .14. The source model here is far under the
+published one, which is another network, trained by SGD on images less their mean; `mcc`, which trusts its guesses,
+hardly leaves it. Nothing else was tried: not other networks, learning rates or varied passes (`--augment`), and not
+`shot`, `adabn`, `fixmatch`, `mean_teacher`."""
 
 
 def main() -> None:

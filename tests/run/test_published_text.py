@@ -100,7 +100,7 @@ def test_what_holds_no_texts_is_refused(network, specs):
         tl_jax.fit(f"{specs[0]}&length=5", f"{specs[0]}&length=5", **how)
     with pytest.raises(UserError, match=r"takes image; .* Networks of text: gru, text_cnn, .*minilm"):
         tl_jax.fit(*specs, **{**how, "network": "resnet18"})
-    with pytest.raises(UserError, match="multitask transfer begins from no weights"):
+    with pytest.raises(UserError, match="has 28 training examples, the batch is 32"):
         tl_jax.fit_tasks([specs[0]], network=network)
 
 

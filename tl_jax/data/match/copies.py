@@ -8,7 +8,7 @@ import numpy as np
 from tl_jax.data.domain import Domain, Pictures
 
 MOST = 1 << 29
-"""Bytes of x up to which a run looks (under a second); `tl-jax data check` looks at any number."""
+"""Bytes of x up to which a run looks (about a second); `tl-jax data check` looks at any number."""
 ALL = ("@all", "-all")
 """End the names of sets whose protocol trains and tests on every example."""
 

@@ -36,7 +36,7 @@ def prepare(
     # What needs no data.
     check(config)
     if config.network != AUTO:
-        config = begun(config, how.without)
+        config = begun(config)
     _check_of_kind(how, config)
     how.check(config)
     check_options(options)

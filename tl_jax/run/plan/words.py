@@ -1,7 +1,7 @@
 """What a published network brings besides its form: weights to begin from and, of texts, the pieces it reads."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 from tl_jax.core.errors import UserError
@@ -27,19 +27,9 @@ def begins_from(config: Config) -> str:
     return found.place if found else config.init_from
 
 
-def begun(config: Config, without: Sequence[str] = ()) -> Config:
-    """The config with the weights that its network brings; without: the settings that its kind has not.
-
-    Raises UserError where the kind begins from none.
-    """
-    place = begins_from(config)
-    if place == config.init_from:
-        return config
-    if "init_from" in without:
-        raise UserError(
-            f"--network={config.network}: {config.kind} transfer begins from no weights, so from= cannot be used in it."
-        )
-    return dataclasses.replace(config, init_from=place)
+def begun(config: Config) -> Config:
+    """The config with the weights that its network brings."""
+    return dataclasses.replace(config, init_from=begins_from(config))
 
 
 def reading(config: Config, read: Callable[[str], Domain]) -> Callable[[str], Domain]:
