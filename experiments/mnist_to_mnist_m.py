@@ -3,7 +3,7 @@
     TL_JAX_DATA=DIR python -m experiments.mnist_to_mnist_m          # hours on two cores; writes the page below
     TL_JAX_DATA=DIR python -m experiments.mnist_to_mnist_m 1/2      # every second run; without an argument what is left
 
-DIR holds the folders mnist and mnist_m. Network `cnn` at 32 px, 3000 steps of 64 + 64, AdamW at 3e-3 along a cosine;
+DIR holds the folders mnist and mnist_m. Network `cnn` at 32 px, 3000 steps of 64 + 64, AdamW at 3e-3 along a cosine.
 Two seeds, nothing tuned per method. With an accelerator raise SEEDS and add methods.
 """
 

@@ -20,6 +20,7 @@ from tl_jax.models.parts.pure import as_network
 from tl_jax.models.parts.recipe import Frozen, Pixels, Recipe, as_recipe, features
 
 ONE_TRUNK = "hard"
+"""The sharing whose parameters weights to begin from are read into (`of_one_trunk`)."""
 MANY = 16
 """Linear heads of more tasks are one matrix, "head/kernel": arrays of their own would take minutes to compile."""
 

@@ -112,8 +112,7 @@ def _selectors(task: Task, stored: Mapping[int, Mapping[str, np.ndarray]], trial
 def table(setup: Setup, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str]) -> Table:
     """The table of the trials that stayed finite, and a note on the others."""
     found = tables.table(setup.config, divergence.alive(records), unfinished)
-    notes = "".join(f" {note}" for note in setup.notes)
-    return found._replace(note=found.note + notes + divergence.note(records))
+    return found._replace(note=found.note + setup.footnote + divergence.note(records))
 
 
 def figures(

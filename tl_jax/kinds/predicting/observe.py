@@ -161,7 +161,7 @@ def _metrics(seen: Evaluated, problem: Problem, by: Scoring) -> dict[str, float]
 
 def table(reading: Reading, setup: Setup, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str]) -> Table:
     """The table of a run, and the curves between weights under it."""
-    metric, notes = scoring(setup.problem).shown, "".join(f" {note}" for note in setup.notes)
+    metric, notes = scoring(setup.problem).shown, setup.footnote
     finite = divergence.alive(records)
     if unscored.is_unscored(setup.problem):
         found = unscored.table(setup.config, finite, unfinished, metric)

@@ -31,7 +31,7 @@ def table(setup: Setup, records: Records, unfinished: Mapping[str, str]) -> Tabl
     ]
     said = [_remark(title, columns, unfinished) for title in columns]
     body += [["", *said]] if any(said) else []
-    return Table([["error", *columns], *body], _footnote(config, setup.notes) + divergence.note(records))
+    return Table([["error", *columns], *body], _footnote(config) + setup.footnote + divergence.note(records))
 
 
 def _remark(title: str, columns: Mapping[str, Records], unfinished: Mapping[str, str]) -> str:
@@ -47,7 +47,7 @@ def _remark(title: str, columns: Mapping[str, Records], unfinished: Mapping[str,
     return "; ".join(filter(None, [*said, divergence.remark(columns[title])]))
 
 
-def _footnote(config: Config, notes: Sequence[str]) -> str:
+def _footnote(config: Config) -> str:
     origin = " + ".join(config.source) or config.init_from
     return (
         f"{origin} -> {config.target}: error on the target's test split, every example counted once, by what was "
@@ -55,5 +55,4 @@ def _footnote(config: Config, notes: Sequence[str]) -> str:
         f"{config.pretrain_steps or config.steps}; nothing is chosen, by labels or without. ms a sample: wall-clock of "
         f"predicting and learning, all trials together, by their number and that of the examples, compilation apart. "
         f"Network {config.network}, forward plan {config.forward_plan}{scale_of(config)}."
-        + "".join(f" {note}" for note in notes)
     )

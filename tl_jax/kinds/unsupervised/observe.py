@@ -160,8 +160,7 @@ def trunk_path(directory: RunDirectory, job: str) -> Path:
 def table(setup: Setup, records: Sequence[Mapping[str, Any]], unfinished: Mapping[str, str]) -> Table:
     """The table of the trials that stayed finite, a note on the others, and which labels it rests on."""
     found = tables.table(setup.config, divergence.alive(records), unfinished)
-    said = "".join(f" {note}" for note in setup.notes)
-    notes = tables.basis(setup.problem.domains) + said + divergence.note(records)
+    notes = tables.basis(setup.problem.domains) + setup.footnote + divergence.note(records)
     return found._replace(note=found.note + notes)
 
 

@@ -169,3 +169,8 @@ class Setup(NamedTuple):
     tasks: list[Task]
     weights: Weights | None
     notes: tuple[str, ...] = ()
+
+    @property
+    def footnote(self) -> str:
+        """The notes as a table has them behind its own."""
+        return "".join(f" {note}" for note in self.notes)
