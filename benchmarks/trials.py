@@ -8,12 +8,14 @@ PyTorch's lacks the normalisation of our bottleneck. Compilation apart. --clock=
 wall time, which neighbours on the machine hardly change; it says nothing on an accelerator.
 
 --case: the whole of it. 8 values of lambda x 8 seeds of a LeNet DANN as one line, against 64 runs in turn, each a
-process of its own with the same cache of compiled programs; and whether their records are equal.
+process of its own with the same cache of compiled programs; and whether their records are equal. --turns=8 makes only
+so many of the runs in turn, drawn evenly: their time is taken for all, and the records of those are compared.
 """
 
 import argparse
 import contextlib
 import dataclasses
+import itertools
 import json
 import multiprocessing as mp
 import os
@@ -30,6 +32,7 @@ import jax
 import jax.numpy as jnp
 from conv import torch_dann, torch_stepper
 
+from tl_jax.core.batching import some
 from tl_jax.kinds.table import KINDS, prepare
 from tl_jax.run.execute.execution import execution
 from tl_jax.run.plan.devices import cores
@@ -161,12 +164,16 @@ def case(asked) -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         line = launched(asked, place / "line", lams, list(seeds))
-        turns = [launched(asked, place / f"{lam}-{seed}", [lam], [seed]) for lam in lams for seed in seeds]
-        together = by_trial(place / "line")
+        every = list(itertools.product(lams, seeds))
+        made = [every[i] for i in some(len(every), asked.turns or len(every))]
+        turns = [launched(asked, place / f"{lam}-{seed}", [lam], [seed]) for lam, seed in made]
         apart = {key: record for path in place.glob("*-*") for key, record in by_trial(path).items()}
+        together = {key: record for key, record in by_trial(place / "line").items() if key in apart}
         mode = (place / "line" / "execution.json").read_text().split('"')[3]
-    wall, spent = map(sum, zip(*turns, strict=True))
-    print(f"{len(turns)} trials of {asked.steps} steps, {cores()} cores; trials of the one line: {mode}")
+    wall, spent = (sum(of) / len(made) * len(every) for of in zip(*turns, strict=True))
+    print(f"{len(every)} trials of {asked.steps} steps, {cores()} cores; trials of the one line: {mode}")
+    print(f"runs in turn that were made: {len(made)}; their first took {turns[0][0]:.1f} s, each after it", end=" ")
+    print(f"{statistics.mean(wall for wall, _ in turns[1:] or turns):.1f} s")
     print(f"records equal to the bit: {together == apart}")
     print(f"one line:     {line[0]:8.1f} s wall, {line[1]:8.1f} s of processor time")
     print(f"runs in turn: {wall:8.1f} s wall, {spent:8.1f} s of processor time")
@@ -210,6 +217,7 @@ def main() -> None:
     parser.add_argument("--case", action="store_true")
     parser.add_argument("--lams", type=int, default=8, help="of --case")
     parser.add_argument("--seeds", type=int, default=8, help="of --case")
+    parser.add_argument("--turns", type=int, default=0, help="of --case: how many of the runs in turn are made (all)")
     parser.add_argument("--mode", choices=("auto", "map", "vmap"), default="auto", help="of the trials")
     asked = parser.parse_args()
     asked.steps = asked.steps or (300 if asked.case else 10)

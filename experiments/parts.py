@@ -1,9 +1,11 @@
 """Pages of many runs, a method and a transfer each in a directory of its own, which machines may share out.
 
 `python -m experiments.NAME 2/6` does every sixth run from the second on and writes no page; without an argument all are
-done, or read where they are finished, and the page is written.
+done, or read where they are finished, and the page is written; `python -m experiments.NAME page` writes it of the runs
+that are finished, of which no more than the small files need to be there (*.json).
 """
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +18,12 @@ from experiments.page import finished, write
 from tl_jax import fit
 from tl_jax.core.errors import UserError
 from tl_jax.kinds.transductive.reading import READING
+from tl_jax.run.conclude import FINISHED
 from tl_jax.run.execute import divergence
 from tl_jax.run.report.table import mean_std
+from tl_jax.sweep.tables.collect import RESULTS, collect
+from tl_jax.sweep.tables.pages import as_markdown
+from tl_jax.sweep.tables.pivot import Asked, pivot
 
 Records = Sequence[Mapping[str, Any]]
 SELECTORS = ("last", "selected", "oracle")
@@ -31,6 +37,8 @@ class Transfer:
     source: Sequence[str]
     target: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    methods: Sequence[str] = ()
+    """Those of the page's methods that it is run with; none named: all."""
 
 
 def page(name: str, title: str, command: str, about: str, records: Mapping[str, Records], *, mean: bool) -> None:
@@ -47,16 +55,33 @@ def done(name: str, transfers: Sequence[Transfer], methods: Sequence[str]) -> Ma
 
     Raises UserError for a share that is none, SystemExit after the share that was asked for.
     """
-    runs = [(transfer, method) for method in methods for transfer in transfers]
-    first, of = _share(sys.argv[1:])
+    runs = [(t, method) for method in methods for t in transfers if not t.methods or method in t.methods]
+    written = sys.argv[1:] == ["page"]
+    first, of = (0, 1) if written else _share(sys.argv[1:])
     records: dict[str, list[Mapping[str, Any]]] = {transfer.name: [] for transfer in transfers}
     for transfer, method in runs[first::of]:
-        place = f"runs/{name}/{transfer.name}/{method.partition('(')[0]}".replace(" ", "_")
-        result = fit(list(transfer.source), transfer.target, (method,), run_dir=place, **transfer.settings)
-        records[transfer.name] += finished(result).records
+        place = Path(f"runs/{name}/{transfer.name}/{method.partition('(')[0]}".replace(" ", "_"))
+        records[transfer.name] += _written(place) if written else _run(transfer, method, place)
     if of > 1:
         raise SystemExit(0)
     return records
+
+
+def _run(transfer: Transfer, method: str, place: Path) -> Records:
+    result = fit(list(transfer.source), transfer.target, (method,), run_dir=str(place), **transfer.settings)
+    return finished(result).records
+
+
+def _written(place: Path) -> Records:
+    """What a finished run has written, nothing of another."""
+    return json.loads((place / RESULTS).read_text()) if (place / FINISHED).exists() else []
+
+
+def chosen(name: str, columns: Sequence[str], best: Sequence[str], score: str) -> str:
+    """A row a method, a column a value of `columns`, each cell at the setting of `best` that the runs' own criterion
+    chose, as Markdown; of all runs in runs/NAME."""
+    rows = collect([Path(f"runs/{name}")]).rows
+    return as_markdown(pivot(rows, Asked(("method",), tuple(columns), tuple(best), score)))
 
 
 def _share(words: Sequence[str]) -> tuple[int, int]:
@@ -65,7 +90,7 @@ def _share(words: Sequence[str]) -> tuple[int, int]:
         return 0, 1
     part, _, of = words[0].partition("/")
     if len(words) > 1 or not (part.isdecimal() and of.isdecimal() and 1 <= int(part) <= int(of)):
-        raise UserError(f"{' '.join(words)}: give a share of the runs, as in 2/6, or nothing for all of them.")
+        raise UserError(f"{' '.join(words)}: give a share of the runs, as in 2/6, page, or nothing for all of them.")
     return int(part) - 1, int(of)
 
 

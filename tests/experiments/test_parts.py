@@ -1,6 +1,9 @@
 """Pages of many runs: a mean over the domains that were left out, of trials that ended; methods by their last step."""
 
-from experiments.parts import ranked, table
+import json
+import sys
+
+from experiments.parts import Transfer, chosen, done, ranked, table
 from tl_jax.run.execute.divergence import MARK
 
 
@@ -35,3 +38,25 @@ def test_methods_of_one_transfer_stand_by_their_last_step_under_the_bounds():
     assert [line.split(" | ")[0] for line in lines] == ["| source_only", "| mcc", "| dann", "| bbse"]
     assert lines[1].startswith("| mcc | 0.900 ± 0.000 | 0.900 ± 0.000 | 0.900 ± 0.000 | 1 of 3")
     assert lines[3].endswith("NEGATIVE TRANSFER: 0.300 ± 0.000 under source_only |")
+
+
+def test_a_page_is_of_the_runs_that_are_finished_each_at_the_setting_that_the_criterion_chose(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["page.py", "page"])
+    scores = {"dann": {0.1: (0.9, 0.4), 0.2: (0.2, 0.8)}, "mcc": {0.1: (0.5, 0.5)}}
+    for method, found in scores.items():
+        place = tmp_path / "runs" / "name" / "a_to_b" / method
+        place.mkdir(parents=True)
+        every = [
+            {**record(method, 0, test), "source": "a", "target": "b", "values": {"lr": lr}}
+            for lr, (_, test) in found.items()
+        ]
+        for one, (score, test) in zip(every, found.values(), strict=True):
+            one["selectors"]["selected"] = {"target/accuracy": test, "criterion": "im", "score": score}
+        (place / "results.json").write_text(json.dumps(every))
+        (place / "config.json").write_text(json.dumps({"kind": "transductive"}))
+        if method == "dann":
+            (place / "finished.json").write_text("{}")
+    records = done("name", [Transfer("a to b", ["a"], "b", methods=("dann",))], ("dann", "mcc"))
+    assert [one["method"] for one in records["a to b"]] == ["dann", "dann"]
+    assert "| dann | <u>0.400 (lr=0.1)</u> |" in chosen("name", ["pair"], ["lr"], "last/target/accuracy").splitlines()

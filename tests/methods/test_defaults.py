@@ -55,6 +55,8 @@ ARGUMENTS = {
     "nrc": {"neighbours": 5, "extended": 5, "other": 0.1, "smoothing": 0.1},  # Yang et al. 2021
     "osbp": {"boundary": 0.5},  # Saito et al. 2018: t = .5
     "ovanet": {},
+    # Bucci et al. 2020: eta = 3, the centre's .1 of their Office-31
+    "ros": {"rotation": 3.0, "centre": 0.1, "sure": 0.1, "unknown": 1.0, "hidden": 256},
     "uan": {"temperature": 10.0, "threshold": -0.5, "hidden": 256},  # You et al. 2019
     "dance": {"temperature": 0.05, "margin": 0.5},  # Saito et al. 2020
     "bbse": {"held": 0.2, "decay": 0.99},
@@ -177,6 +179,7 @@ TRADE_OFFS = {
     "mdan": (0.3, "dann"),
     "mme": (0.1, "constant"),  # Saito et al. 2019
     "osbp": (1.0, "constant"),
+    "ros": (1.0, "constant"),
     "ovanet": (0.1, "constant"),  # Saito & Saenko 2021
     "uan": (0.3, "dann"),
     "dance": (0.05, "constant"),  # Saito et al. 2020

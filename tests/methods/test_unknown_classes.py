@@ -1,5 +1,6 @@
 """OSBP, OVANet, UAN and DANCE against NumPy: what they minimise, and what they call unknown."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from tl_jax.methods.contract import Example, Own
 from tl_jax.methods.dance import dance
 from tl_jax.methods.osbp import osbp
 from tl_jax.methods.ovanet import ovanet
+from tl_jax.methods.ros import normality, ros
 from tl_jax.methods.uan import shared, to_mean_one, uan
 
 HEAD = weights(7, D, C)["dense0"]
@@ -61,6 +63,109 @@ def test_ovanet_learns_from_the_nearest_class_to_say_no():
     np.testing.assert_allclose(found["entropy"], binary.mean(), rtol=1e-10)
     out = predicted(ovanet(), {"open": rows})
     np.testing.assert_array_equal(out.unknown > 0, q_t[np.arange(M), np.argmax(out.logits, 1)] < 0.5)
+
+
+TURNS = ("", "_quarter", "_half", "_three_quarters")
+TURNED = {
+    **{
+        f"source{turn}": Output(np.random.default_rng(20 + r).normal(size=(N, D)), None) for r, turn in enumerate(TURNS)
+    },
+    **{
+        f"target{turn}": Output(np.random.default_rng(30 + r).normal(size=(M, D)), None) for r, turn in enumerate(TURNS)
+    },
+    **OUT,
+}
+OF_ROS = {
+    "unknown": ONE,
+    "pair": weights(11, 2 * D, 3),
+    "turned": weights(12, 3, 4 * C),
+    "centres": np.random.default_rng(13).normal(size=(4 * C, 3)),
+    "relative": weights(14, 2 * D, 3, 4),
+}
+
+
+def of_ros(parted, known):
+    memory = {"parted": jnp.float64(parted), "known": jnp.asarray(known)}
+    at = AT._replace(values={**ros().values}, lam=jnp.float64(1))
+    found = lambda own: ros().terms(Own(own, memory, {}), TURNED, BATCH, at).losses
+    return found(OF_ROS), jax.jacrev(found)(OF_ROS)
+
+
+def test_ros_learns_turns_of_the_source_first():
+    found, _ = of_ros(0.0, np.zeros(max(ROWS) + 1))
+    turned, centre = [], []
+    for r, turn in enumerate(TURNS):
+        pair = np.hstack([S.features, TURNED[f"source{turn}"].features])
+        v = np.maximum(perceptron(OF_ROS["pair"], pair), 0)
+        turned.append(cross_entropy(perceptron(OF_ROS["turned"], v), 4 * Y + r))
+        centre.append(np.square(v - OF_ROS["centres"][4 * Y + r]).sum(1).mean())
+    z_s = np.hstack([S.logits, perceptron(ONE, S.features)])
+    np.testing.assert_allclose(found["source"], cross_entropy(z_s, Y), rtol=1e-10)
+    np.testing.assert_allclose(found["turned"], np.mean(turned), rtol=1e-10)
+    np.testing.assert_allclose(found["centre"], np.mean(centre), rtol=1e-10)
+    assert not any(found[name] for name in ("unknown", "relative", "entropy"))
+
+
+def test_ros_then_learns_turns_of_the_known_targets_and_that_the_others_are_unknown():
+    known = np.zeros(max(ROWS) + 1)
+    known[ROWS[:3]] = 1
+    found, slopes = of_ros(1.0, known)
+    z_t = np.hstack([T.logits, perceptron(ONE, T.features)])
+    np.testing.assert_allclose(found["unknown"], -np.log(softmax(z_t)[3:, -1]).mean() / C, rtol=1e-10)
+    np.testing.assert_allclose(found["entropy"], entropy(z_t)[:3].mean(), rtol=1e-10)
+    relative = []
+    for r, turn in enumerate(TURNS):
+        pair = np.hstack([T.features, TURNED[f"target{turn}"].features])[:3]
+        relative.append(cross_entropy(perceptron(OF_ROS["relative"], pair), np.full(3, r)))
+    np.testing.assert_allclose(found["relative"], np.mean(relative), rtol=1e-10)
+    assert not found["turned"]
+    assert not found["centre"]
+    for layer in slopes["relative"]["relative"].values():
+        assert all(np.abs(slope).max() > 1e-3 for slope in layer.values())
+
+
+def test_ros_parts_the_target_once_by_what_the_turns_say():
+    """The loops over examples, turns and classes are as in the authors' code, which was read and not run."""
+    rng = np.random.default_rng(4)
+    z = rng.normal(size=(M, 4, 4 * C)) * rng.uniform(0.1, 4, size=(M, 1, 1))
+    p = np.stack([softmax(one) for one in z])
+    right = np.array([max(np.mean([p[i, r, 4 * k + r] for r in range(4)]) for k in range(C)) for i in range(M)])
+    unsure = np.array([np.mean([-(p[i, r] * np.log(p[i, r])).sum() for r in range(4)]) for i in range(M)])
+    unsure = (unsure - unsure.min()) / (unsure.max() - unsure.min())
+    np.testing.assert_allclose(normality(jnp.asarray(z)), np.maximum(right, 1 - unsure), rtol=1e-10)
+
+    apply = lambda params, stats, x, **_: (
+        Output(jnp.stack([x[:, i // 2, i % 2, 0] for i in range(D - 1)], 1), None),
+        0,
+    )
+    images = rng.normal(size=(M, 2, 2, 1))
+    own = {"pair": weights(15, 2 * (D - 1), 3), "turned": weights(16, 3, 4 * C)}
+    refreshed = lambda memory, progress: ros().refresh(
+        Network(lambda *_: ({}, {}), apply),
+        Model({}, {}, memory, own),
+        jnp.asarray(images),
+        AT._replace(progress=jnp.float64(progress)),
+    )
+    first = refreshed({"parted": jnp.zeros(()), "known": None}, 0.0)
+    flat = lambda x: x.reshape(len(x), -1)
+    pairs = [np.hstack([flat(images), flat(np.rot90(images, r, (1, 2)))]) for r in range(4)]
+    shown = [perceptron(own["turned"], np.maximum(perceptron(own["pair"], pair), 0)) for pair in pairs]
+    score = np.asarray(normality(jnp.asarray(np.stack(shown, 1))))
+    np.testing.assert_array_equal(first["known"] > 0, score > score.mean())
+    assert not first["parted"]
+    other = {"parted": jnp.zeros(()), "known": 1 - first["known"]}
+    second = refreshed(other, 0.5)
+    assert second["parted"] == 1
+    np.testing.assert_array_equal(second["known"], first["known"])
+    third = refreshed({**other, "parted": jnp.ones(())}, 0.6)
+    np.testing.assert_array_equal(third["known"], other["known"])
+
+
+def test_ros_needs_square_images():
+    with pytest.raises(UserError, match=r"square ones, and was given \(8, 6, 3\)"):
+        ros().init(
+            AT.key, Example(jnp.ones((2, D)), jnp.ones((2, C)), jnp.ones((2, 8, 6, 3)), 1), Model({}, {}, {}, {})
+        )
 
 
 def test_uan_aligns_where_the_source_is_unsure_and_the_target_is_not():

@@ -1,12 +1,15 @@
 """Files are whole or absent, and what is not as it was written is found."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from tl_jax.core.errors import UserError
 from tl_jax.core.files import write_atomically
+from tl_jax.run.plan.fits import check_options
+from tl_jax.run.plan.types import Options
 from tl_jax.run.store.manifest import Manifest, append
 from tl_jax.run.store.names import slug
 from tl_jax.run.store.rundir import RunDirectory, bring, read_lines, write_json
@@ -40,6 +43,16 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_runs_that_begin_together_may_share_folders_that_are_not_there_yet(tmp_path):
+    def begin(i: int) -> None:
+        for turn in range(50):
+            check_options(Options(run_dir=tmp_path / f"runs{turn}" / "a" / str(i)))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(begin, range(8)))
+    assert not list(tmp_path.iterdir())
 
 
 def test_nan_is_not_json(tmp_path):

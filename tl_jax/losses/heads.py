@@ -14,6 +14,7 @@ from tl_jax.core.errors import UserError
 from tl_jax.core.keys import named
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Array
+from tl_jax.losses import mlp
 
 COSINE_SCALE = 10.0
 MLP_DROPOUT = 0.5
@@ -66,6 +67,11 @@ def apply(head: Mapping[str, Any], x: Array, key: Array | None = None) -> Array:
     if form == "cosine":
         return head["scale"][None] * (_unit(x, 1) @ _unit(head["kernel"], 0))
     return (x @ _unit(head["kernel"], 0)) * head["scale"][None] + head["bias"][None]
+
+
+def one_more(logits: Array, unit: mlp.Params, features: Array) -> Array:
+    """Logits [n, c + 1]: beside those of the classes [n, c] the one of a linear unit on the features [n, d]."""
+    return jnp.concatenate([logits, mlp.apply(unit, features)], axis=1)
 
 
 def _unit(x: Array, axis: int) -> Array:

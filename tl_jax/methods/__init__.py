@@ -106,6 +106,7 @@ from tl_jax.methods.ovanet import ovanet
 from tl_jax.methods.pada import pada
 from tl_jax.methods.pixels import pixels
 from tl_jax.methods.pseudo_label import pseudo_label
+from tl_jax.methods.ros import ros
 from tl_jax.methods.rotation import rotation
 from tl_jax.methods.rotta import rotta
 from tl_jax.methods.rsc import rsc
@@ -214,6 +215,7 @@ ADAPTATION: Mapping[str, Callable[..., Method]] = {
     "cdac": cdac,
     "noisy_student": noisy_student,
     "cowa": cowa,
+    "ros": ros,
 }
 FINE_TUNING: Mapping[str, Callable[..., Method]] = {
     "fine_tune": fine_tune,

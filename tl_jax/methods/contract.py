@@ -15,6 +15,7 @@ from tl_jax.balancing.contract import Balance
 from tl_jax.core.errors import UserError
 from tl_jax.core.trees import flatten
 from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs, Tree
+from tl_jax.losses import mlp
 from tl_jax.losses.classes import supervised
 from tl_jax.methods.hooks import (
     AdaptFn,
@@ -204,6 +205,12 @@ def by_plain(plain: PlainFn) -> PredictFn:
 def by_own_batch(network: Network, model: Model, x: Array, domain: str) -> Output:
     """A `predict`: batch normalisation uses the statistics of x [n, ...] itself, as in training."""
     return network.apply(model.params, model.stats, x, train=True)[0]
+
+
+def by_one_more_class(network: Network, model: Model, x: Array, domain: str) -> Output:
+    """A `predict`: rejected is where the linear unit model.own["unknown"] says more than every class."""
+    out, _ = network.apply(model.params, model.stats, x)
+    return out._replace(unknown=mlp.apply(model.own["unknown"], out.features)[:, 0] - out.logits.max(1))
 
 
 NOTHING_LEARNT = Method(

@@ -1,13 +1,12 @@
 """Open-set domain adaptation by backpropagation: one more class, whose share of the target is fought over."""
 
 import jax
-import jax.numpy as jnp
 
 from tl_jax.core.keys import named
-from tl_jax.core.types import Array, At, Batch, Model, Network, Output, Outputs
+from tl_jax.core.types import Array, At, Batch, Model, Outputs
 from tl_jax.losses import heads, mlp
 from tl_jax.losses.classes import gradient_reversal, supervised
-from tl_jax.methods.contract import Example, Method, Own, Terms
+from tl_jax.methods.contract import Example, Method, Own, Terms, by_one_more_class
 
 
 def osbp(boundary: float = 0.5) -> Method:
@@ -21,28 +20,20 @@ def osbp(boundary: float = 0.5) -> Method:
     def init(key: Array, example: Example, model: Model) -> Own:
         return Own({"unknown": mlp.init(key, (example.features.shape[-1], 1))}, {})
 
-    def extended(logits: Array, params: mlp.Params, features: Array) -> Array:
-        return jnp.concatenate([logits, mlp.apply(params, features)], axis=1)
-
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         f_t, s = gradient_reversal(out["target"].features, at.lam), out["source"]
         of_target = heads.apply(own.network["head"], f_t, named(at.key, "head"))
-        z = extended(of_target, own.params["unknown"], f_t)
+        z = heads.one_more(of_target, own.params["unknown"], f_t)
         total, b = jax.nn.logsumexp(z, axis=1), at.values["boundary"]
         # log(1 - u) is the sum over the known classes: nothing is subtracted from 1.
         log_u, log_rest = z[:, -1] - total, jax.nn.logsumexp(z[:, :-1], axis=1) - total
-        labelled = supervised(extended(s.logits, own.params["unknown"], s.features), batch.y, at)
+        labelled = supervised(heads.one_more(s.logits, own.params["unknown"], s.features), batch.y, at)
         return Terms({"classes": labelled, "boundary": -(b * log_u + (1 - b) * log_rest).mean()})
-
-    def predict(network: Network, model: Model, x: Array, domain: str) -> Output:
-        out, _ = network.apply(model.params, model.stats, x)
-        unknown = mlp.apply(model.own["unknown"], out.features)[:, 0]
-        return out._replace(unknown=unknown - out.logits.max(1))
 
     return Method(
         terms,
         init,
         weights=lambda at: {"classes": 1.0, "boundary": 1.0},
         values={"boundary": boundary},
-        predict=predict,
+        predict=by_one_more_class,
     )

@@ -95,8 +95,8 @@ def check_options(options: Options) -> None:
 
 
 def _check_run_dir(run_dir: str) -> None:
+    """What is not there yet is tried in a folder beside it: runs that begin together make the folders they share."""
     root = Path(run_dir)
-    made: list[Path] = []
     try:
         if root.is_symlink() and not root.exists():
             raise UserError(f"--run_dir={root} is a link to {os.readlink(root)}, which is not there.")
@@ -104,16 +104,15 @@ def _check_run_dir(run_dir: str) -> None:
             if not root.is_dir():
                 raise UserError(f"--run_dir={root} is a file. Use a new --run_dir.")
             return
-        for folder in reversed([p for p in (root, *root.parents) if not p.exists()]):
-            folder.mkdir()
-            made.append(folder)
-        tempfile.TemporaryFile(dir=root).close()
+        whole = Path(os.path.abspath(root))
+        there = next(folder for folder in whole.parents if folder.exists())
+        with tempfile.TemporaryDirectory(dir=there) as beside:
+            trial = Path(beside, whole.relative_to(there))
+            trial.mkdir(parents=True)
+            tempfile.TemporaryFile(dir=trial).close()
     except (OSError, ValueError) as error:  # too long a name, no folder, no right, a lone surrogate
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(f"--run_dir={run_dir:.200}: nothing can be written there ({reason}).") from None
-    finally:
-        for folder in reversed(made):
-            folder.rmdir()
 
 
 def _check_swept(config: Config) -> None:
