@@ -77,9 +77,10 @@ def ros(
             "parted": (at.progress >= 0.5).astype(score.dtype),
             "known": (score > score.mean()).astype(score.dtype),
         }
-        if not model.memory or model.memory["known"] is None:
+        old = model.memory
+        if old["known"] is None:
             return found
-        return jax.tree.map(lambda old, new: jnp.where(model.memory["parted"] > 0, old, new), dict(model.memory), found)
+        return {name: jnp.where(old["parted"] > 0, old[name], new) for name, new in found.items()}
 
     return Method(
         terms,
