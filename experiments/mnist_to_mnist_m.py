@@ -1,10 +1,10 @@
-"""MNIST to MNIST-M with the 5000 training images of its small file: two networks, two views, two learning rates.
+"""MNIST to MNIST-M with the 5000 training images of its small file.
 
     TL_JAX_DATA=DIR python -m experiments.mnist_to_mnist_m          # minutes on an accelerator; a day on two cores
     TL_JAX_DATA=DIR python -m experiments.mnist_to_mnist_m 1/8      # every eighth run; without an argument what is left
 
-DIR holds the folders mnist and mnist_m. 3000 steps of 64 + 64 at 32 px, AdamW along a cosine. Nothing else was tuned:
-which network, view and rate a method is shown with is the choice of the runs' own criterion, and all are shown.
+DIR holds the folders mnist and mnist_m. 64 + 64 at 32 px, AdamW along a cosine. Two networks, two views and two rates
+for three methods, and the other methods at what the runs' own criterion has chosen for `dann`; all are shown.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from experiments.page import script, write
-from experiments.parts import Transfer, chosen, done
+from experiments.parts import Transfer, done, pivoted
+from tl_jax.sweep.tables.pivot import Asked
 
 NAME = "mnist_to_mnist_m"
 SETTINGS = {"steps": 3000, "keep": "records", "pictures": False}
@@ -35,23 +36,33 @@ TRANSFERS = [
     _transfer("chosen", OTHERS, CHOSEN),
     _transfer("chosen twice as long", ("adamatch",), {**CHOSEN, "steps": 6000}),
 ]
+SETTING = ("network", "augment", "lr", "steps")
 COMMAND = "TL_JAX_DATA=DIR python -m experiments.mnist_to_mnist_m"
-ABOUT = """"""
+ABOUT = """
+
+Accuracy on the 9001 test images. Published with all 59001 training images: DANN .767, source alone .523 (Ganin et al.
+2016), by a network without batch normalisation. `target_only` is the bound of the 5000 images.
+
+With batch normalisation (`cnn`) the source model has .300, without it (`lenet(norm=False)`, which keeps that of its
+bottleneck) .550, which passes the published one: what is normalised by the statistics of black ground does not carry
+over to photographs. DANN reaches .643 with a twelfth of the target's images, .12 under the published figure; AdaMatch
+comes nearest. `randaugment` as the plain pass helps neither.
+
+`cnn` and `lenet` with two rates were run on one NVIDIA H100 (five seeds), the other methods on a CPU (two seeds)."""
+
+
+PARTS = {
+    "Everything chosen without labels": Asked(best=SETTING),
+    "Every setting": Asked(rows=SETTING, columns=("method",)),
+}
 
 
 def main() -> None:
     """Run (or resume) and write the page."""
     done(NAME, TRANSFERS, (*METHODS, *OTHERS))
-    parts = [
-        "## Network, view and rate chosen without labels",
-        chosen(NAME, ["pair"], ["network", "augment", "lr"], "last/target/accuracy"),
-        "## Every network and view, rates chosen without labels",
-        chosen(NAME, ["network", "augment"], ["lr"], "last/target/accuracy"),
-        "## Every setting",
-        chosen(NAME, ["network", "augment", "lr"], [], "last/target/accuracy"),
-    ]
-    title = "MNIST to MNIST-M, 5000 target images"
-    write(Path(f"docs/results/{NAME}.md"), title, COMMAND, ABOUT + "\n\n" + "\n\n".join(map(str.strip, parts)) + "\n")
+    last = {title: asked._replace(score="last/target/accuracy") for title, asked in PARTS.items()}
+    body = "\n\n".join([ABOUT, *(f"## {title}\n\n{pivoted(NAME, asked)}" for title, asked in last.items())])
+    write(Path(f"docs/results/{NAME}.md"), "MNIST to MNIST-M, 5000 target images", COMMAND, f"{body}\n")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ the runs' own criterion chooses, every plain pass shifted by up to an eighth of 
 from pathlib import Path
 
 from experiments.page import script, write
-from experiments.parts import SELECTORS, Transfer, chosen, done
+from experiments.parts import SELECTORS, Transfer, done, pivoted
+from tl_jax.sweep.tables.pivot import Asked
 
 NAME, SEEDS, RATES = "mnist_usps", 5, [1e-3, 3e-3]
 SETTINGS = {
@@ -56,9 +57,9 @@ All but that cell was run on one NVIDIA H100, that on a CPU."""
 def main() -> None:
     """Run (or resume) and write the page."""
     done(NAME, TRANSFERS, METHODS)
-    parts = [f"## {of}\n\n{chosen(NAME, ['pair'], ['lr'], f'{of}/target/accuracy')}" for of in SELECTORS]
-    parts += [f"## Every rate, last\n\n{chosen(NAME, ['pair', 'lr'], [], 'last/target/accuracy')}"]
-    body = "\n\n".join([ABOUT, *map(str.strip, parts)])
+    parts = [(of, Asked(best=("lr",), score=f"{of}/target/accuracy")) for of in SELECTORS]
+    parts += [("Every rate, last", Asked(columns=("pair", "lr"), score="last/target/accuracy"))]
+    body = "\n\n".join([ABOUT, *(f"## {title}\n\n{pivoted(NAME, asked)}" for title, asked in parts)])
     write(Path(f"docs/results/{NAME}.md"), "MNIST and USPS at 28 px", COMMAND, f"{body}\n")
 
 

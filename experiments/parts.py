@@ -77,11 +77,9 @@ def _written(place: Path) -> Records:
     return json.loads((place / RESULTS).read_text()) if (place / FINISHED).exists() else []
 
 
-def chosen(name: str, columns: Sequence[str], best: Sequence[str], score: str) -> str:
-    """A row a method, a column a value of `columns`, each cell at the setting of `best` that the runs' own criterion
-    chose, as Markdown; of all runs in runs/NAME."""
-    rows = collect([Path(f"runs/{name}")]).rows
-    return as_markdown(pivot(rows, Asked(("method",), tuple(columns), tuple(best), score)))
+def pivoted(name: str, asked: Asked) -> str:
+    """A table of all runs in runs/NAME as Markdown; `asked.best` is chosen by the runs' own criterion."""
+    return as_markdown(pivot(collect([Path(f"runs/{name}")]).rows, asked)).strip()
 
 
 def _share(words: Sequence[str]) -> tuple[int, int]:

@@ -3,8 +3,9 @@
 import json
 import sys
 
-from experiments.parts import Transfer, chosen, done, ranked, table
+from experiments.parts import Transfer, done, pivoted, ranked, table
 from tl_jax.run.execute.divergence import MARK
+from tl_jax.sweep.tables.pivot import Asked
 
 
 def record(method, seed, accuracy):
@@ -59,4 +60,5 @@ def test_a_page_is_of_the_runs_that_are_finished_each_at_the_setting_that_the_cr
             (place / "finished.json").write_text("{}")
     records = done("name", [Transfer("a to b", ["a"], "b", methods=("dann",))], ("dann", "mcc"))
     assert [one["method"] for one in records["a to b"]] == ["dann", "dann"]
-    assert "| dann | <u>0.400 (lr=0.1)</u> |" in chosen("name", ["pair"], ["lr"], "last/target/accuracy").splitlines()
+    asked = Asked(best=("lr",), score="last/target/accuracy")
+    assert "| dann | <u>0.400 (lr=0.1)</u> |" in pivoted("name", asked).splitlines()
