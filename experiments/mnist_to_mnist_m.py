@@ -21,7 +21,7 @@ GRID = {**SETTINGS, "sweep": {"lr": [1e-3, 3e-3]}, "seeds": 5, "trials": "vmap"}
 CHOSEN = {**SETTINGS, "network": "lenet(norm=False)", "augment": "none", "lr": 3e-3, "seeds": 2}
 """What the criterion chose for `dann` in the grid."""
 METHODS = ("source_only", "dann", "target_only")
-OTHERS = ("shot", "fixmatch", "mean_teacher", "mcc", "cdan(entropy=True)", "adabn", "adamatch")
+OTHERS = ("shot", "fixmatch", "mean_teacher", "mcc", "cdan(entropy=True)", "adamatch")
 
 
 def _transfer(name: str, methods: Sequence[str], settings: Mapping[str, Any]) -> Transfer:
@@ -46,7 +46,8 @@ Accuracy on the 9001 test images. Published with all 59001 training images: DANN
 With batch normalisation (`cnn`) the source model has .300, without it (`lenet(norm=False)`, which keeps that of its
 bottleneck) .550, which passes the published one: what is normalised by the statistics of black ground does not carry
 over to photographs. DANN reaches .643 with a twelfth of the target's images, .12 under the published figure; AdaMatch
-comes nearest. `randaugment` as the plain pass helps neither.
+has .758, and .767 with twice the steps, which were given to it after the first had been seen. `randaugment` as the plain
+pass helps neither. `adabn` has nothing to adapt in a trunk without batch normalisation.
 
 `cnn` and `lenet` with two rates were run on one NVIDIA H100 (five seeds), the other methods on a CPU (two seeds)."""
 
