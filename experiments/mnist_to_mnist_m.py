@@ -8,11 +8,10 @@ for three methods, and the other methods at what the runs' own criterion has cho
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from experiments.page import script, write
-from experiments.parts import Transfer, done, pivoted
+from experiments.page import script
+from experiments.parts import Transfer, done, page_of_settings
 from tl_jax.sweep.tables.pivot import Asked
 
 NAME = "mnist_to_mnist_m"
@@ -52,18 +51,17 @@ neither network much. `adabn` has nothing to adapt in a trunk without batch norm
 `cnn` and `lenet` with two rates were run on one NVIDIA H100 (five seeds), the other methods on a CPU (two seeds)."""
 
 
-PARTS = {
-    "Everything chosen without labels": Asked(best=SETTING),
-    "Every setting": Asked(rows=SETTING, columns=("method",)),
+LAST = "last/target/accuracy"
+TABLES = {
+    "Everything chosen without labels": Asked(best=SETTING, score=LAST),
+    "Every setting": Asked(rows=SETTING, columns=("method",), score=LAST),
 }
 
 
 def main() -> None:
     """Run (or resume) and write the page."""
     done(NAME, TRANSFERS, (*METHODS, *OTHERS))
-    last = {title: asked._replace(score="last/target/accuracy") for title, asked in PARTS.items()}
-    body = "\n\n".join([ABOUT, *(f"## {title}\n\n{pivoted(NAME, asked)}" for title, asked in last.items())])
-    write(Path(f"docs/results/{NAME}.md"), "MNIST to MNIST-M, 5000 target images", COMMAND, f"{body}\n")
+    page_of_settings(NAME, "MNIST to MNIST-M, 5000 target images", COMMAND, ABOUT, TABLES)
 
 
 if __name__ == "__main__":

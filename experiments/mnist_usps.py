@@ -9,19 +9,17 @@ the runs' own criterion chooses, every plain pass shifted by up to an eighth of 
 7438 / 1860, as CoGAN and SHOT have it, by a draw of our own, or the set's own split, 7291 / 2007.
 """
 
-from pathlib import Path
-
-from experiments.page import script, write
-from experiments.parts import SELECTORS, Transfer, done, pivoted
+from experiments.page import script
+from experiments.parts import SELECTORS, Transfer, done, page_of_settings
 from tl_jax.sweep.tables.pivot import Asked
 
-NAME, SEEDS, RATES = "mnist_usps", 5, [1e-3, 3e-3]
+NAME = "mnist_usps"
 SETTINGS = {
     "network": "lenet",
     "augment": "shift_turn",
     "steps": 3000,
-    "seeds": SEEDS,
-    "sweep": {"lr": RATES},
+    "seeds": 5,
+    "sweep": {"lr": [1e-3, 3e-3]},
     "trials": "vmap",
     "keep": "records",
     "pictures": False,
@@ -54,13 +52,16 @@ passes both. What turning the images is worth was seen on two seeds of 2000 step
 All but that cell was run on one NVIDIA H100, that on a CPU."""
 
 
+TABLES = {
+    **{of: Asked(best=("lr",), score=f"{of}/target/accuracy") for of in SELECTORS},
+    "Every rate, last": Asked(columns=("pair", "lr"), score="last/target/accuracy"),
+}
+
+
 def main() -> None:
     """Run (or resume) and write the page."""
     done(NAME, TRANSFERS, METHODS)
-    parts = [(of, Asked(best=("lr",), score=f"{of}/target/accuracy")) for of in SELECTORS]
-    parts += [("Every rate, last", Asked(columns=("pair", "lr"), score="last/target/accuracy"))]
-    body = "\n\n".join([ABOUT, *(f"## {title}\n\n{pivoted(NAME, asked)}" for title, asked in parts)])
-    write(Path(f"docs/results/{NAME}.md"), "MNIST and USPS at 28 px", COMMAND, f"{body}\n")
+    page_of_settings(NAME, "MNIST and USPS at 28 px", COMMAND, ABOUT, TABLES)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ done, or read where they are finished, and the page is written; `python -m exper
 that are finished, of which no more than the small files need to be there (*.json).
 """
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from tl_jax.kinds.transductive.reading import READING
 from tl_jax.run.conclude import FINISHED
 from tl_jax.run.execute import divergence
 from tl_jax.run.report.table import mean_std
-from tl_jax.sweep.tables.collect import RESULTS, collect
+from tl_jax.sweep.tables.collect import RESULTS, collect, read
 from tl_jax.sweep.tables.pages import as_markdown
 from tl_jax.sweep.tables.pivot import Asked, pivot
 
@@ -74,12 +73,18 @@ def _run(transfer: Transfer, method: str, place: Path) -> Records:
 
 def _written(place: Path) -> Records:
     """What a finished run has written, nothing of another."""
-    return json.loads((place / RESULTS).read_text()) if (place / FINISHED).exists() else []
+    return read(place / RESULTS) if (place / FINISHED).exists() else []
 
 
 def pivoted(name: str, asked: Asked) -> str:
     """A table of all runs in runs/NAME as Markdown; `asked.best` is chosen by the runs' own criterion."""
     return as_markdown(pivot(collect([Path(f"runs/{name}")]).rows, asked)).strip()
+
+
+def page_of_settings(name: str, title: str, command: str, about: str, tables: Mapping[str, Asked]) -> None:
+    """docs/results/NAME.md: what there is to say, and under each of the titles its table (see `pivoted`)."""
+    body = "\n\n".join([about, *(f"## {head}\n\n{pivoted(name, asked)}" for head, asked in tables.items())])
+    write(Path(f"docs/results/{name}.md"), title, command, f"{body}\n")
 
 
 def _share(words: Sequence[str]) -> tuple[int, int]:

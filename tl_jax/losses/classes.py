@@ -70,6 +70,11 @@ def supervised(logits: Array, y: Array, at: At, smoothing: float = 0.0) -> Array
     return supervised_each(logits, y, at, smoothing).mean()
 
 
+def mean_where(x: Array, mask: Array) -> Array:
+    """Mean of those of x whose mask, of the same shape, is one and not zero; zero where there are none."""
+    return (mask * x).sum() / jnp.maximum(mask.sum(), 1)
+
+
 def entropy(logits: Array) -> Array:
     """Entropy of each prediction.
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from tl_jax.core.types import Array
+from tl_jax.losses.classes import mean_where
 from tl_jax.losses.discrepancy import BANDWIDTHS, mean_squared_distance, squared_distances
 
 Pair = tuple[Array, Array]
@@ -54,7 +55,7 @@ def local_mmd(features: Pair, shares: Pair) -> Array:
     both = jnp.all(jnp.stack([_named(share) for share in shares]), 0).astype(ss.dtype)
     within = lambda a, k, b: (a * (k @ b)).sum(0)
     by_class = within(w, ss, w) + within(v, tt, v) - 2 * within(w, st, v)
-    return (by_class * both).sum() / jnp.maximum(both.sum(), 1.0)
+    return mean_where(by_class, both)
 
 
 def contrastive_discrepancy(x_s: Array, x_t: Array, y_s: Array, y_t: Array, classes: int) -> tuple[Array, Array]:
@@ -88,8 +89,7 @@ def contrastive_discrepancy(x_s: Array, x_t: Array, y_s: Array, y_t: Array, clas
     apart = alike(a, ss, width) + alike(b, tt, width.T).T - 2 * across
     both = ((n > 0) & (m > 0)).astype(x_s.dtype)
     same, other = jnp.diag(both), both[:, None] * both[None, :] * (1 - jnp.eye(classes, dtype=x_s.dtype))
-    mean = lambda mask: (mask * apart).sum() / jnp.maximum(mask.sum(), 1)
-    return mean(same), mean(other)
+    return mean_where(apart, same), mean_where(apart, other)
 
 
 def _of_sum_one(shares: Array) -> Array:

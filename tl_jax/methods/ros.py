@@ -7,7 +7,7 @@ from tl_jax.core.batching import in_batches
 from tl_jax.core.errors import UserError
 from tl_jax.core.types import Array, At, Batch, Model, Network, Outputs, Tree
 from tl_jax.losses import heads, mlp
-from tl_jax.losses.classes import cross_entropy, entropy, supervised
+from tl_jax.losses.classes import cross_entropies, cross_entropy, entropy, mean_where, supervised
 from tl_jax.methods.contract import Example, Method, Own, Terms, View, by_one_more_class
 
 TURNS = ("", "_quarter", "_half", "_three_quarters")
@@ -45,34 +45,21 @@ def ros(
         return Own(params, {"parted": jnp.zeros(()), "known": None})
 
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
-        s, t, c = out["source"], out["target"], out["source"].logits.shape[1]
-        parted, known = own.memory["parted"], own.memory["known"][batch.target.index]
+        s, t, parted = out["source"], out["target"], own.memory["parted"]
+        known = own.memory["known"][batch.target.index]
         z_s, z_t = (heads.one_more(o.logits, own.params["unknown"], o.features) for o in (s, t))
-        v = _units(own.params, _pairs([out[f"source{turn}"].features for turn in TURNS]))
-        label = jnp.concatenate([len(TURNS) * batch.y + r for r in range(len(TURNS))])
-        turned = mlp.apply(own.params["turned"], v)
-        relative = mlp.apply(own.params["relative"], _pairs([out[f"target{turn}"].features for turn in TURNS]))
-        turn = jnp.repeat(jnp.arange(len(TURNS)), len(known))
-        each = -jnp.take_along_axis(jax.nn.log_softmax(relative), turn[:, None], 1)[:, 0]
-        unlike = -jax.nn.log_softmax(z_t)[:, -1]
-        losses = {
-            "source": supervised(z_s, batch.y, at),
-            "turned": (1 - parted) * cross_entropy(turned, label),
-            "centre": (1 - parted) * jnp.square(v - own.params["centres"][label]).sum(1).mean(),
-            "unknown": parted * _mean(unlike, 1 - known) / c,
-            "relative": parted * _mean(each, jnp.tile(known, len(TURNS))),
-            "entropy": parted * _mean(entropy(z_t), known),
+        first = _of_source(own.params, _pairs(out, "source"), batch.y)
+        second = {
+            "unknown": mean_where(-jax.nn.log_softmax(z_t)[:, -1], 1 - known) / s.logits.shape[1],
+            "relative": _of_target(own.params, _pairs(out, "target"), known),
+            "entropy": mean_where(entropy(z_t), known),
         }
-        return Terms(losses, {"known": known.mean(), "parted": parted})
+        losses = {name: (1 - parted) * loss for name, loss in first.items()}
+        losses |= {name: parted * loss for name, loss in second.items()}
+        return Terms({"source": supervised(z_s, batch.y, at), **losses}, {"known": known.mean(), "parted": parted})
 
     def refresh(network: Network, model: Model, x_t: Array, at: At) -> Tree:
-        def said(x: Array) -> Array:
-            turned = [jnp.rot90(x, r, (1, 2)) for r in range(len(TURNS))]
-            f = [network.apply(model.params, model.stats, one)[0].features for one in turned]
-            z = mlp.apply(model.own["turned"], _units(model.own, _pairs(f)))
-            return jnp.swapaxes(z.reshape(len(TURNS), len(x), -1), 0, 1)
-
-        score = normality(in_batches(said, x_t))
+        score = normality(in_batches(lambda x: _shown(network, model, x), x_t))
         found = {
             "parted": (at.progress >= 0.5).astype(score.dtype),
             "known": (score > score.mean()).astype(score.dtype),
@@ -115,15 +102,35 @@ def normality(logits: Array) -> Array:
     return jnp.maximum(right, 1 - (unsure - unsure.min()) / jnp.where(spread > 0, spread, 1.0))
 
 
-def _pairs(features: list[Array]) -> Array:
+def _of_source(params: Tree, pairs: Array, y: Array) -> dict[str, Array]:
+    """What R_1 is to learn: class y [n] and turn of pairs [4 n, 2 d], and to keep near the centre of both."""
+    v = _units(params, pairs)
+    label = jnp.concatenate([len(TURNS) * y + r for r in range(len(TURNS))])
+    # A product and not an index, whose gradient is a scatter (see `cross_entropies`).
+    centre = jax.nn.one_hot(label, len(params["centres"]), dtype=v.dtype) @ params["centres"]
+    turned = cross_entropy(mlp.apply(params["turned"], v), label)
+    return {"turned": turned, "centre": jnp.square(v - centre).sum(1).mean()}
+
+
+def _of_target(params: Tree, pairs: Array, known: Array) -> Array:
+    """What R_2 is to learn: the turn of those pairs [4 n, 2 d] that are of known [n] targets."""
+    turn = jnp.repeat(jnp.arange(len(TURNS)), len(known))
+    return mean_where(cross_entropies(mlp.apply(params["relative"], pairs), turn), jnp.tile(known, len(TURNS)))
+
+
+def _shown(network: Network, model: Model, x: Array) -> Array:
+    """Logits [n, 4, 4 c] of R_1 for every turn of stored images x [n, h, h, channels]."""
+    say = lambda r: network.apply(model.params, model.stats, jnp.rot90(x, r, (1, 2)))[0]
+    turned = {f"x{turn}": say(r) for r, turn in enumerate(TURNS)}
+    z = mlp.apply(model.own["turned"], _units(model.own, _pairs(turned, "x")))
+    return jnp.swapaxes(z.reshape(len(TURNS), len(x), -1), 0, 1)
+
+
+def _pairs(out: Outputs, domain: str) -> Array:
     """Features [n, d] of each turn beside those of the upright image: [4 n, 2 d], turn by turn."""
-    return jnp.concatenate([jnp.concatenate([features[0], one], axis=1) for one in features])
+    upright = out[domain].features
+    return jnp.concatenate([jnp.concatenate([upright, out[f"{domain}{turn}"].features], axis=1) for turn in TURNS])
 
 
 def _units(params: Tree, pairs: Array) -> Array:
     return jax.nn.relu(mlp.apply(params["pair"], pairs))
-
-
-def _mean(x: Array, weights: Array) -> Array:
-    """Of those of weight one; zero of none."""
-    return (weights * x).sum() / jnp.maximum(weights.sum(), 1)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from tl_jax.core.trees import flatten, unflatten
 from tl_jax.core.types import Array, At, Batch, Model, Outputs
-from tl_jax.losses.classes import entropy
+from tl_jax.losses.classes import entropy, mean_where
 from tl_jax.losses.sharpness import uphill
 from tl_jax.methods.contract import (
     NORMALISATION_ALONE,
@@ -33,19 +33,16 @@ def sar(margin: float = 0.4, rho: float = 0.05, recovery: float = 0.2, lr: float
     rho = .05, recovery = .2; lr = 1e-3, theirs with SGD. Niu et al. 2023, arXiv 2302.12400.
     """
 
-    def mean_of(h: Array, mask: Array) -> Array:
-        return (mask * h).sum() / jnp.maximum(mask.sum(), 1)
-
     def terms(own: Own, out: Outputs, batch: Batch, at: At) -> Terms:
         logits = out["target"].logits
         most = at.values["margin"] * jnp.log(logits.shape[1])
         reliable = lambda h: jax.lax.stop_gradient((h < most).astype(h.dtype))
         first = reliable(entropy(logits))
 
-        there = own.lookahead(lambda seen: mean_of(entropy(seen["target"].logits), first), uphill(at.values["rho"]))
+        there = own.lookahead(lambda seen: mean_where(entropy(seen["target"].logits), first), uphill(at.values["rho"]))
         h = entropy(there["target"].logits)
         second = first * reliable(h)
-        return Terms({"entropy": mean_of(h, second)}, {"kept": second.mean()})
+        return Terms({"entropy": mean_where(h, second)}, {"kept": second.mean()})
 
     def init(key: Array, example: Example, model: Model) -> Own:
         return Own({}, {"begun": normalising(model.params), "average": jnp.full((), jnp.inf, example.logits.dtype)})
